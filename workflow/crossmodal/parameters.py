@@ -1,0 +1,46 @@
+"""Base of every typed parameter, and the units they share. Free of torch: the Snakefile imports it."""
+
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Parameters(BaseModel):
+    """A frozen group of parameters: unknown keys are errors and nothing is converted silently."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        protected_namespaces=(),
+    )
+
+
+def _from_ratio(value: Any) -> Any:
+    """Read "8/255" as the number it is, because that is how the papers write it."""
+    if isinstance(value, str) and "/" in value:
+        try:
+            return float(Fraction(value.replace(" ", "")))
+        except (ValueError, ZeroDivisionError):
+            return value
+    return value
+
+
+Share = Annotated[float, BeforeValidator(_from_ratio), Field(ge=0, le=1)]
+"""A number between 0 and 1, written as a decimal or as a ratio such as "8/255"."""
+
+Positive = Annotated[float, BeforeValidator(_from_ratio), Field(gt=0)]
+"""A number above 0, written as a decimal or as a ratio."""
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number from 1."""
+
+Severity = Annotated[int, Field(ge=1, le=5)]
+"""Strength of a shift, 1 (hardly visible) to 5 (severe), as in Hendrycks and Dietterich (2019)."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+"""A name that stands in paths and number ids: lower case, digits, dot, dash, underscore."""
