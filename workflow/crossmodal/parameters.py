@@ -1,9 +1,12 @@
 """Base of every typed parameter, and the units they share. Free of torch: the Snakefile imports it."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Parameters(BaseModel):
@@ -18,6 +21,16 @@ class Parameters(BaseModel):
         validate_default=True,
         protected_namespaces=(),
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values: Any) -> Any:
+        """Name the nearest key for one that is misspelt; pydantic's own message does not."""
+        for key in values if isinstance(values, dict) else ():
+            if key not in cls.model_fields:
+                problem = nearest(key, cls.model_fields, "key here")
+                raise PydanticCustomError("unknown_key", "{problem}", {"problem": problem})
+        return values
 
 
 def _from_ratio(value: Any) -> Any:
@@ -36,6 +49,9 @@ Share = Annotated[float, BeforeValidator(_from_ratio), Field(ge=0, le=1)]
 Positive = Annotated[float, BeforeValidator(_from_ratio), Field(gt=0)]
 """A number above 0, written as a decimal or as a ratio."""
 
+NotNegative = Annotated[float, BeforeValidator(_from_ratio), Field(ge=0)]
+"""A number from 0, written as a decimal or as a ratio."""
+
 Count = Annotated[int, Field(ge=1)]
 """A whole number from 1."""
 
@@ -44,3 +60,11 @@ Severity = Annotated[int, Field(ge=1, le=5)]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 """A name that stands in paths and number ids: lower case, digits, dot, dash, underscore."""
+
+
+def nearest(got: str, accepted: Iterable[str], what: str) -> str:
+    """Return one line that says what `got` is, which names are accepted and which of them is nearest."""
+    names = list(accepted)
+    close = get_close_matches(str(got), names, n=1, cutoff=0.5)
+    hint = f'; did you mean "{close[0]}"?' if close else ""
+    return f'got "{got}", which is no {what}{hint} (accepts: {", ".join(names) or "none"})'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crossmodal.data.tables import read_table
 
@@ -23,15 +23,17 @@ def open_rgb(data: bytes) -> Image.Image:
     if not data:
         raise ValueError("empty file")
     try:
-        image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} px exceeds {MAX_PIXELS} pixels")
-        image.load()
+        encoded = Image.open(io.BytesIO(data))
+        if encoded.width * encoded.height > MAX_PIXELS:
+            raise ValueError(f"{encoded.width} x {encoded.height} px exceeds {MAX_PIXELS} pixels")
+        encoded.load()
+    except UnidentifiedImageError:  # its own message holds a memory address, another one on every run
+        raise ValueError("not an image file") from None
     except ValueError:
         raise
     except Exception as error:  # Pillow raises many types for broken files, SyntaxError among them
         raise ValueError(f"cannot be decoded ({type(error).__name__}: {error})") from error
-    image = ImageOps.exif_transpose(image)
+    image = _upright(encoded)
     if image.mode.startswith(("I", "F")):
         image = _to_eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
@@ -41,9 +43,17 @@ def open_rgb(data: bytes) -> Image.Image:
     return image.convert("RGB")
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn `image` as its EXIF orientation asks; a broken EXIF block does not spoil the picture."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Pillow parses EXIF lazily and raises many types: struct.error, SyntaxError ...
+        return image
+
+
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Scale 16-bit and floating-point grey to 8 bits; Pillow's own conversion clips at 255."""
-    values = np.asarray(image, dtype=np.float64)
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0)
     top = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1e-12)
     return Image.fromarray(np.clip(values / top * 255 + 0.5, 0, 255).astype(np.uint8))
 

@@ -1,0 +1,61 @@
+# `make help` lists the targets. Everything runs in .venv, made from requirements.lock.
+PYTHON ?= python3
+CORES ?= all
+UV_VERSION := 0.13.9
+READY := .venv/.ready
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup study smoke flickr8k test test-fast lint format lock generate witness
+
+help:  ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## Make .venv from the lock and install the package in it
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 to 3.13 is needed (make PYTHON=python3.12 ...)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	.venv/bin/uv pip sync --quiet --python .venv/bin/python --compile-bytecode --require-hashes requirements.lock
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+study: setup  ## Run the default study and print the hypothesis table
+	snakemake --cores $(CORES)
+	@crossmodal hypotheses
+
+smoke: setup  ## Run the same DAG on procedural images, without network, in minutes
+	snakemake --cores $(CORES) --configfile studies/smoke.yaml
+	@crossmodal hypotheses --study smoke
+
+flickr8k: setup  ## Run the same DAG on real photographs (studies/flickr8k.yaml says from where)
+	snakemake --cores $(CORES) --configfile studies/flickr8k.yaml
+	@crossmodal hypotheses --study flickr8k
+
+test: setup  ## Run all tests (the end-to-end ones take some minutes)
+	python -m pytest tests
+
+test-fast: setup  ## Run the tests that take seconds
+	python -m pytest tests -m "not slow"
+
+lint: setup  ## Check code, rules and types
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+	mypy
+
+format: setup  ## Format code and rules
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+lock: setup  ## Resolve requirements.lock anew, for all supported Python versions
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --extra cpu --extra dev \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+	$(MAKE) generate
+
+generate: setup  ## Write what is generated: the schema, envs/, dvc.yaml
+	python -m crossmodal.generate

@@ -1,0 +1,41 @@
+"""Efficient and robust image-text retrieval: one study, from source packages to the report."""
+
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/shifts.smk"
+include: "workflow/rules/pretraining.smk"
+include: "workflow/rules/adaptation.smk"
+include: "workflow/rules/embeddings.smk"
+include: "workflow/rules/search.smk"
+include: "workflow/rules/reranking.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/provenance.smk"
+
+
+pathvars:
+    data=f"data/{STUDY.study}",
+    results=f"results/{STUDY.study}",
+
+
+wildcard_constraints:
+    package=r"[^/]+\.tgz",
+    seed=r"\d+",
+    split="train|val|test",
+
+
+localrules:
+    all,
+    stages,
+
+
+rule all:
+    input:
+        "<results>/report/index.html",
+        "<results>/clip_benchmark.json",
+    default_target: True

@@ -1,0 +1,99 @@
+from collections.abc import Callable
+from copy import deepcopy
+
+import open_clip
+import pytest
+import torch
+from open_clip.model import CLIP
+
+from crossmodal import registry
+from crossmodal.models import clip
+from crossmodal.models.scratch_params import CONFIGS
+
+CAPTIONS = ["a red octopus", "two green umbrellas in the rain", "a hat", "the flag of nowhere"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small matrices on several threads are many times slower beside another busy process."""
+    torch.set_num_threads(1)
+
+
+def build(attention: str) -> CLIP:
+    config = clip.read_config(CONFIGS / "vit-nano-32.json")
+    config["model_cfg"]["text_cfg"]["layers"] = 2
+    if attention == "open_clip":
+        config["model_cfg"]["vision_cfg"]["block_type"] = "custom"
+        config["model_cfg"]["text_cfg"]["block_type"] = "custom"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return clip.build_clip(config)
+
+
+@pytest.fixture(scope="session")
+def bases() -> dict[str, CLIP]:
+    """A tiny CLIP with torch's attention modules and one with open_clip's own; no test changes them."""
+    return {attention: build(attention) for attention in ("torch", "open_clip")}
+
+
+@pytest.fixture(scope="session")
+def base(bases: dict[str, CLIP]) -> CLIP:
+    return bases["torch"]
+
+
+@pytest.fixture
+def fresh(bases: dict[str, CLIP]) -> Callable[..., CLIP]:
+    """Returns a copy of a tiny CLIP that the test may change."""
+    return lambda attention="torch": deepcopy(bases[attention])
+
+
+@pytest.fixture(scope="session")
+def params() -> Callable[..., object]:
+    """Returns the parameters of a method."""
+    return lambda kind, **values: registry.parse("adaptation", {"kind": kind, **values})
+
+
+@pytest.fixture(scope="session")
+def embed() -> Callable[[CLIP], torch.Tensor]:
+    """Returns the embeddings that a model gives four fixed images and captions, [8, 64]."""
+    pixels = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+    def both(model: CLIP) -> torch.Tensor:
+        tokens = clip.tokenize(model, CAPTIONS)
+        return torch.cat([clip.encode_images(model, pixels), clip.encode_texts(model, tokens)])
+
+    return both
+
+
+@pytest.fixture(scope="session")
+def train(embed: Callable[[CLIP], torch.Tensor]) -> Callable[[CLIP], None]:
+    """Trains a model for three steps, with weight decay."""
+
+    def steps(model: CLIP) -> None:
+        model.train()
+        trainable = [p for p in model.parameters() if p.requires_grad]
+        optimiser = torch.optim.AdamW(trainable, lr=1e-2, weight_decay=0.1)
+        for _ in range(3):
+            images, texts = embed(model).chunk(2)
+            logits = clip.logit_scale(model) * images @ texts.T
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(logits, torch.arange(4)).backward()
+            optimiser.step()
+        model.eval()
+
+    return steps
+
+
+@pytest.fixture(scope="session")
+def vit_b_32() -> Callable[[], CLIP]:
+    """Returns the architecture of ViT-B/32 without weights."""
+    config = {
+        "model_cfg": open_clip.get_model_config("ViT-B-32"),
+        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3},
+    }
+
+    def architecture() -> CLIP:
+        with torch.device("meta"):
+            return clip.build_clip(config)
+
+    return architecture

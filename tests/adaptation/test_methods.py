@@ -1,0 +1,148 @@
+"""What holds for every method, and the definitions of those that only choose parameters."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from crossmodal import registry
+from crossmodal.adaptation import adapters
+from crossmodal.errors import UserError
+from crossmodal.models import clip
+
+METHODS = [
+    {"kind": "zero_shot"},
+    {"kind": "full"},
+    {"kind": "bitfit"},
+    {"kind": "bitfit", "layer_norm": False},
+    {"kind": "lora", "rank": 2},
+    {"kind": "lora", "rank": 2, "placement": "qkvo+mlp"},
+]
+every_method = pytest.mark.parametrize("values", METHODS, ids=lambda v: "-".join(map(str, v.values())))
+
+
+def files(folder: Path) -> tuple[Path, Path]:
+    return folder / "adapter_config.json", folder / "adapter_model.safetensors"
+
+
+def test_the_kinds() -> None:
+    assert registry.kinds("adaptation") == ("bitfit", "full", "lora", "zero_shot")
+    assert {method["kind"] for method in METHODS} == set(registry.kinds("adaptation"))
+
+
+@every_method
+def test_attaching_changes_no_embedding(values, base, fresh, embed) -> None:
+    model = fresh()
+    adapters.attach(model, registry.parse("adaptation", values), seed=0)
+    with torch.no_grad():
+        assert torch.equal(embed(model), embed(base))
+
+
+@every_method
+def test_trained_saved_loaded_and_merged(values, base, fresh, embed, train, tmp_path) -> None:
+    model, params = fresh(), registry.parse("adaptation", values)
+    adapters.attach(model, params, seed=0)
+    if any(p.requires_grad for p in model.parameters()):
+        train(model)
+    adapters.save_adapter(model, params, *files(tmp_path))
+    loaded = fresh()
+    assert adapters.load_adapter(loaded, *files(tmp_path)) == params
+    with torch.no_grad():
+        trained = embed(model)
+        assert torch.equal(embed(loaded), trained)
+        assert torch.equal(trained, embed(base)) == (values["kind"] == "zero_shot")
+        adapters.merge(loaded, params)
+        assert (embed(loaded) - trained).abs().max() <= 1e-6
+    assert loaded.state_dict().keys() == base.state_dict().keys()
+    folder = tmp_path / "merged"
+    folder.mkdir()
+    clip.save_clip(loaded, folder / "config.json", folder / "weights.safetensors")
+    with torch.no_grad():
+        again = embed(clip.load_clip(folder / "config.json", folder / "weights.safetensors"))
+        assert torch.equal(again, embed(loaded))
+
+
+@every_method
+def test_state_is_a_copy_on_its_own(values, fresh, train) -> None:
+    """Early stopping keeps the best state while training goes on."""
+    model, params = fresh(), registry.parse("adaptation", values)
+    adapters.attach(model, params, seed=0)
+    method = registry.load("adaptation", params.kind)
+    before = method.state(model)
+    kept = {key: tensor.clone() for key, tensor in before.items()}
+    if before:
+        train(model)
+    assert all(torch.equal(before[key], tensor) for key, tensor in kept.items())
+    assert not before or any(not torch.equal(kept[key], t) for key, t in method.state(model).items())
+    method.restore(model, before)
+    assert all(torch.equal(kept[key], tensor) for key, tensor in method.state(model).items())
+
+
+@every_method
+def test_the_same_files_twice(values, fresh, tmp_path) -> None:
+    params, written = registry.parse("adaptation", values), []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        model = fresh()
+        adapters.attach(model, params, seed=0)
+        adapters.save_adapter(model, params, *files(tmp_path / name))
+        written.append([file.read_bytes() for file in files(tmp_path / name)])
+    assert written[0] == written[1]
+
+
+def test_zero_shot_and_full(base, fresh, params) -> None:
+    model = fresh()
+    adapters.attach(model, params("zero_shot"), seed=0)
+    assert adapters.parameter_counts(model)["trainable"] == 0
+    adapters.attach(model, params("full"), seed=0)
+    counts = adapters.parameter_counts(model)
+    assert counts["share"] == 1.0
+    assert counts["trainable"] == counts["total"] == sum(p.numel() for p in base.parameters())
+    assert counts["trainable_image"] == sum(p.numel() for p in base.visual.parameters())
+    # The scale of the logits belongs to neither tower.
+    assert counts["trainable_image"] + counts["trainable_text"] == counts["total"] - 1
+    assert counts["total_token_embeddings"] == 49_408 * 64
+
+
+@pytest.mark.parametrize("layer_norm", [True, False])
+def test_bitfit_trains_biases_only(fresh, params, layer_norm) -> None:
+    model = fresh()
+    adapters.attach(model, params("bitfit", layer_norm=layer_norm), seed=0)
+    trainable = {name for name, p in model.named_parameters() if p.requires_grad}
+    linear = ("in_proj_bias", "out_proj.bias", "c_fc.bias", "c_proj.bias")
+    norm = ("ln_pre.bias", "ln_post.bias", "ln_1.bias", "ln_2.bias", "ln_final.bias")
+    expected = linear + norm if layer_norm else linear
+    assert trainable == {name for name, _ in model.named_parameters() if name.endswith(expected)}
+    assert len(trainable) == 4 * 4 + (4 * 2 + 3 if layer_norm else 0)
+
+
+@pytest.mark.parametrize(("layer_norm", "share"), [(True, 0.11), (False, 0.09)])
+def test_bitfit_of_vit_b_32(vit_b_32, params, layer_norm, share) -> None:
+    model = vit_b_32()
+    adapters.attach(model, params("bitfit", layer_norm=layer_norm), seed=0)
+    counts = adapters.parameter_counts(model)
+    assert round(100 * counts["share"], 2) == share
+    layers = 12 * 9 + (12 * 2 * 1 if layer_norm else 0)
+    assert counts["trainable_image"] == (layers + (2 if layer_norm else 0)) * 768
+    assert counts["trainable_text"] == (layers + (1 if layer_norm else 0)) * 512
+
+
+def test_a_file_of_another_method_is_one_line(fresh, params, tmp_path) -> None:
+    model = fresh()
+    adapters.attach(model, params("bitfit"), seed=0)
+    adapters.save_adapter(model, params("bitfit"), *files(tmp_path))
+    config, weights = files(tmp_path)
+    for values in ({"kind": "lora"}, {"kind": "full"}, {"kind": "zero_shot"}):
+        config.write_text(json.dumps({"crossmodal": values}))
+        with pytest.raises(UserError, match=r"adapter_model\.safetensors: the saved adapter") as error:
+            adapters.load_adapter(fresh(), config, weights)
+        assert "\n" not in str(error.value)
+    for text in ("{}", '{"crossmodal": {"kind": "magic"}}', '{"peft_type": "LORA"}'):
+        config.write_text(text)
+        with pytest.raises(UserError, match="no adapter of this study"):
+            adapters.load_adapter(fresh(), config, weights)
+    config.write_text(json.dumps({"crossmodal": {"kind": "bitfit"}}))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match="not a readable safetensors"):
+        adapters.load_adapter(fresh(), config, weights)

@@ -1,0 +1,66 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from crossmodal.data.base import Splits
+from crossmodal.data.splits import assign, rank, split_of
+
+
+@st.composite
+def shares(draw: st.DrawFn) -> Splits:
+    train = draw(st.integers(0, 100))
+    val = draw(st.integers(0, 100 - train))
+    values = {"train": train / 100, "val": val / 100, "test": (100 - train - val) / 100}
+    return Splits(**values, seed=draw(st.integers(0, 5)))
+
+
+NAMES = st.sets(st.text(min_size=1, max_size=8), max_size=60)
+
+
+@given(names=NAMES, splits=shares())
+def test_shares_are_met_to_the_nearest_whole_number(names: set[str], splits: Splits) -> None:
+    counts = Counter(assign(names, splits).values())
+    assert counts.total() == len(names)
+    for split in ("train", "val", "test"):
+        assert abs(counts[split] - len(names) * getattr(splits, split)) <= 1
+
+
+@given(names=NAMES, splits=shares())
+def test_order_and_repetition_of_the_names_do_not_matter(names: set[str], splits: Splits) -> None:
+    ordered = sorted(names)
+    assert assign(ordered, splits) == assign([*reversed(ordered), *ordered], splits)
+
+
+@given(names=NAMES, splits=shares(), limit=st.integers(1, 80))
+def test_a_limit_keeps_items_in_their_split(names: set[str], splits: Splits, limit: int) -> None:
+    whole, part = assign(names, splits), assign(names, splits, limit)
+    assert part.items() <= whole.items()
+    assert abs(len(part) - min(limit, len(names))) <= 2
+
+
+@settings(max_examples=20)
+@given(names=NAMES, new=st.text(min_size=9, max_size=12), splits=shares())
+def test_a_new_name_moves_few_old_ones(names: set[str], new: str, splits: Splits) -> None:
+    before, after = assign(names, splits), assign({*names, new}, splits)
+    assert sum(after[name] != split for name, split in before.items()) <= 2
+
+
+def test_the_split_is_pinned() -> None:
+    """Another hash would silently change every published number."""
+    assert rank("octopus", 0) == pytest.approx(0.17782049127179922, abs=1e-12)
+
+
+def test_split_of_meets_the_shares_on_average() -> None:
+    splits = Splits(train=0.5, val=0.2, test=0.3, seed=3)
+    counts = Counter(split_of(f"scene {i}", splits) for i in range(4000))
+    assert counts["train"] / 4000 == pytest.approx(0.5, abs=0.03)
+    assert counts["val"] / 4000 == pytest.approx(0.2, abs=0.03)
+    assert counts["test"] / 4000 == pytest.approx(0.3, abs=0.03)
+
+
+def test_shares_must_sum_to_one() -> None:
+    with pytest.raises(ValidationError, match=r"must sum to 1, they sum to 0\.9"):
+        Splits(train=0.5, val=0.1, test=0.3)

@@ -1,0 +1,55 @@
+"""The smoke study, run once in a copy of the repository, for all end-to-end tests."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDED = ("Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs")
+
+
+class Project:
+    """A copy of the repository, so that tests may edit its code and parameters."""
+
+    def __init__(self, folder: Path, overlay: str) -> None:
+        self.folder, self.overlay = folder, overlay
+        for name in NEEDED:
+            source = ROOT / name
+            copy: Callable = shutil.copytree if source.is_dir() else shutil.copy2
+            copy(source, folder / name)
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake on the smoke study with this copy's own package."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.overlay, *arguments]
+        environment = os.environ | {"PYTHONPATH": str(self.folder / "workflow")}
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+
+    def stale(self, *arguments: str) -> set[str]:
+        """Return the jobs that a run would execute now, as "rule wildcard-values"."""
+        done = self.snakemake("--dry-run", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", done.stdout, flags=re.MULTILINE)
+        if not jobs:
+            assert "Nothing to be done" in done.stdout + done.stderr, done.stdout + done.stderr
+        return {f"{rule} {_wildcards(details)}".strip() for rule, details in jobs if rule != "all"}
+
+
+def _wildcards(details: str) -> str:
+    found = re.search(r"^    wildcards: (.*)$", details, flags=re.MULTILINE)
+    pairs = [pair.split("=", 1) for pair in found[1].split(", ")] if found else []
+    return " ".join(value for _, value in pairs)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The smoke study, finished."""
+    project = Project(tmp_path_factory.mktemp("project"), "studies/smoke.yaml")
+    done = project.snakemake()
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return project

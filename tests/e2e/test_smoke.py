@@ -1,0 +1,75 @@
+"""The finished smoke study: its numbers, verdicts, manifests and pages."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from crossmodal.evaluation.numbers import read_numbers
+from crossmodal.provenance.digests import md5
+from crossmodal.provenance.manifest import read_manifest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_every_cell_has_numbers_with_intervals(project) -> None:
+    numbers = {n.number_id: n for n in read_numbers(project.folder / "results/smoke/metrics.parquet")}
+    for cell in ("zero-shot", "full", "bitfit", "lora-r8", "lora-r8-pgd"):
+        for direction in ("text_to_image", "image_to_text"):
+            number = numbers[f"peft/{cell}/s0/outlines/test/clean/{direction}/recall@10"]
+            assert number.ci_low <= number.value <= number.ci_high
+            assert number.n_queries == {"text_to_image": 900, "image_to_text": 180}[direction]
+
+
+def test_hypotheses_follow_the_rule(project) -> None:
+    entries = json.loads((project.folder / "results/smoke/hypotheses.json").read_text())
+    assert {entry["id"].split(".")[0] for entry in entries} >= {"H1", "H2", "H3"}
+    known = {n.number_id for n in read_numbers(project.folder / "results/smoke/metrics.parquet")}
+    for entry in entries:
+        assert entry["verdict"] in ("supported", "refuted", "inconclusive")
+        assert set(entry["number_ids"]) <= known
+
+
+def test_manifests_hold_for_every_file(project) -> None:
+    """Every output of every job is what its manifest says, and so is every input that a job wrote."""
+    manifests = sorted((project.folder / "results/smoke").rglob("*manifest.json"))
+    manifests += sorted((project.folder / "data/smoke").rglob("*manifest.json"))
+    assert len(manifests) > 60
+    for path in manifests:
+        manifest = read_manifest(path)
+        entries = list(manifest["outputs"].values())
+        for inputs in manifest["inputs"].values():
+            entries.extend(inputs)
+        for entry in entries:
+            assert md5(project.folder / entry["path"]) == entry["md5"], (path, entry["path"])
+
+
+def test_no_pickle_and_nothing_half_written_is_left(project) -> None:
+    files = [p for folder in ("data", "results") for p in (project.folder / folder).rglob("*")]
+    assert not [p for p in files if p.suffix in (".pt", ".pth", ".pkl", ".bin") or ".partial" in p.name]
+    assert not (project.folder / "results/smoke/checkpoints").exists() or not list(
+        (project.folder / "results/smoke/checkpoints").rglob("*.safetensors")
+    )
+
+
+def test_clip_benchmark_layout(project) -> None:
+    rows = json.loads((project.folder / "results/smoke/clip_benchmark.json").read_text())
+    assert all({"dataset", "model", "pretrained", "task", "metrics", "language"} <= set(row) for row in rows)
+
+
+def test_snakemake_report_can_be_written(project, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = project.snakemake("--report", str(page))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert page.stat().st_size > 10_000
+
+
+def test_a_merged_model_opens_in_open_clip(project) -> None:
+    import open_clip
+
+    target = "results/smoke/merged/lora-r8/s0/open_clip_model.safetensors"
+    done = project.snakemake(target)
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = (project.folder / target).parent
+    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    assert model.visual.image_size in (32, (32, 32))

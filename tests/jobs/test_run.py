@@ -1,0 +1,105 @@
+"""How jobs are run: arguments, outputs that appear whole or not at all, manifests, errors."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossmodal.provenance.digests import md5
+
+JOB = '''
+from crossmodal.errors import UserError
+from crossmodal.jobs.run import Folder, In, Ins, Out, Spec, run
+
+def main(source: In, others: Ins, copy: Out, second: Out, work: Folder, spec: Spec) -> None:
+    copy.write_bytes(source.read_bytes() + b"".join(p.read_bytes() for p in others))
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "checkpoint").write_text("half")
+    if spec["parameters"].get("fail") == "user":
+        raise UserError("epsilon is too large: give at most 1")
+    if spec["parameters"].get("fail") == "bug":
+        raise ZeroDivisionError("a bug")
+    second.write_text("second")
+
+run(main)
+'''
+
+
+@pytest.fixture
+def job(tmp_path: Path):
+    script = tmp_path / "job.py"
+    script.write_text(JOB)
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+
+    def start(parameters: dict, *extra: str, source: str = "a") -> subprocess.CompletedProcess[str]:
+        spec = {
+            "rule": "copy", "wildcards": {"cell": "x"}, "parameters": parameters,
+            "seed": 3, "threads": 1, "code": {}, "environment": {},
+        }  # fmt: skip
+        arguments = [
+            f"source={source}", "others=", "b", "c", "copy=out/copy", "second=out/second",
+            "work=work", "manifest=out/manifest.json", f"spec={json.dumps(spec)}", *extra,
+        ]  # fmt: skip
+        return subprocess.run(
+            [sys.executable, str(script), *arguments], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    return start
+
+
+def test_outputs_and_manifest(job, tmp_path: Path) -> None:
+    done = job({})
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/copy").read_text() == "abc"
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["rule"] == "copy" and manifest["seed"] == 3 and manifest["wildcards"] == {"cell": "x"}
+    assert manifest["outputs"]["copy"] == {
+        "path": "out/copy", "md5": md5(tmp_path / "out/copy"), "bytes": 3,
+    }  # fmt: skip
+    assert [entry["path"] for entry in manifest["inputs"]["others"]] == ["b", "c"]
+    assert manifest["inputs"]["source"][0]["md5"] == md5(tmp_path / "a")
+    assert manifest["device"] == "cpu" and manifest["peak_memory_bytes"] > 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["copy", "manifest.json", "second"]
+    assert not (tmp_path / "work").exists(), "checkpoints go once the result is safe"
+
+
+@pytest.mark.parametrize("fail", ["user", "bug"])
+def test_a_failed_job_leaves_no_output_but_its_checkpoints(job, tmp_path: Path, fail: str) -> None:
+    done = job({"fail": fail})
+    assert done.returncode == 1
+    assert list((tmp_path / "out").iterdir()) == []
+    assert list((tmp_path / "work").rglob("checkpoint")), "an interruption must not lose the checkpoint"
+    if fail == "user":
+        assert done.stderr.strip().splitlines()[-1] == "error: epsilon is too large: give at most 1"
+        assert "Traceback" not in done.stderr
+    else:
+        assert "Traceback" in done.stderr, "a bug shows where it is"
+
+
+def test_a_failed_job_leaves_older_outputs_alone(job, tmp_path: Path) -> None:
+    assert job({}).returncode == 0
+    assert job({"fail": "user"}).returncode == 1
+    assert (tmp_path / "out/copy").read_text() == "abc"
+
+
+def test_missing_input_and_arguments_are_one_line(job) -> None:
+    assert job({}, source="nowhere").stderr.splitlines()[-1] == (
+        "error: nowhere: no such file; the job that writes it has not run"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "crossmodal.jobs.record_study", "spec={}"], capture_output=True, text=True
+    )
+    assert done.stderr.strip() == "error: missing arguments: study, manifest"
+
+
+def test_remains_of_a_killed_job_are_removed(job, tmp_path: Path) -> None:
+    import socket
+
+    remains = tmp_path / "out" / f".partial-{socket.gethostname()}-{2**22 + 1}"
+    remains.mkdir(parents=True)
+    (remains / "copy").write_text("half")
+    assert job({}).returncode == 0
+    assert not remains.exists()

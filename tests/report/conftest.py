@@ -1,0 +1,188 @@
+"""A synthetic study in the formats of the pipeline, with captions that try to break out of the page."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from crossmodal.data.images import encode_png
+from crossmodal.data.tables import Example, write_examples
+from crossmodal.report.page import ReportInputs
+from PIL import Image, ImageDraw
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=\"document.title='broken'\">",
+    "<!-- </style><svg onload=alert(2)> & \"quotes\" 'and' {{ 7 * 7 }}",
+)
+DIRECTIONS = ("text_to_image", "image_to_text")
+SHIFTS = (
+    "gaussian-noise-3", "jpeg-3", "colour-jitter-3", "resolution-24", "resolution-16", "painting-3", "sketch-3", "fog-3",
+)  # fmt: skip
+PARAMETERS = {"zero-shot": 0, "full": 1_310_977, "bitfit": 9_216, "lora-r8": 73_728, "lora-r8-pgd": 73_728}
+
+
+def metric_rows(cells: Sequence[str], shifts: Sequence[str], seeds: Sequence[str] = ("0", "1", "2")) -> pd.DataFrame:
+    """Return numbers of a study in the schema of metrics.parquet, made up but of plausible size."""
+    rng = np.random.default_rng(7)
+    rows: list[dict[str, object]] = []
+
+    def add(
+        experiment: str, cell: str, seed: str, dataset: str, variant: str, direction: str, metric: str, value: float,
+        width: float = float("nan"), unit: str = "fraction",
+    ) -> None:  # fmt: skip
+        where = f"{experiment}/{cell}/s{seed}/{dataset}/test/{variant}/{direction}/{metric}"
+        rows.append(
+            dict(
+                number_id=where, experiment=experiment, cell=cell, seed=seed, dataset=dataset, split="test",
+                variant=variant, direction=direction, metric=metric, value=value, ci_low=value - width,
+                ci_high=value + width, n_queries=None if np.isnan(width) else 2850, unit=unit, source="queries.parquet",
+            )  # fmt: skip
+        )
+
+    for place, cell in enumerate(cells):
+        base = 0.068 if cell == "zero-shot" else 0.118 - 0.006 * (place % 5)
+        parameters = PARAMETERS.get(cell, 4_000 * 3**place % 900_000 + 2_000)
+        add("peft", cell, "*", "openmoji", "clean", "-", "parameters_trainable", parameters, unit="count")
+        add("peft", cell, "*", "openmoji", "clean", "-", "parameters_share", parameters / 1_310_977)
+        for direction in DIRECTIONS:
+            for dataset, ease in (("openmoji", 1.0), ("twemoji", 2.2), ("fluent", 1.4)):
+                for metric, factor in (("recall@1", 1.0), ("recall@5", 2.7), ("recall@10", 3.6)):
+                    values = base * factor * ease * (1 + 0.03 * rng.standard_normal(len(seeds)))
+                    for seed, value in zip(seeds, values, strict=True):
+                        add("peft", cell, seed, dataset, "clean", direction, metric, value, 0.011)
+                    add("peft", cell, "*", dataset, "clean", direction, metric, values.mean(), 0.008)
+                    add("peft", cell, "*", dataset, "clean", direction, f"{metric}_std", values.std())
+            for metric in ("recall@1", "recall@5"):
+                if cell not in ("zero-shot", "full"):
+                    add("peft", cell, "*", "openmoji", "clean", direction, f"retention_{metric}", base / 0.112, 0.06)
+                    gain = (base - 0.068) / (0.112 - 0.068)
+                    add("peft", cell, "*", "openmoji", "clean", direction, f"normalised_gain_{metric}", gain, 0.14)
+            losses = []
+            for step, shift in enumerate(shifts):
+                loss = float((0.02 + 0.05 * step) * (0.5 if cell.endswith("pgd") else 1) + 0.02 * rng.standard_normal())
+                losses.append(loss)
+                add("robustness", cell, "*", "openmoji", shift, direction, "recall@1", base * (1 - loss), 0.01)
+                add("robustness", cell, "*", "openmoji", shift, direction, "degradation_recall@1", loss, 0.035)
+            for style, loss in (("monotone", 0.71), ("high-contrast", 0.78)) if shifts else ():
+                add("robustness", cell, "*", style, "clean", direction, "degradation_recall@1", loss, 0.05)
+            if losses:
+                mean, worst = float(np.mean(losses)), max(losses)
+                for name, loss in (("shifts-mean", mean), ("shifts-worst", worst)):
+                    add("robustness", cell, "*", "openmoji", name, direction, "degradation_recall@1", loss, 0.02)
+    for index, recall, exact, latency, size in (
+        ("flat", 0.402, 1.0, 0.81, 6.3e6),
+        ("flat+rerank", 0.436, 0.91, 9.2, 6.3e6),
+        ("ivf-pq", 0.371, 0.87, 0.12, 5.1e5),
+        ("ivf-pq+rerank", 0.421, 0.88, 8.6, 5.1e5),
+    ):
+        where = ("search", "lora-r8", "0", "openmoji", index)
+        add(*where, "text_to_image", "recall@10", recall, 0.012)
+        add(*where, "text_to_image", "index_recall@10", exact, 0.006)
+        for name, factor in (("p50", 1.0), ("p95", 1.6), ("p99", 2.4)):
+            add(*where, "-", f"latency_{name}", latency * factor, unit="ms")
+        add(*where, "-", "qps", 1000 / latency, unit="1/s")
+        add(*where, "-", "bytes", size, unit="bytes")
+    return pd.DataFrame(rows)
+
+
+def hypothesis_rows() -> list[dict[str, object]]:
+    """Return one hypothesis for each verdict, as hypotheses.json has them."""
+    kept = "peft/lora-r8/s*/openmoji/test/clean/text_to_image/retention_recall@1"
+    share = "peft/lora-r8/s*/openmoji/test/clean/-/parameters_share"
+    loss = "robustness/lora-r8-pgd/s*/openmoji/test/shifts-mean/text_to_image/degradation_recall@1"
+    latency = "search/lora-r8/s0/openmoji/test/ivf-pq+rerank/-/latency_p99"
+    return [
+        dict(
+            id="H1.recall@1", statement="Rank-8 LoRA keeps full fine-tuning's R@1 on the target domain.",
+            target="> 95 %", measured=0.946, ci_low=0.886, ci_high=1.006, verdict="inconclusive", number_ids=[kept],
+            note="The interval holds the target: more queries or seeds would be needed to tell.",
+        ),
+        dict(
+            id="H1.parameters", statement="Rank-8 LoRA trains at least 98 % fewer parameters.",
+            target="> 98 %", measured=0.9438, ci_low=None, ci_high=None, verdict="refuted", number_ids=[share],
+            note="Counted exactly; adapters on both towers, <b>all</b> layers.",
+        ),
+        dict(
+            id="H2.adversarial", statement="LoRA with adversarial training loses less than 5 % of its R@1 under shift.",
+            target="< 5 %", measured=0.098, ci_low=0.078, ci_high=0.118, verdict="refuted", number_ids=[loss], note="",
+        ),
+        dict(
+            id="H3.latency", statement="IVF-PQ with a cross-attention re-ranker answers a query in less than 50 ms.",
+            target="< 50 ms", measured=20.64, ci_low=None, ci_high=None, verdict="supported", number_ids=[latency],
+            note="Measured at the size of this study's gallery, not at ten million items.",
+        ),
+    ]  # fmt: skip
+
+
+def write_gallery(folder: Path, count: int = 60) -> tuple[Path, dict[tuple[str, str, str, str], Path]]:
+    """Write a test set and the rankings of one cell under `folder`; return the dataset and the queries."""
+    rng = np.random.default_rng(11)
+    examples, captions = [], {}
+    for i in range(count):
+        image = Image.new("RGB", (64, 64), "white")
+        colour = tuple(int(v) for v in rng.integers(30, 230, 3))
+        box = (8 + i % 7, 8 + i % 5, 52 - i % 6, 54 - i % 9)
+        (ImageDraw.Draw(image).ellipse if i % 2 else ImageDraw.Draw(image).rectangle)(box, fill=colour)
+        texts = [f"shape number {i}", f"shape number {i}: round, plain, one colour", HOSTILE[i % 3] + f" {i}"]
+        data = encode_png(image) if i != 5 else b"not an image"
+        examples.append(Example(f"shape-{i:03}", data, f"{i}.png", texts, f"shape-{i:03}", "shapes", "openmoji"))
+        captions.update({f"shape-{i:03}#{k}": text for k, text in enumerate(texts)})
+    write_examples(folder / "test.parquet", examples)
+    images, rows = [example.image_id for example in examples], []
+    for direction in DIRECTIONS:
+        for query in list(captions) if direction == "text_to_image" else images:
+            owner = query.partition("#")[0]
+            rank = int(rng.choice([1, 1, 2, 4, 9, 37]))
+            pool = images if direction == "text_to_image" else [id for id in captions]
+            others = [id for id in pool if id.partition("#")[0] != owner]
+            top = [str(id) for id in rng.choice(others, 5, replace=False)]
+            if rank <= 5:
+                top[rank - 1] = owner if direction == "text_to_image" else f"{owner}#2"
+            rows.append(dict(direction=direction, query_id=query, cluster=owner, rank=rank, top=top))
+    path = folder / "queries.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return folder / "test.parquet", {("lora-r8", "openmoji", "clean", direction): path for direction in DIRECTIONS}
+
+
+def study_inputs(folder: Path, cells: Sequence[str] = tuple(PARAMETERS), shifts: Sequence[str] = SHIFTS) -> ReportInputs:
+    """Return a whole synthetic study whose files lie under `folder`."""
+    gallery, queries = write_gallery(folder)
+    sheet = dict(
+        source={"package": "@iconify-json/openmoji", "captions": "emojibase-data"},
+        version="1.2.30",
+        licence="CC BY-SA 4.0",
+        counts={"images": 1903, "captions": 9515, "rejected": 0},
+        splits={"train": 1142, "val": 190, "test": 571},
+        known_limits=["English captions only", "one image a concept", HOSTILE[0]],
+    )
+    return ReportInputs(
+        study="emoji",
+        target="openmoji",
+        numbers=metric_rows(cells, shifts),
+        hypotheses=hypothesis_rows(),
+        cells=list(cells),
+        headline_cell="lora-r8",
+        queries=queries,
+        gallery=gallery,
+        sheets=[{"name": name, **sheet} for name in ("openmoji", "twemoji", "fluent")],
+        environment={"commit": "0123456789abcdef", "python": "3.11.9", "packages": {"torch": "2.15.0", "faiss": "1.15.0"}},
+        params={"study": "emoji", "cells": {"lora-r8": {"kind": "lora", "rank": 8}}, "note": HOSTILE[1]},
+        timings={"data": 48.2, "shifts": 31.0, "pretraining": 612.4, "adaptation": 431.9, "embeddings": 66.0, "search": 9.4},
+        finished="2026-02-03 14:07 UTC",
+    )
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> ReportInputs:
+    """The default synthetic study: five cells, ten shifts, four indexes."""
+    return study_inputs(tmp_path)
+
+
+@pytest.fixture
+def make_inputs(tmp_path: Path) -> Callable[..., ReportInputs]:
+    """A builder of studies of other sizes."""
+    return lambda **changes: study_inputs(tmp_path, **changes)

@@ -1,0 +1,52 @@
+"""A tiny CLIP and a small training set of coloured patterns."""
+
+import pytest
+import torch
+from crossmodal.models.clip import build_clip, tokenize
+from crossmodal.training.batches import TrainingSet
+
+CONFIG = {
+    "model_cfg": {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 16, "layers": 1, "width": 32, "patch_size": 4, "head_width": 16},
+        "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+    },
+    "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+}
+WORDS = "apple boat cat dog egg fish goat hat ink jam key lamp".split()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny_clip():
+    """Return a function that builds the same random model each time."""
+
+    def build(seed=0):
+        torch.manual_seed(seed)
+        return build_clip(CONFIG)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def patterns():
+    """Return a function of a seed: 24 noisy images of 12 patterns, two captions each."""
+
+    def make(seed=0):
+        model = build_clip(CONFIG)
+        blocks = torch.rand(12, 4, 4, 3, generator=torch.Generator().manual_seed(7)).round().mul(150).add(50)
+        images = blocks.repeat_interleave(4, dim=1).repeat_interleave(4, dim=2).repeat(2, 1, 1, 1)
+        noise = 20 * torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+        captions = [text for word in WORDS * 2 for text in (f"a {word}", f"one small {word}")]
+        return TrainingSet(
+            images=(images + noise).clamp(0, 255).to(torch.uint8),
+            tokens=tokenize(model, captions).to(torch.int32),
+            owners=torch.arange(24).repeat_interleave(2),
+            labels=torch.arange(12).repeat(2),
+        )
+
+    return make

@@ -1,0 +1,106 @@
+"""Adapted models, whatever the method: attach, save, load, merge, count.
+
+An adapter is two files in Hugging Face peft's layout, `adapter_config.json` and `adapter_model.safetensors`.
+The configuration carries the method's parameters under the key "crossmodal", which peft ignores; for methods
+that peft does not know it holds nothing else.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TypedDict
+
+import torch
+from open_clip.model import CLIP
+from pydantic import ValidationError
+from safetensors.torch import save_file
+
+from crossmodal import registry
+from crossmodal.adaptation.trainable import tower_of
+from crossmodal.errors import UserError
+from crossmodal.models import clip
+
+PACKAGE = "adaptation"
+
+
+class Counts(TypedDict):
+    """Numbers of parameters. `total` is the base model's, without what the method adds."""
+
+    trainable: int
+    total: int
+    share: float
+    """`trainable` / `total`, a fraction."""
+    trainable_image: int
+    total_image: int
+    trainable_text: int
+    total_text: int
+    total_token_embeddings: int
+    """How many of `total` are the table of token embeddings."""
+
+
+def attach(model: CLIP, params: Any, seed: int) -> None:
+    """Prepare `model` in place for training by the method of `params`; random factors follow from `seed`.
+
+    Afterwards exactly the method's parameters have requires_grad.
+    """
+    registry.load(PACKAGE, params.kind).attach(model, params, torch.Generator().manual_seed(seed))
+
+
+def merge(model: CLIP, params: Any) -> None:
+    """Fold the adapter of `params` into the weights in place; keys are the base model's afterwards."""
+    registry.load(PACKAGE, params.kind).merge(model)
+
+
+def save_adapter(model: CLIP, params: Any, config: Path, weights: Path) -> None:
+    """Write what the method of `params` trained in `model`: JSON to `config`, safetensors to `weights`."""
+    method = registry.load(PACKAGE, params.kind)
+    values = method.peft_config(model, params) if hasattr(method, "peft_config") else {}
+    values["crossmodal"] = params.model_dump(mode="json")
+    config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    save_file(method.state(model), weights, metadata={"format": "pt"})
+
+
+def load_adapter(model: CLIP, config: Path, weights: Path) -> Any:
+    """Attach the saved adapter to the bare base `model` in place and return its parameters.
+
+    Raises UserError where a file is missing or broken or belongs to another model.
+    """
+    try:
+        params = registry.parse(PACKAGE, clip.read_config(config)["crossmodal"])
+    except (KeyError, ValidationError):
+        raise UserError(
+            f'{config}: no adapter of this study (the key "crossmodal" names its method)'
+        ) from None
+    tensors = clip.read_tensors(weights)
+    attach(model, params, seed=0)
+    try:
+        registry.load(PACKAGE, params.kind).restore(model, tensors)
+    except UserError as error:
+        raise UserError(f"{weights}: {error}") from None
+    return params
+
+
+def parameter_counts(model: CLIP) -> Counts:
+    """Return the exact parameter counts of `model`, bare or with an attached adapter.
+
+    The totals come from the architecture alone, built without memory on torch's meta device.
+    """
+    with torch.device("meta"):
+        base = clip.build_clip(model.config)
+    total = {"image": 0, "text": 0, "joint": 0}
+    for name, parameter in base.named_parameters():
+        total[tower_of(name)] += parameter.numel()
+    trainable = {"image": 0, "text": 0, "joint": 0}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            trainable[tower_of(name)] += parameter.numel()
+    everything, trained = sum(total.values()), sum(trainable.values())
+    return Counts(
+        trainable=trained,
+        total=everything,
+        share=trained / everything,
+        trainable_image=trainable["image"],
+        total_image=total["image"],
+        trainable_text=trainable["text"],
+        total_text=total["text"],
+        total_token_embeddings=clip.token_embedding(base).weight.numel(),
+    )

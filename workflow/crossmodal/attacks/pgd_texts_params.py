@@ -1,0 +1,27 @@
+"""Parameters of projected gradient descent on token embeddings."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from crossmodal.parameters import Count, NotNegative, Parameters, Positive
+
+
+class Params(Parameters):
+    """PGD on the token embeddings of captions, one L2 ball a token."""
+
+    space: ClassVar[str] = "texts"
+
+    kind: Literal["pgd_texts"]
+    epsilon: NotNegative = 0.1
+    """Radius of each token's L2 ball, as a multiple of the mean norm of the model's token embeddings."""
+    steps: Count = 7
+    """Gradient steps."""
+    step_size: Positive | None = None
+    """Length of one step in the unit of epsilon; none for 2.5 epsilon / steps."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Share of the last direction that is kept; 0 for plain PGD."""
+    restarts: Count = 1
+    """Climbs from different starts, of which the best result counts."""
+    random_start: bool = True
+    """Whether a climb starts at a random point of the ball instead of at the caption."""

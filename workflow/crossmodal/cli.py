@@ -1,0 +1,106 @@
+"""The command line: what a finished or running study says."""
+
+import json
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from crossmodal.configuration import read_yaml
+from crossmodal.errors import UserError
+from crossmodal.provenance.git import head
+
+PARAMS = Path("params.yaml")
+
+StudyOption = Annotated[
+    str | None,
+    typer.Option("--study", help="Name of the study: data/NAME and results/NAME. Default: params.yaml's."),
+]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+def main() -> None:
+    """Run the command line; a UserError is one line on standard error and exit status 1."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _name(study: str | None) -> str:
+    return study or str(read_yaml(PARAMS).get("study", ""))
+
+
+def _results(study: str | None, file: str) -> Path:
+    """Return the path of a result of the study, or say which command makes it."""
+    name = _name(study)
+    path = Path("results") / name / file
+    if not path.exists():
+        known = sorted(p.parent.name for p in Path("results").glob("*/study.json"))
+        raise UserError(
+            f"{path}: no such file; study {name!r} has not come that far"
+            f" (studies with results: {', '.join(known) or 'none'}; `make study` runs the default study)"
+        )
+    return path
+
+
+@app.command()
+def params(study: StudyOption = None) -> None:
+    """Print the resolved, validated parameters and the cells of a study."""
+    from crossmodal.study import Study, load_study, validate
+
+    defaults = read_yaml(PARAMS)
+    if study in (None, defaults.get("study")):
+        resolved = load_study(defaults, {})
+    else:
+        path = _results(study, "study.json")
+        resolved = validate(Study, json.loads(path.read_text()), str(path))
+    print(yaml.safe_dump(resolved.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110))
+    table = Table("cell", "method", "adversary", "seeds", title=f"cells of study {resolved.study}")
+    for name, cell in resolved.adaptation.cells.items():
+        adversary: Any = cell.adversary
+        attacks = [a.kind for a in (adversary.images, adversary.texts) if a] if adversary else []
+        seeds = ", ".join(map(str, resolved.seeds_of(name)))
+        table.add_row(name, cell.method.kind, " + ".join(attacks) or "-", seeds)
+    Console().print(table)
+
+
+@app.command()
+def numbers(
+    pattern: Annotated[str, typer.Argument(metavar="[GLOB]", help="Number ids, for example 'peft/*'.")] = "*",
+    study: StudyOption = None,
+) -> None:
+    """Print the numbers of a study, with their intervals, whose id matches GLOB."""
+    from crossmodal.evaluation.numbers import read_numbers, select
+
+    found = select(read_numbers(_results(study, "metrics.parquet")), pattern)
+    if not found:
+        raise UserError(f"no number id matches {pattern!r}; `crossmodal numbers` lists all of study {_name(study)!r}")
+    for number in found:
+        value = "undefined" if number.value is None else f"{number.value:.6g}"
+        interval = f" [{number.ci_low:.6g}, {number.ci_high:.6g}]" if number.ci_low is not None else ""
+        print(f"{number.number_id}\t{value}{interval}\t{number.unit}")
+
+
+@app.command()
+def hypotheses(study: StudyOption = None) -> None:
+    """Print the hypothesis table of a study and where its report is."""
+    from crossmodal.report.markdown import hypothesis_table
+
+    entries = json.loads(_results(study, "hypotheses.json").read_text())
+    print(hypothesis_table(entries))
+    print(f"\nreport: {_results(study, 'report/index.html')}")
+
+
+@app.command()
+def version() -> None:
+    """Print the version of the package and the commit it stands at."""
+    commit, dirty = head(Path(__file__).parent)
+    print(f"crossmodal {installed_version('crossmodal')} (commit {commit}{', modified' if dirty else ''})")

@@ -1,0 +1,105 @@
+"""Reading params.yaml and its overlays, and saying in one line what is wrong with them."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from crossmodal.errors import UserError
+from crossmodal.parameters import Parameters
+
+P = TypeVar("P", bound=Parameters)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in the YAML file at `path`; UserError with file, line and problem otherwise."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run from the repository's folder") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise UserError(f"{path}, line {line}: not valid YAML ({error.problem})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping of parameters, got {type(values).__name__}")
+    return values
+
+
+def merge(base: Any, over: Any) -> Any:
+    """Return `base` with `over` laid on it: mappings merge, lists and all else replace.
+
+    A mapping of another `kind` replaces the old one whole, and an entry whose overlay is null is removed
+    when it was a mapping. Keys keep their places, so that an overlay does not reorder the grid.
+    """
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    if "kind" in base and "kind" in over and base["kind"] != over["kind"]:
+        return over
+    merged = {key: merge(value, over[key]) if key in over else value for key, value in base.items()}
+    merged |= {key: value for key, value in over.items() if key not in base}
+    return {
+        key: value for key, value in merged.items() if not (value is None and isinstance(base.get(key), dict))
+    }
+
+
+def validate(model: type[P], values: dict[str, Any], where: str) -> P:
+    """Return `values` as a `model`; UserError names the first wrong key, what it got and what it accepts."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_describe(model, error, where)) from None
+
+
+def _describe(model: type[Parameters], error: ValidationError, where: str) -> str:
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    key = ".".join(str(part) for part in _visible(first["loc"], first["input"], error))
+    line = f"{where}: {key + ': ' if key else ''}{_problem(first)}"
+    line += f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return " ".join(line.split())
+
+
+def _visible(location: tuple[int | str, ...], _input: Any, error: ValidationError) -> list[int | str]:
+    """Drop the union tags that pydantic puts into a location: they are no keys of the file."""
+    from crossmodal import registry
+
+    tags = {kind for package in ("data", "shifts", "models", "adaptation", "attacks", "search")
+            for kind in registry.kinds(package)}  # fmt: skip
+    parents = ("method", "model", "images", "texts")
+    visible: list[int | str] = []
+    for i, part in enumerate(location):
+        named = i >= 2 and location[i - 2] in ("datasets", "shifts", "indexes")
+        if part in tags and i > 0 and (location[i - 1] in parents or named):
+            continue
+        visible.append(part)
+    return visible
+
+
+def _problem(error: Any) -> str:
+    kind, got, context = error["type"], error["input"], error.get("ctx", {})
+    shown = repr(got) if not isinstance(got, dict | list) else f"a {type(got).__name__}"
+    if kind in ("unknown_key", "unknown_name", "pretraining"):
+        return str(error["msg"])
+    if kind == "value_error":
+        return f"{error['msg'].removeprefix('Value error, ')}"
+    if kind == "missing":
+        return "is missing; it has no default"
+    if kind == "union_tag_not_found":
+        return f"has no kind; accepts a mapping with kind: {context.get('discriminator', 'kind')}"
+    if kind == "union_tag_invalid":
+        return _with_nearest(f"kind: got {context['tag']!r}", context["tag"], context["expected_tags"])
+    if kind == "literal_error":
+        return _with_nearest(f"got {shown}", str(got), context["expected"].replace(" or ", ", "))
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"got {shown}; accepts a mapping"
+    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    return f"got {shown}; accepts {wanted[0].lower() + wanted[1:]}"
+
+
+def _with_nearest(got: str, value: str, accepted: str) -> str:
+    names = [name.strip().strip("'") for name in accepted.split(",")]
+    close = get_close_matches(value, names, n=1, cutoff=0.5)
+    hint = f'; did you mean "{close[0]}"?' if close else ""
+    return f"{got}{hint}; accepts {', '.join(names)}"

@@ -1,0 +1,65 @@
+"""What an adaptation costs: parameters, exactly counted, and training time."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from crossmodal.evaluation.estimates import Place
+from crossmodal.evaluation.numbers import ALL_SEEDS, Number
+from crossmodal.evaluation.records import AdapterCard, distinct
+
+
+def parameter_numbers(cards: Sequence[AdapterCard], reference: str | None) -> list[Number]:
+    """Return exact counts and training times of every cell, by seed and as the mean `s*`.
+
+    `saved_parameters` = 1 - trainable / trainable of the cell `reference`, and
+    `saved_parameters_without_tokens` the same where the reference's token embeddings are not counted. Their
+    interval has zero width, because nothing is estimated.
+    """
+    numbers = []
+    standard = [card for card in cards if card.cell == reference]
+    for cell in distinct(cards, "cell"):
+        own = [card for card in cards if card.cell == cell]
+        groups = [(str(card.seed), [card]) for card in own] + [(ALL_SEEDS, own)]
+        for seed, group in groups:
+            place = Place("peft", cell, "-", "-", "-", "-")
+            sources = tuple(dict.fromkeys(card.source for card in [*group, *standard]))
+            for metric, unit, value in _counted(group):
+                numbers.append(place.plain(seed, metric, value, unit, [card.source for card in group]))
+            if not standard:
+                continue
+            full = _mean(card.trainable for card in standard)
+            tokens = _mean(card.token_embeddings for card in standard)
+            trainable = _mean(card.trainable for card in group)
+            for metric, base in (
+                ("saved_parameters", full),
+                ("saved_parameters_without_tokens", full - tokens),
+            ):
+                saved = 1 - trainable / base if base > 0 else None
+                numbers.append(
+                    place.plain(seed, metric, saved, "fraction", sources, low=saved, high=saved)
+                )  # fmt: skip
+    return numbers
+
+
+def _counted(cards: Sequence[AdapterCard]) -> list[tuple[str, str, float]]:
+    rows = [
+        ("parameters_trainable", "count", _mean(card.trainable for card in cards)),
+        ("parameters_total", "count", _mean(card.total for card in cards)),
+        ("parameters_share", "fraction", _mean(card.share for card in cards)),
+        ("parameters_token_embeddings", "count", _mean(card.token_embeddings for card in cards)),
+        ("token_embeddings_share", "fraction", _mean(card.token_embeddings / card.total for card in cards)),
+    ]
+    for tower in cards[0].towers:
+        rows.append(
+            (f"parameters_trainable_{tower}", "count", _mean(card.towers.get(tower, 0) for card in cards))
+        )
+    if all(card.seconds is not None for card in cards):
+        rows.append(("training_seconds", "s", _mean(card.seconds or 0.0 for card in cards)))
+    if all(card.epochs is not None for card in cards):
+        rows.append(("training_epochs", "count", _mean(card.epochs or 0 for card in cards)))
+    return rows
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))

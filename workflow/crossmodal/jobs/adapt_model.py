@@ -1,0 +1,48 @@
+"""Job: adapt the base model to the target by one cell's method."""
+
+import json
+
+from crossmodal.adaptation import adapters
+from crossmodal.determinism import prepare_torch
+from crossmodal.jobs.run import Folder, In, Out, Spec, run
+from crossmodal.models.clip import load_clip
+from crossmodal.registry import parse
+from crossmodal.training.batches import load_training_set
+from crossmodal.training.loop import fit
+from crossmodal.training.settings import AdversaryParameters, TrainingParameters
+
+
+def main(
+    config: In, weights: In, train: In, validation: In,
+    adapter_config: Out, adapter: Out, card: Out, training: Out, checkpoints: Folder, spec: Spec,
+) -> None:  # fmt: skip
+    values, seed = spec["parameters"], spec["seed"]
+    prepare_torch(spec["threads"], seed)
+    model = load_clip(config, weights)
+    method = parse("adaptation", values["method"])
+    adapters.attach(model, method, seed)
+    counts = adapters.parameter_counts(model)
+    history = fit(
+        model, load_training_set(model, [train]), load_training_set(model, [validation]),
+        TrainingParameters.model_validate(values["training"]), seed,
+        AdversaryParameters.model_validate(values["adversary"]) if values["adversary"] else None,
+        checkpoints, training, checkpoints.name,
+    )  # fmt: skip
+    adapters.save_adapter(model, method, adapter_config, adapter)
+    facts = {
+        "cell": spec["wildcards"]["cell"],
+        "seed": spec["wildcards"]["seed"],
+        "trainable": counts["trainable"],
+        "total": counts["total"],
+        "share": counts["share"],
+        "towers": {"image": counts["trainable_image"], "text": counts["trainable_text"]},
+        "token_embeddings": counts["total_token_embeddings"],
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch,
+        "seconds": sum(epoch.seconds for epoch in history.epochs),
+    }
+    card.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)

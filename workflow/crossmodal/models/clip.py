@@ -1,0 +1,205 @@
+"""An open_clip model as the study uses it: one file format, pixels in [0, 1], unit vectors out.
+
+Every function takes the model first and works for any open_clip `CLIP` with CLIP's own tokenizer; the size
+of images, captions and embeddings comes from the model's configuration and is never assumed.
+"""
+
+import json
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import torch
+from open_clip.model import CLIP
+from open_clip.tokenizer import SimpleTokenizer
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from crossmodal.errors import UserError
+
+Config: TypeAlias = dict[str, Any]
+"""open_clip's hub layout: {"model_cfg": arguments of CLIP, "preprocess_cfg": {mean, std, ...}}."""
+
+
+def build_clip(config: Config, source: str = "the configuration") -> CLIP:
+    """Return a CLIP of the architecture in `config` with random weights from torch's global generator.
+
+    It is in eval(), fp32, on the current default device. The normalisation constants are its buffers
+    `pixel_mean` and `pixel_std` (float32 [3, 1, 1], not part of the state dict). Raises UserError naming
+    `source` where the configuration does not describe such a model.
+    """
+    try:
+        architecture = deepcopy(config["model_cfg"])
+        if architecture.pop("custom_text", False) or "hf_model_name" in architecture["text_cfg"]:
+            raise UserError(
+                f"{source}: its text tower is not CLIP's own transformer, which is what is supported"
+            )
+        if "timm_model_name" in architecture["vision_cfg"]:
+            architecture["vision_cfg"]["timm_model_pretrained"] = False  # weights come from our own file
+        return equip(CLIP(**architecture), config)
+    except KeyError as error:
+        raise UserError(f"{source}: not an open_clip configuration (the key {error} is missing)") from None
+    except (TypeError, ValueError, AssertionError) as error:
+        raise UserError(f"{source}: not an open_clip configuration ({_first_line(error)})") from None
+
+
+def equip(model: CLIP, config: Config) -> CLIP:
+    """Add to a bare open_clip `model` what the functions below need: `config` and the pixel constants."""
+    preprocess = config["preprocess_cfg"]
+    model.register_buffer("pixel_mean", torch.tensor(preprocess["mean"]).view(3, 1, 1), persistent=False)
+    model.register_buffer("pixel_std", torch.tensor(preprocess["std"]).view(3, 1, 1), persistent=False)
+    model.config = deepcopy(config)
+    model.eval()
+    return model
+
+
+def read_config(path: Path) -> Config:
+    """Return the JSON object at `path`, or raise UserError."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such model configuration") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable JSON file ({_first_line(error)})") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: a model configuration is a JSON object with the key model_cfg")
+    return config
+
+
+def load_clip(config: Path, weights: Path) -> CLIP:
+    """Return the CLIP stored as open_clip's hub layout in `config` (JSON) and `weights` (safetensors).
+
+    It is in eval(), fp32, on the CPU. torch's random state is left as it was. Raises UserError where a
+    file is missing or truncated or the two do not belong together.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model = build_clip(read_config(config), str(config))
+    try:
+        model.load_state_dict(read_tensors(weights), strict=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{weights}: does not fit the model in {config.name} ({reason})") from None
+    return model
+
+
+def save_clip(model: CLIP, config: Path, weights: Path) -> None:
+    """Write `model` so that `load_clip` reads it, and open_clip too under its own file names.
+
+    open_clip opens the folder as "local-dir:FOLDER" where the files are called open_clip_config.json and
+    open_clip_model.safetensors. Adapters must have been merged: the keys are those of the bare model.
+    """
+    state = model.state_dict()
+    if any("parametrizations." in key for key in state):
+        raise ValueError("merge the adapter before the model is saved")
+    config.write_text(json.dumps(model.config, indent=4) + "\n", encoding="utf-8")
+    save_file({key: value.detach().float().cpu().contiguous() for key, value in state.items()}, weights)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of the safetensors file at `path`, or raise UserError."""
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such weights file") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a readable safetensors file ({_first_line(error)})") from None
+    return tensors
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def image_size(model: CLIP) -> int:
+    """Return the side of the square images that the model takes, in pixels."""
+    size = model.visual.image_size
+    return int(size[0] if isinstance(size, (tuple, list)) else size)
+
+
+def context_length(model: CLIP) -> int:
+    """Return how many tokens a caption has, start, end and padding included."""
+    return int(model.context_length)
+
+
+def embedding_size(model: CLIP) -> int:
+    """Return the width d of the joint embedding."""
+    return int(model.config["model_cfg"]["embed_dim"])
+
+
+@cache
+def _tokenizer(context: int, clean: str) -> SimpleTokenizer:
+    return SimpleTokenizer(context_length=context, clean=clean)
+
+
+def tokenize(model: CLIP, captions: list[str]) -> Tensor:
+    """Return `captions` as int64 [n, context]: start, words, end, zeros; long ones are cut, end kept."""
+    text = model.config["model_cfg"]["text_cfg"]
+    clean = (text.get("tokenizer_kwargs") or {}).get("clean", "lower")
+    return cast(Tensor, _tokenizer(context_length(model), clean)(captions))
+
+
+def to_pixels(images: Tensor) -> Tensor:
+    """Return uint8 [b, h, w, 3] images as float32 [b, 3, h, w] in [0, 1]."""
+    return images.permute(0, 3, 1, 2).contiguous().float().div_(255)
+
+
+def encode_images(model: CLIP, pixels: Tensor) -> Tensor:
+    """Return the unit-length embeddings, float32 [b, d], of `pixels` [b, 3, h, w] in [0, 1].
+
+    Normalisation by mean and standard deviation happens here, so attacks work on plain pixels.
+    """
+    features = model.encode_image((pixels - model.pixel_mean) / model.pixel_std)
+    return functional.normalize(features.float(), dim=-1)
+
+
+def encode_texts(model: CLIP, tokens: Tensor, delta: Tensor | None = None) -> Tensor:
+    """Return the unit-length embeddings, float32 [b, d], of `tokens` int64 [b, context].
+
+    `delta` [b, context, width] is added to the token embeddings before the positional addition.
+    """
+    if delta is None:
+        return functional.normalize(model.encode_text(tokens).float(), dim=-1)
+
+    def add(_module: nn.Module, _args: object, embedded: Tensor) -> Tensor:
+        return embedded + delta
+
+    # A hook, so that whatever encode_text does (prompts, another open_clip version) stays in one place.
+    handle = token_embedding(model).register_forward_hook(add)
+    try:
+        return functional.normalize(model.encode_text(tokens).float(), dim=-1)
+    finally:
+        handle.remove()
+
+
+def token_embedding(model: CLIP) -> nn.Embedding:
+    """Return the module that turns token ids into vectors."""
+    return cast(nn.Embedding, model.token_embedding)
+
+
+def embed_tokens(model: CLIP, tokens: Tensor) -> Tensor:
+    """Return the token embeddings [b, context, width] of `tokens`, before the positional addition."""
+    return cast(Tensor, token_embedding(model)(tokens))
+
+
+def perturbable(tokens: Tensor) -> Tensor:
+    """Return bool [b, context], true for word tokens: start, end and padding are false.
+
+    Told by position, since padding has the id of the word token "!". The end is the first highest id, which
+    is where CLIP pools.
+    """
+    position = torch.arange(tokens.shape[1], device=tokens.device)
+    end = tokens.argmax(dim=-1, keepdim=True)
+    return (position > 0) & (position < end)
+
+
+def mean_token_norm(model: CLIP) -> float:
+    """Return the mean L2 norm of the token embeddings, the unit of the text attack's radius."""
+    return float(token_embedding(model).weight.detach().float().norm(dim=-1).mean())
+
+
+def logit_scale(model: CLIP) -> Tensor:
+    """Return the scale of the logits, the inverse of the temperature: a scalar, exponentiated."""
+    return cast(Tensor, model.logit_scale).exp()

@@ -1,0 +1,41 @@
+"""A base model with published weights, fetched through open_clip."""
+
+import open_clip
+from open_clip.model import CLIP
+from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+
+from crossmodal.errors import UserError
+from crossmodal.models.clip import equip
+from crossmodal.models.hub_params import Params
+
+
+def create(params: Params, seed: int) -> CLIP:
+    """Return the model that `params` names, in eval(), fp32, on the CPU; `seed` has no influence.
+
+    The weights are fetched from the hub or found in its cache. Raises UserError, one line, where the tag is
+    unknown or of another activation than the architecture, or where the weights cannot be fetched.
+    """
+    name, tag = params.architecture, params.pretrained
+    tags = list_pretrained_tags_by_model(name)
+    if tag not in tags:
+        raise UserError(f"hub: {name} has no weights {tag!r}; it has {', '.join(tags) or 'none'}")
+    config = open_clip.get_model_config(name)
+    if config.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]:
+        raise UserError(f"hub: the text tower of {name} is not CLIP's own transformer, which is supported")
+    if config.get("quick_gelu", False) != get_pretrained_cfg(name, tag).get("quick_gelu", False):
+        stem = name.removesuffix("-quickgelu")
+        other = stem if stem != name else f"{stem}-quickgelu"
+        hint = f"; use {other}" if other in open_clip.list_models() else ""
+        raise UserError(
+            f"hub: the weights {tag!r} were trained with another activation than {name} has{hint}"
+        )
+    try:
+        model = open_clip.create_model(name, pretrained=tag, precision="fp32", weights_only=True)
+    except Exception as error:  # the hub's client raises dozens of types for one cause: no network
+        reason = " ".join(str(error).split()).rpartition("Last error: ")[2].split(". ")[0][:200]
+        raise UserError(
+            f"hub: the weights {tag!r} of {name} could not be fetched ({reason}); they need a network once, "
+            "or a filled cache of the hub"
+        ) from None
+    preprocess = open_clip.get_model_preprocess_cfg(model)
+    return equip(model, {"model_cfg": config, "preprocess_cfg": preprocess})

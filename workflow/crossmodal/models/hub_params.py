@@ -1,0 +1,47 @@
+"""Parameters of a base model with weights from a hub."""
+
+import json
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from crossmodal.parameters import Parameters
+
+
+@cache
+def _architectures() -> dict[str, Path]:
+    """Return the configurations that open_clip brings, found without importing it (that takes seconds)."""
+    package = find_spec("open_clip")
+    folders = (package.submodule_search_locations if package else None) or []
+    return {path.stem: path for folder in folders for path in Path(folder, "model_configs").glob("*.json")}
+
+
+class Params(Parameters):
+    """A base model with published weights, named as open_clip names them."""
+
+    kind: Literal["hub"]
+    """Published weights from a hub."""
+    architecture: str
+    """A model configuration of open_clip, for example "ViT-B-32-quickgelu"."""
+    pretrained: str
+    """The tag of the weights, for example "openai" or "laion2b_s34b_b79k"."""
+
+    @model_validator(mode="after")
+    def _known_and_fitting(self) -> Self:
+        known = _architectures()
+        if self.architecture not in known:
+            nearest = get_close_matches(self.architecture, known, n=1, cutoff=0.0)[0]
+            raise ValueError(f"open_clip has no architecture {self.architecture!r}; nearest {nearest!r}")
+        config = json.loads(known[self.architecture].read_text(encoding="utf-8"))
+        if self.pretrained == "openai" and not config.get("quick_gelu", False):
+            # open_clip only warns, and the model then loses accuracy without a word.
+            right = f"{self.architecture}-quickgelu"
+            hint = f"; write architecture: {right}" if right in known else ""
+            raise ValueError(
+                f"openai weights were trained with QuickGELU, {self.architecture} has GELU{hint}"
+            )
+        return self

@@ -1,0 +1,17 @@
+"""A base model with random weights, to be pretrained in the study."""
+
+import torch
+from open_clip.model import CLIP
+
+from crossmodal.models.clip import build_clip
+from crossmodal.models.scratch_params import Params
+
+
+def create(params: Params, seed: int) -> CLIP:
+    """Return the model of `params` with the random weights that `seed` gives, in eval(), fp32, on the CPU.
+
+    torch's random state is left as it was. Raises UserError where the architecture cannot be built.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # open_clip initialises from the global generator and takes no other
+        return build_clip(params.config)

@@ -1,0 +1,117 @@
+"""Which code and which packages a job runs: the import closure of its modules, read from the source."""
+
+import ast
+import hashlib
+from functools import cache
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+PACKAGE = "crossmodal"
+ROOT = Path(__file__).resolve().parents[1]
+
+CANNOT_INFLUENCE_RESULTS = (
+    "crossmodal.errors",  # wording for people
+    "crossmodal.parameters",  # validates; the values themselves stand in the spec
+    "crossmodal.registry",  # maps names to modules; the modules named are roots of the closure
+    "crossmodal.progress",  # draws bars
+    "crossmodal.provenance",  # hashes files and writes manifests after the work is done
+    "crossmodal.jobs.run",  # hands paths and the spec to a job and moves its outputs into place
+)
+"""Modules (and their submodules) left out of every fingerprint, each with its reason."""
+
+
+def _file_of(module: str) -> Path | None:
+    """Return the source file of a module of this package, or None if there is no such module."""
+    path = ROOT.joinpath(*module.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _excluded(module: str) -> bool:
+    return any(module == name or module.startswith(name + ".") for name in CANNOT_INFLUENCE_RESULTS)
+
+
+def _canonical(node: object) -> object:
+    """Return the tree as nested tuples: no positions, no docstrings, and equal on every Python version.
+
+    Empty fields are dropped because newer versions add fields; bare strings (docstrings, attribute
+    docstrings) are dropped because they change no result.
+    """
+    if isinstance(node, ast.AST):
+        fields = ((name, _canonical(value)) for name, value in ast.iter_fields(node) if name != "ctx")
+        return (type(node).__name__, *(f for f in fields if f[1] not in (None, ())))
+    if isinstance(node, list):
+        return tuple(_canonical(item) for item in node if not _is_bare_string(item))
+    return (type(node).__name__, repr(node)) if node is not None else None
+
+
+def _is_bare_string(node: object) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+@cache
+def _read(path: Path) -> tuple[str, frozenset[str]]:
+    """Return the digest of a source file's code and the dotted names that it imports, wherever it does."""
+    tree = ast.parse(path.read_bytes())
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            if node.module.split(".")[0] == PACKAGE:  # `from package import module`
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    digest = hashlib.sha256(repr(_canonical(tree)).encode()).hexdigest()[:12]
+    return digest, frozenset(names)
+
+
+def closure(roots: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
+    """Follow the imports from `roots`.
+
+    Returns the digest of each of the package's modules that is reached, by dotted name, and the top-level
+    names of everything imported from outside. Raises ModuleNotFoundError for a root that does not exist.
+    """
+    code: dict[str, str] = {}
+    outside: set[str] = set()
+    queue = list(roots)
+    for root in roots:
+        if _file_of(root) is None:
+            raise ModuleNotFoundError(root)
+    while queue:
+        module = queue.pop()
+        if module.split(".")[0] != PACKAGE:
+            outside.add(module.split(".")[0])
+            continue
+        path = _file_of(module)
+        if module in code or path is None or _excluded(module):
+            continue
+        digest, names = _read(path)
+        if path.stat().st_size:  # the empty __init__ of a package says nothing
+            code[module] = digest
+        queue.extend(names)
+    return dict(sorted(code.items())), outside
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return {name: sorted(set(owners)) for name, owners in packages_distributions().items()}
+
+
+def versions(modules: set[str]) -> dict[str, str]:
+    """Return name and version of the installed distributions that own the top-level `modules`.
+
+    The standard library and what is not installed are left out.
+    """
+    owners = {owner for module in modules for owner in _distributions().get(module, [])}
+    return {owner: version(owner) for owner in sorted(owners) if owner != PACKAGE}
+
+
+def resource_digests(paths: tuple[Path, ...]) -> dict[str, str]:
+    """Return a digest for each file that code reads as if it were code: templates, model configurations."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in sorted(paths)}

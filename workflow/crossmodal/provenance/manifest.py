@@ -1,0 +1,81 @@
+"""The manifest of a job: what ran, from what, to what. Written last, beside the job's outputs."""
+
+import json
+import platform
+import resource
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crossmodal.errors import UserError
+from crossmodal.provenance.closure import ROOT
+from crossmodal.provenance.digests import cached_md5
+from crossmodal.provenance.git import head
+
+FORMAT = 1
+
+
+def now() -> str:
+    """Return the current time in UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def build_manifest(
+    spec: dict[str, Any],
+    inputs: dict[str, list[Path]],
+    outputs: dict[str, tuple[Path, Path]],
+    started: str,
+) -> dict[str, Any]:
+    """Return the manifest of the job that `spec` describes and that has just ended in this process.
+
+    `inputs` are paths by argument name; `outputs` are (where the bytes are now, where they will be).
+    Memory is in bytes, times in UTC. The machine stands here and only here: never in a spec.
+    """
+    commit, dirty = head(ROOT)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "format": FORMAT,
+        "rule": spec["rule"],
+        "wildcards": spec["wildcards"],
+        "spec": spec,
+        "inputs": {
+            name: [{"path": str(p), "md5": cached_md5(p), "bytes": p.stat().st_size} for p in paths]
+            for name, paths in inputs.items()
+        },
+        "outputs": {
+            name: {"path": str(final), "md5": cached_md5(present), "bytes": present.stat().st_size}
+            for name, (present, final) in outputs.items()
+        },
+        "seed": spec["seed"],
+        "threads": spec["threads"],
+        "device": _device(),
+        "versions": {"python": platform.python_version(), **spec["environment"]},
+        "platform": platform.platform(),
+        "started": started,
+        "ended": now(),
+        "peak_memory_bytes": memory if sys.platform == "darwin" else memory * 1024,
+        "commit": commit,
+        "dirty": dirty,
+    }
+
+
+def _device() -> str:
+    torch = sys.modules.get("torch")  # a job that never imported torch used no accelerator
+    return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else "cpu"
+
+
+def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+    """Write `manifest` to `path` as indented JSON."""
+    path.write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return the manifest at `path`; UserError with one line if it is missing or broken."""
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such manifest; run the study again") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a manifest ({error}); remove it and run the study again") from None
+    return manifest

@@ -1,0 +1,52 @@
+"use strict";
+(() => {
+  const specs = JSON.parse(document.getElementById("specs").textContent);
+  const font = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Roboto, Helvetica, Arial, sans-serif';
+  const config = {
+    background: null, font, view: { stroke: null }, padding: 4,
+    axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, titlePadding: 8, gridOpacity: 0.6 },
+    header: { labelFontSize: 12 }, legend: { labelFontSize: 12 },
+  };
+  const shown = new Map();
+
+  // Facets have no width of their own in Vega-Lite: as many panels in a row as the box holds, filling it.
+  const fitted = (spec, width) => {
+    const meta = spec.usermeta;
+    if (!meta || !meta.panel) return [spec, 0];
+    const room = width - meta.labels;
+    const fit = Math.floor((room + meta.gap) / (meta.panel + meta.gap));
+    const columns = Math.max(1, Math.min(meta.panels, fit));
+    const panel = Math.max(110, Math.floor((room - (columns - 1) * meta.gap) / columns) - 4);
+    return [{ ...spec, columns, spec: { ...spec.spec, width: Math.min(panel, 420) } }, columns * 1000 + panel];
+  };
+
+  const draw = async (box) => {
+    if (!box.clientWidth) return;
+    const [spec, shape] = fitted(specs[box.dataset.chart], box.clientWidth);
+    const before = shown.get(box);
+    if (before && before.shape === shape) return;
+    if (before && before.view) before.view.finalize();
+    const state = { shape, view: null };
+    shown.set(box, state);
+    // The interpreter evaluates expressions without `eval`, which the page's security policy forbids.
+    const result = await vegaEmbed(box, spec, { renderer: "svg", actions: false, ast: true, config, mode: "vega-lite" });
+    state.view = result.view;
+    box.dataset.drawn = "true";
+  };
+
+  const boxes = [...document.querySelectorAll(".chart")];
+  const drawAll = () => Promise.all(boxes.map(draw));
+  for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", drawAll);
+  let pending = 0;
+  addEventListener("resize", () => { clearTimeout(pending); pending = setTimeout(drawAll, 150); });
+  drawAll();
+
+  const origin = document.getElementById("origin");
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-number-id]");
+    if (target && target.tagName === "A") return;
+    origin.hidden = !target || !target.dataset.numberId;
+    origin.textContent = target ? target.dataset.numberId.split(" ").join("\n") : "";
+  });
+  addEventListener("keydown", (event) => { if (event.key === "Escape") origin.hidden = true; });
+})();

@@ -1,0 +1,85 @@
+"""The numbers behind each chart as small tidy tables, one row a point, each with its `number_id`."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from crossmodal.report.lookup import Number, Numbers
+from crossmodal.report.tables import SHIFT_TITLES, shift_names
+
+ACCURACY_COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
+DEGRADATION_COLUMNS = ["cell", "shift", "summary", "value", "ci_low", "ci_high", "number_id"]
+SEARCH_COLUMNS = [
+    "index", "family", "reranked", "latency", "latency_high", "value", "ci_low", "ci_high", "number_id",
+]  # fmt: skip
+RERANK = "+rerank"
+
+
+def accuracy_frame(
+    numbers: Numbers, cells: Sequence[str], dataset: str, direction: str, metric: str = "recall@1"
+) -> pd.DataFrame:
+    """Return recall (fraction) and trainable parameters (count, 0 for zero-shot) of the cells that have both."""
+    rows = []
+    for cell in cells:
+        recall = numbers.find(
+            "peft", metric, cell=cell, dataset=dataset, split="test", variant="clean", direction=direction
+        )
+        parameters = numbers.find("peft", "parameters_trainable", cell=cell)
+        if recall is not None and parameters is not None:
+            rows.append({"cell": cell, "parameters": parameters.value, **_value(recall)})
+    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
+
+
+def degradation_frame(numbers: Numbers, cells: Sequence[str], target: str, direction: str) -> pd.DataFrame:
+    """Return the relative loss of R@1 (fraction) of each cell under each shift, summaries first."""
+    rows = []
+    for (dataset, variant), name in shift_names(numbers, target).items():
+        for cell in cells:
+            number = numbers.find(
+                "robustness",
+                "degradation_recall@1",
+                cell=cell,
+                dataset=dataset,
+                variant=variant,
+                direction=direction,
+            )
+            if number is not None:
+                rows.append({"cell": cell, "shift": name, "summary": variant in SHIFT_TITLES, **_value(number)})
+    return pd.DataFrame(rows, columns=DEGRADATION_COLUMNS)
+
+
+def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None = None) -> pd.DataFrame:
+    """Return recall (fraction) and latency (p50 and p99, ms) of the indexes of `cell` that have both.
+
+    `family` is the name of the index without its re-ranker. Without `cell`, the first cell in the table.
+    """
+    cells = numbers.distinct("cell", experiment="search", metric=metric)
+    chosen = cell if cell in cells else (cells[0] if cells else "")
+    rows = []
+    for recall in numbers.select("search", metric, cell=chosen):
+        where = {"cell": chosen, "dataset": recall.dataset, "variant": recall.variant}
+        median = numbers.find("search", "latency_p50", **where)
+        tail = numbers.find("search", "latency_p99", **where)
+        if median is None or any(row["index"] == recall.variant for row in rows):
+            continue
+        rows.append(
+            {
+                "index": recall.variant,
+                "family": recall.variant.removesuffix(RERANK),
+                "reranked": recall.variant.endswith(RERANK),
+                "latency": median.value,
+                "latency_high": tail.value if tail else median.value,
+                **_value(recall),
+            }
+        )
+    return pd.DataFrame(rows, columns=SEARCH_COLUMNS)
+
+
+def _value(number: Number) -> dict[str, float | str]:
+    """Return value, interval and id; a number without an interval gets one of no width."""
+    return {
+        "value": number.value,
+        "ci_low": number.value if number.ci_low is None else number.ci_low,
+        "ci_high": number.value if number.ci_high is None else number.ci_high,
+        "number_id": number.number_id,
+    }

@@ -1,0 +1,96 @@
+"""The same tables as plain text for the terminal and as Markdown for the README."""
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crossmodal.errors import UserError
+from crossmodal.report.formatting import ABSENT
+from crossmodal.report.lookup import Numbers
+from crossmodal.report.tables import Figure, Table, accuracy_table
+from crossmodal.report.verdicts import VERDICTS, read_hypotheses
+
+_BLOCK = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
+
+
+def hypothesis_table(
+    hypotheses: Sequence[Mapping[str, Any]], numbers: Numbers | None = None, width: int = 110
+) -> str:
+    """Return the rows of hypotheses.json as a plain-text table of at most `width` columns (60 or more).
+
+    Statements wrap under themselves. `numbers` give units to measurements whose target names none.
+    """
+    rows = [
+        (h.id, f"{VERDICTS[h.verdict]} {h.verdict}", f"{h.measured} {h.interval}".rstrip(), h.target, h.statement)
+        for h in read_hypotheses(hypotheses, numbers)
+    ]
+    if not rows:
+        return "no hypotheses in this study\n"
+    titles = ("id", "verdict", "measured [interval]", "target")
+    widths = [max(len(title), *(len(row[i]) for row in rows)) for i, title in enumerate(titles)]
+    indent = sum(widths) + 2 * len(widths)
+    beside = width - indent >= 30
+    lines = ["  ".join([*(t.ljust(w) for t, w in zip(titles, widths, strict=True)), "statement" * beside]).rstrip()]
+    lines.append("-" * min(width, indent + 40 if beside else indent - 2))
+    for row in rows:
+        head = "  ".join(text.ljust(w) for text, w in zip(row, widths, strict=False))
+        if beside:
+            wrapped = textwrap.wrap(row[4], width - indent) or [""]
+            lines.append(f"{head}  {wrapped[0]}".rstrip())
+            lines += [" " * indent + line for line in wrapped[1:]]
+        else:
+            lines.append(head.rstrip())
+            lines += textwrap.wrap(row[4], width, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines) + "\n"
+
+
+def hypotheses_markdown(hypotheses: Sequence[Mapping[str, Any]], numbers: Numbers | None = None) -> str:
+    """Return the rows of hypotheses.json as a Markdown table."""
+    read = read_hypotheses(hypotheses, numbers)
+    rows = [
+        [f"`{h.id}`", h.statement, h.target, f"{h.measured} {h.interval}".rstrip(), f"**{h.verdict}**"] for h in read
+    ]
+    ids = list(dict.fromkeys(id for h in read for id in h.number_ids))
+    return _markdown(["", "hypothesis", "target", "measured [interval]", "verdict"], rows, ids, left=5)
+
+
+def results_table(numbers: Numbers, cells: Sequence[str], dataset: str) -> str:
+    """Return recall in both directions and trainable parameters of every cell as a Markdown table."""
+    return table_markdown(accuracy_table(numbers, cells, dataset))
+
+
+def table_markdown(table: Table) -> str:
+    """Return a table as Markdown, followed by a comment that names the numbers it states, for audits."""
+    groups = [title for title, span in table.groups for _ in range(span)] or [""] * len(table.columns)
+    columns = [f"{group}<br>{column}" if group else column for group, column in zip(groups, table.columns, strict=True)]
+    rows = [[row.name, *(_figure(figure) for figure in row.figures)] for row in table.rows]
+    return _markdown([table.corner, *columns], rows, table.number_ids(), left=1)
+
+
+def fill(text: str, tables: Mapping[str, str]) -> str:
+    """Return `text` with what stands between `<!-- table:NAME -->` and `<!-- /table -->` replaced by tables[NAME].
+
+    Filling twice changes nothing. UserError for a block without a table, or a table without a block.
+    """
+    found = [match["name"] for match in _BLOCK.finditer(text)]
+    unknown = [name for name in found if name not in tables]
+    if unknown:
+        raise UserError(f"no table is called {unknown[0]!r}; there are {', '.join(sorted(tables)) or 'none'}")
+    absent = [name for name in tables if name not in found]
+    if absent:
+        raise UserError(f"the text has no block <!-- table:{absent[0]} --> ... <!-- /table --> for that table")
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{tables[match['name']].strip()}\n{match[4]}", text)
+
+
+def _figure(figure: Figure | None) -> str:
+    if figure is None:
+        return ABSENT
+    return f"{figure.text} {figure.interval}".rstrip()
+
+
+def _markdown(columns: list[str], rows: list[list[str]], number_ids: list[str], left: int) -> str:
+    rules = [":--"] * left + ["--:"] * (len(columns) - left)
+    lines = [columns, rules, *rows]
+    text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return f"{text}\n\n<!-- numbers: {' '.join(number_ids)} -->\n"

@@ -1,0 +1,201 @@
+"""The report: one HTML file that needs nothing but itself, the same bytes for the same inputs."""
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import altair as alt
+import jinja2
+import pandas as pd
+import vl_convert
+import yaml
+from markupsafe import Markup
+
+from crossmodal.report import charts, frames, tables
+from crossmodal.report.formatting import format_seconds
+from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
+from crossmodal.report.lookup import Numbers
+from crossmodal.report.tables import DIRECTIONS, Figure
+from crossmodal.report.verdicts import VERDICTS, count_verdicts, read_hypotheses
+
+ASSETS = Path(__file__).parent / "assets"
+"""Templates, style and script. They are read at run time: a job that calls write_report depends on them."""
+VEGA_LITE = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """All that the page shows. Nothing else is read: no clock, no environment, no network."""
+
+    study: str
+    """Name of the study."""
+    target: str
+    """Name of the target dataset."""
+    numbers: pd.DataFrame
+    """The table metrics.parquet."""
+    hypotheses: Sequence[Mapping[str, Any]]
+    """The list in hypotheses.json; `measured` has the unit of `unit`, of the target's text, or of its numbers."""
+    cells: Sequence[str] = ()
+    """Cells in the order in which they are shown; empty: as they appear in the numbers."""
+    headline_cell: str = ""
+    """The cell of the gallery and the key figures; empty: the first of `cells` that has a gallery."""
+    queries: Mapping[QueryKey, Path] = field(default_factory=dict)
+    """(cell, dataset, variant, direction) -> queries.parquet; one file may stand under both directions."""
+    gallery: Path | None = None
+    """Dataset Parquet of the target's test split, whose images and captions the gallery shows."""
+    sheets: Sequence[Mapping[str, Any]] = ()
+    """Data sheets: name, source, version, licence, counts, splits, known_limits; values may be nested."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """Versions, commit, platform as the manifests record them; values may be mappings."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """The resolved parameters."""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by stage, from the manifests."""
+    finished: str = ""
+    """When the last job before the report ended, as its manifest says; empty: not stated."""
+    limits: Sequence[float] = (0.05, 0.15)
+    """Degradations (fractions) that a hypothesis speaks of, drawn as lines."""
+    audit_href: str = ""
+    """Page that explains a number, linked as `<audit_href>#<number_id>`; empty: numbers are not links."""
+
+
+def write_report(inputs: ReportInputs, path: Path) -> None:
+    """Write the self-contained page of a study to `path` (UTF-8).
+
+    Sections whose numbers are missing say so in a sentence. Raises UserError for metrics without a required
+    column or with an id twice, for an unknown verdict and for an unreadable Parquet file.
+    """
+    path.write_text(render(inputs), encoding="utf-8", newline="\n")
+
+
+def render(inputs: ReportInputs) -> str:
+    """Return the page as text; equal inputs give equal text."""
+    numbers = Numbers(inputs.numbers)
+    cells = list(inputs.cells) or [cell for cell in numbers.distinct("cell") if cell not in ("-", "*")]
+    headline = inputs.headline_cell or next((key[0] for key in sorted(inputs.queries)), "")
+    hypotheses = read_hypotheses(inputs.hypotheses, numbers)
+    script = (ASSETS / "page.js").read_text(encoding="utf-8")
+    specs = _chart_specs(numbers, cells, inputs, headline)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["seconds"] = format_seconds
+    environment.globals["link"] = functools.partial(_link, inputs.audit_href)
+    return environment.get_template("page.html").render(
+        inputs=inputs,
+        policy=_policy(script),
+        style=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
+        bundle=Markup(_bundle()),
+        script=Markup(script),
+        specs=_json_for_script(specs),
+        charts=specs,
+        headline=headline,
+        cells=cells,
+        seeds=[seed for seed in numbers.distinct("seed") if seed not in ("*", "-", "")],
+        count=len(numbers),
+        hypotheses=hypotheses,
+        verdicts=count_verdicts(hypotheses),
+        signs=VERDICTS,
+        directions=DIRECTIONS,
+        key_figures=_key_figures(numbers, inputs, headline),
+        accuracy=tables.accuracy_table(numbers, cells, inputs.target, headline),
+        comparison=tables.comparison_table(numbers, cells, inputs.target, headline),
+        domains=tables.domains_table(numbers, cells, inputs.target, headline),
+        robustness={d: tables.robustness_table(numbers, cells, inputs.target, d) for d in DIRECTIONS},
+        search=tables.search_table(numbers),
+        gallery=_gallery(inputs, headline),
+        params=yaml.safe_dump(json.loads(json.dumps(inputs.params)), sort_keys=False, allow_unicode=True),
+    )
+
+
+def _chart_specs(
+    numbers: Numbers, cells: list[str], inputs: ReportInputs, headline: str
+) -> dict[str, dict[str, Any]]:
+    """Return the Vega-Lite specification of every chart that has data, by the id of its box."""
+    specs = {}
+    for direction in DIRECTIONS:
+        accuracy = frames.accuracy_frame(numbers, cells, inputs.target, direction)
+        if len(accuracy):
+            specs[f"accuracy-{direction}"] = charts.accuracy_chart(accuracy, cells).to_dict()
+        degradation = frames.degradation_frame(numbers, cells, inputs.target, direction)
+        if len(degradation):
+            chart = charts.degradation_chart(degradation, cells, inputs.limits)
+            specs[f"degradation-{direction}"] = chart.to_dict()
+    for name, metric, title in (
+        ("search-recall", "recall@10", "R@10"),
+        ("search-index", "index_recall@10", "R@10 of exhaustive search"),
+    ):
+        search = frames.search_frame(numbers, metric, headline)
+        if len(search):
+            specs[name] = charts.search_chart(search, title).to_dict()
+    return specs
+
+
+def _key_figures(numbers: Numbers, inputs: ReportInputs, cell: str) -> list[tuple[str, Figure]]:
+    """Return the few numbers that stand at the top: label and figure, those that exist."""
+    both = {"cell": cell, "dataset": inputs.target, "direction": "text_to_image"}
+    index = next(reversed(numbers.distinct("variant", experiment="search")), "")
+    wanted = [
+        (f"R@1 of {cell}, text → image", numbers.find("peft", "recall@1", variant="clean", split="test", **both)),
+        ("of full fine-tuning's R@1 kept", numbers.find("peft", "retention_recall@1", **both)),
+        ("of the parameters trained", numbers.find("peft", "parameters_share", cell=cell)),
+        (
+            "of R@1 lost, mean of all shifts",
+            numbers.find("robustness", "degradation_recall@1", variant="shifts-mean", **both),
+        ),
+        (f"a query (p50), {index}", numbers.find("search", "latency_p50", variant=index)),
+    ]
+    return [
+        (label, shown) for label, number in wanted if (shown := tables.figure(numbers, number, unit=True)) is not None
+    ]
+
+
+def _gallery(inputs: ReportInputs, cell: str) -> list[Query]:
+    if inputs.gallery is None or not inputs.queries:
+        return []
+    return select_queries(inputs.queries, (cell, inputs.target, "clean"), Gallery(inputs.gallery))
+
+
+def _link(audit_href: str, number_id: str) -> str:
+    return f"{audit_href}#{quote(number_id, safe='/@*')}" if audit_href else ""
+
+
+@functools.cache
+def _bundle() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script; it holds nothing that would end a script element."""
+    bundle = str(vl_convert.javascript_bundle(vl_version=VEGA_LITE)).replace("\r\n", "\n").replace("\r", "\n")
+    if "</script" in bundle.lower() or "<!--" in bundle:
+        raise RuntimeError("the Vega bundle cannot stand in a script element")
+    return bundle
+
+
+def _policy(script: str) -> str:
+    """Return a content security policy: only these two scripts run, and nothing is fetched from anywhere.
+
+    The digests make the escaping of captions the first of two defences instead of the only one.
+    """
+    digests = [
+        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+        for text in (_bundle(), script)
+    ]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json_for_script(value: object) -> Markup:
+    """Return `value` as JSON that is safe inside a script element: no character in it can end the element."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -1,0 +1,73 @@
+"""Hypotheses as people read them: target, measurement with its interval, verdict in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from crossmodal.errors import UserError
+from crossmodal.report.formatting import Kind, format_interval, format_value
+from crossmodal.report.lookup import Numbers
+
+VERDICTS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One row of hypotheses.json with its values as text."""
+
+    id: str
+    statement: str
+    target: str
+    measured: str
+    interval: str
+    verdict: str
+    number_ids: tuple[str, ...]
+    note: str
+
+
+def read_hypotheses(rows: Sequence[Mapping[str, Any]], numbers: Numbers | None = None) -> list[Hypothesis]:
+    """Return the rows of hypotheses.json as text, in their order.
+
+    The unit of a measurement is that of its row's key `unit` if it has one, else the one that its target
+    names ("%", "ms"), else that of the numbers it rests on. UserError for an unknown verdict.
+    """
+    out = []
+    for row in rows:
+        if row["verdict"] not in VERDICTS:
+            names = ", ".join(VERDICTS)
+            raise UserError(f"hypothesis {row['id']}: verdict {row['verdict']!r} is none of {names}")
+        ids = tuple(row.get("number_ids") or ())
+        kind = _kind(row, ids, numbers)
+        target = row.get("target", "")
+        out.append(
+            Hypothesis(
+                row["id"],
+                row["statement"],
+                target if isinstance(target, str) else format_value(target, kind),
+                format_value(row.get("measured"), kind),
+                format_interval(row.get("ci_low"), row.get("ci_high"), kind),
+                row["verdict"],
+                ids,
+                row.get("note") or "",
+            )
+        )
+    return out
+
+
+def count_verdicts(hypotheses: Sequence[Hypothesis]) -> dict[str, int]:
+    """Return how many hypotheses got each verdict, in the fixed order of VERDICTS, zeros included."""
+    return {name: sum(h.verdict == name for h in hypotheses) for name in VERDICTS}
+
+
+def _kind(row: Mapping[str, Any], ids: tuple[str, ...], numbers: Numbers | None) -> Kind:
+    if row.get("unit") in get_args(Kind):
+        return cast(Kind, row["unit"])
+    target = row.get("target", "")
+    if isinstance(target, str) and "%" in target:
+        return "fraction"
+    if isinstance(target, str) and " ms" in target.replace("\N{NO-BREAK SPACE}", " "):
+        return "ms"
+    known = [number for id in ids if numbers is not None and (number := numbers.get(id)) is not None]
+    exact = [number for number in known if number.value == row.get("measured")]
+    kinds = {number.kind for number in exact or known}
+    return kinds.pop() if len(kinds) == 1 else "plain"

@@ -1,0 +1,202 @@
+"""The spec of each job: everything that its result depends on, as one canonical JSON string.
+
+A spec holds the resolved parameters of that job only, its seed and thread count, the fingerprint of the
+code that it runs and the versions of the packages which that code imports. It never holds the commit, the
+time or anything of the machine. Two jobs with equal specs and inputs write equal bytes.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from crossmodal import registry
+from crossmodal.parameters import Parameters
+from crossmodal.provenance.closure import closure, resource_digests, versions
+from crossmodal.study import Study
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job depends on besides its input files."""
+
+    parameters: dict[str, Any]
+    seed: int = 0
+    threads: int = 1
+    modules: tuple[str, ...] = ()
+    """Modules that the parameters name (a method, an attack, an index): further roots of its code."""
+    resources: tuple[Path, ...] = ()
+    """Files that the code reads as if they were code: templates, model configurations."""
+
+
+def spec(study: Study, rule: str, **wildcards: Any) -> str:
+    """Return the spec of the job of `rule` with `wildcards`, as sorted JSON without spaces."""
+    job = JOBS[rule](study, **wildcards)
+    code, environment = _fingerprint((f"crossmodal.jobs.{rule}", "crossmodal.determinism", *job.modules))
+    content = {
+        "rule": rule,
+        "wildcards": {key: str(value) for key, value in wildcards.items()},
+        "parameters": job.parameters,
+        "seed": job.seed,
+        "threads": job.threads,
+        "code": code | resource_digests(job.resources),
+        "environment": environment,
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+@cache
+def _fingerprint(roots: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    code, outside = closure(roots)
+    return code, versions(outside)
+
+
+def _plain(params: Parameters) -> dict[str, Any]:
+    return params.model_dump(mode="json")
+
+
+def _module(package: str, params: Any) -> str:
+    return registry.module_name(package, params.kind)
+
+
+def _study(study: Study) -> Job:
+    return Job({"study": _plain(study)})
+
+
+def _package(study: Study, package: str) -> Job:
+    pins = {p.file_name: p for name in study.used_datasets() for p in study.datasets[name].packages()}
+    pin = pins[package]
+    return Job({"name": pin.name, "version": pin.version, "sha512": pin.sha512})
+
+
+def _dataset(study: Study, dataset: str) -> Job:
+    params = study.datasets[dataset]
+    return Job({"dataset": _plain(params)}, modules=(_module("data", params),))
+
+
+def _shift(study: Study, dataset: str, split: str, shift: str) -> Job:
+    params = study.shifts[shift]
+    return Job({"shift": _plain(params)}, modules=(_module("shifts", params),))
+
+
+def _base(study: Study) -> Job:
+    pretraining = study.pretraining
+    training = pretraining.training
+    return Job(
+        {"model": _plain(pretraining.model), "training": _plain(training) if training else None},
+        seed=pretraining.seed,
+        threads=training.threads if training else 1,
+        modules=(_module("models", pretraining.model),),
+    )
+
+
+def _adaptation(study: Study, cell: str, seed: str) -> Job:
+    params = study.adaptation.cells[cell]
+    adversary = params.adversary
+    attacks = [a for a in (adversary.images, adversary.texts) if a] if adversary else []
+    return Job(
+        {
+            "method": _plain(params.method),
+            "training": _plain(params.training),
+            "adversary": _plain(adversary) if adversary else None,
+        },
+        seed=int(seed),
+        threads=params.training.threads,
+        modules=(_method_of(study, cell), *(_module("attacks", attack) for attack in attacks)),
+    )
+
+
+def _method_of(study: Study, cell: str) -> str:
+    return _module("adaptation", study.adaptation.cells[cell].method)
+
+
+def _merging(study: Study, cell: str, seed: str) -> Job:
+    return Job({}, seed=int(seed), modules=(_method_of(study, cell),))
+
+
+def _embedding(study: Study, cell: str, seed: str, dataset: str, split: str, variant: str) -> Job:
+    return Job(_plain(study.embeddings), seed=int(seed), modules=(_method_of(study, cell),))
+
+
+def _index(study: Study, cell: str, seed: str, index: str, split: str) -> Job:
+    params = study.search.indexes[index]
+    return Job({"index": _plain(params)}, seed=int(seed), modules=(_module("search", params),))
+
+
+def _reranker(study: Study, cell: str, seed: str, index: str) -> Job:
+    params = study.search.indexes[index]
+    return Job(
+        {"index": _plain(params), "reranker": _plain(study.reranking.model)},
+        seed=int(seed),
+        modules=(_module("search", params),),
+    )
+
+
+def _search(study: Study, cell: str, seed: str, pipeline: str) -> Job:
+    params = study.search.indexes[pipeline.removesuffix("+rerank")]
+    reranker = study.reranking.model if pipeline.endswith("+rerank") else None
+    return Job(
+        {
+            "index": _plain(params),
+            "latency": _plain(study.search.latency),
+            "reranker": _plain(reranker) if reranker else None,
+        },
+        seed=int(seed),
+        modules=(_module("search", params),),
+    )
+
+
+def _encoders(study: Study) -> Job:
+    cells = study.evaluation.encoder_latency
+    return Job(
+        {"cells": cells, "repeats": study.evaluation.encoder_repeats},
+        modules=tuple(_method_of(study, cell) for cell in cells),
+    )
+
+
+def _retrieval(study: Study, cell: str, seed: str, dataset: str, split: str, variant: str) -> Job:
+    return Job({}, seed=int(seed))
+
+
+def _summary(study: Study) -> Job:
+    return Job(
+        {
+            "statistics": _plain(study.evaluation.statistics),
+            "hypotheses": _plain(study.hypotheses),
+            "target": study.adaptation.dataset,
+            "model": _model_name(study),
+        }
+    )
+
+
+def _model_name(study: Study) -> str:
+    model = study.pretraining.model
+    return model.architecture if model.kind == "hub" else f"{study.study}-base"
+
+
+def _report(study: Study) -> Job:
+    folder = Path(__file__).parent / "report" / "assets"
+    resources = tuple(sorted(p for p in folder.iterdir()))
+    parameters = {"study": study.study, "target": study.adaptation.dataset, **_plain(study.report)}
+    return Job(parameters, resources=resources)
+
+
+JOBS: dict[str, Callable[..., Job]] = {
+    "record_study": _study,
+    "fetch_package": _package,
+    "build_dataset": _dataset,
+    "shift_dataset": _shift,
+    "pretrain_base": _base,
+    "adapt_model": _adaptation,
+    "merge_model": _merging,
+    "embed_set": _embedding,
+    "build_index": _index,
+    "train_reranker": _reranker,
+    "measure_search": _search,
+    "measure_encoders": _encoders,
+    "evaluate_retrieval": _retrieval,
+    "summarise_numbers": _summary,
+    "write_report": _report,
+}

@@ -1,0 +1,236 @@
+"""The whole study as one typed value: what params.yaml and its overlays may say, checked before any job.
+
+Imported by the Snakefile and the command line only; a job gets its resolved spec instead (specs.py).
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters
+from crossmodal.configuration import merge, validate
+from crossmodal.parameters import Count, Name, Parameters, nearest
+from crossmodal.registry import any_of
+from crossmodal.search.settings import LatencyProtocol, RerankerParameters
+from crossmodal.training.settings import AdversaryParameters, TrainingParameters
+
+if TYPE_CHECKING:
+    type AnyDataset = Any
+    type AnyShift = Any
+    type AnyModel = Any
+    type AnyMethod = Any
+    type AnyIndex = Any
+else:  # unions over what the packages hold, so that a new kind needs no entry here
+    AnyDataset, AnyShift, AnyModel = any_of("data"), any_of("shifts"), any_of("models")
+    AnyMethod, AnyIndex = any_of("adaptation"), any_of("search")
+
+
+CELL_ROLES = ("reference", "baseline", "peft", "adversarial", "standard", "search_cell")
+INDEX_ROLES = ("search_index", "exhaustive")
+
+
+class Pretraining(Parameters):
+    """The base model: pretrained in the study, or named and fetched from a hub."""
+
+    model: AnyModel
+    datasets: list[Name] = []
+    """Datasets whose train split the base model sees; empty for a model from a hub."""
+    validation: Name | None = None
+    """Dataset whose val split is watched, never chosen on; null for none."""
+    seed: int = 0
+    training: TrainingParameters | None = None
+    """How it is trained; null for a model from a hub."""
+
+
+class Cell(Parameters):
+    """One named point of the grid: a method, how it is trained, against which adversary."""
+
+    method: AnyMethod
+    training: TrainingParameters
+    """What is not given here is taken from adaptation.training."""
+    adversary: AdversaryParameters | None = None
+    seeds: list[int] | None = Field(default=None, min_length=1)
+    """Training seeds of this cell; null for the study's."""
+
+
+class Adaptation(Parameters):
+    """The grid of cells, all adapted to one target dataset."""
+
+    dataset: Name
+    """The target: train split for training, val for early stopping, test for the results."""
+    training: TrainingParameters
+    cells: dict[Name, Cell] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit_training(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("cells"), dict):
+            return values
+        shared = values.get("training") or {}
+        cells = {
+            name: cell | {"training": merge(shared, cell.get("training") or {})}
+            if isinstance(cell, dict)
+            else cell
+            for name, cell in values["cells"].items()
+        }
+        return values | {"cells": cells}
+
+
+class Embeddings(Parameters):
+    """Export of image and caption embeddings."""
+
+    batch_size: Count = 256
+    """Images or captions encoded at once."""
+
+
+class Search(Parameters):
+    """Approximate search over the target's gallery plus distractors."""
+
+    cells: list[Name] = []
+    """Cells whose embeddings are indexed (each with its first seed)."""
+    distractors: list[Name] = []
+    """Datasets whose train images join the gallery, less those that show what a query asks for."""
+    indexes: dict[Name, AnyIndex] = {}
+    latency: LatencyProtocol = LatencyProtocol()
+
+
+class Reranking(Parameters):
+    """The cross-attention re-ranker over an index's candidates."""
+
+    indexes: list[Name] = []
+    """Indexes that get a re-ranker."""
+    model: RerankerParameters = RerankerParameters()
+
+
+class Evaluation(Parameters):
+    """What is evaluated beside the target's test split, and the statistics."""
+
+    domains: list[Name] = []
+    """Further datasets whose test split every cell is evaluated on, as they are."""
+    shifts: list[Name] = []
+    """Shifts applied to the target's test split."""
+    statistics: EvaluationParameters = EvaluationParameters()
+    encoder_latency: list[Name] = []
+    """Cells whose encoders are timed side by side, merged and unmerged; empty for none."""
+    encoder_repeats: Count = 100
+    """Timed calls of each encoder, after a tenth as many to warm up."""
+
+
+class Report(Parameters):
+    """The report page."""
+
+    gallery_cell: Name
+    """Cell whose retrieved images are shown."""
+
+
+class SetName(NamedTuple):
+    """A set of images with captions: a split of a dataset, as it is (`clean`) or under a shift."""
+
+    dataset: str
+    split: str
+    variant: str
+
+
+class Study(Parameters):
+    """A whole study."""
+
+    study: Name
+    """Its name; outputs go to data/<name>/ and results/<name>/."""
+    seeds: list[int] = Field(default=[0], min_length=1)
+    """Training seeds of every cell that names none itself."""
+    datasets: dict[Name, AnyDataset]
+    shifts: dict[Name, AnyShift] = {}
+    pretraining: Pretraining
+    adaptation: Adaptation
+    embeddings: Embeddings = Embeddings()
+    evaluation: Evaluation = Evaluation()
+    search: Search = Search()
+    reranking: Reranking = Reranking()
+    hypotheses: HypothesisParameters = HypothesisParameters()
+    report: Report
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Study":
+        cells, indexes = self.adaptation.cells, self.search.indexes
+        for key, names, known, what in (
+            ("pretraining.datasets", self.pretraining.datasets, self.datasets, "dataset"),
+            ("pretraining.validation", _listed(self.pretraining.validation), self.datasets, "dataset"),
+            ("adaptation.dataset", [self.adaptation.dataset], self.datasets, "dataset"),
+            ("evaluation.domains", self.evaluation.domains, self.datasets, "dataset"),
+            ("evaluation.shifts", self.evaluation.shifts, self.shifts, "shift"),
+            ("evaluation.encoder_latency", self.evaluation.encoder_latency, cells, "cell"),
+            ("search.cells", self.search.cells, cells, "cell"),
+            ("search.distractors", self.search.distractors, self.datasets, "dataset"),
+            ("reranking.indexes", self.reranking.indexes, indexes, "index"),
+            *((f"hypotheses.{k}", _listed(getattr(self.hypotheses, k)), cells, "cell") for k in CELL_ROLES),
+            *((f"hypotheses.{k}", _listed(getattr(self.hypotheses, k)), indexes, "index") for k in INDEX_ROLES),
+            ("report.gallery_cell", [self.report.gallery_cell], cells, "cell"),
+        ):
+            for name in names:
+                if name not in known:
+                    raise PydanticCustomError(
+                        "unknown_name", "{key}: {problem}",
+                        {"key": key, "problem": nearest(name, known, what)},
+                    )  # fmt: skip
+        trained = self.pretraining.training is not None
+        if trained != bool(self.pretraining.datasets) or trained != (self.pretraining.model.kind != "hub"):
+            raise PydanticCustomError(
+                "pretraining",
+                "pretraining: a model that is pretrained here needs datasets and training, a model from a hub neither",
+            )
+        return self
+
+    def seeds_of(self, cell: str) -> list[int]:
+        """Return the training seeds of `cell`."""
+        return self.adaptation.cells[cell].seeds or self.seeds
+
+    def runs(self) -> Iterator[tuple[str, int]]:
+        """Yield every (cell, seed) of the grid in the order of params.yaml."""
+        for cell in self.adaptation.cells:
+            for seed in self.seeds_of(cell):
+                yield cell, seed
+
+    def search_runs(self) -> Iterator[tuple[str, int]]:
+        """Yield the (cell, seed) whose embeddings are indexed."""
+        for cell in self.search.cells:
+            yield cell, self.seeds_of(cell)[0]
+
+    def evaluated_sets(self) -> Iterator[SetName]:
+        """Yield the sets that every cell is evaluated on, the target's clean test split first."""
+        target = self.adaptation.dataset
+        yield SetName(target, "test", "clean")
+        for shift in self.evaluation.shifts:
+            yield SetName(target, "test", shift)
+        for domain in self.evaluation.domains:
+            yield SetName(domain, "test", "clean")
+
+    def gallery_sets(self, split: str) -> list[SetName]:
+        """Return the sets in the gallery of `split`: the target's own images first, then distractors."""
+        own = SetName(self.adaptation.dataset, split, "clean")
+        return [own, *(SetName(name, "train", "clean") for name in self.search.distractors)]
+
+    def pipelines(self) -> list[str]:
+        """Return the ways to search that are measured: each index, and each index with its re-ranker."""
+        return [*self.search.indexes, *(f"{name}+rerank" for name in self.reranking.indexes)]
+
+    def used_datasets(self) -> list[str]:
+        """Return the datasets that some job reads, in the order of params.yaml."""
+        used = {
+            *self.pretraining.datasets, *_listed(self.pretraining.validation), self.adaptation.dataset,
+            *self.evaluation.domains, *(self.search.distractors if self.search.cells else []),
+        }  # fmt: skip
+        return [name for name in self.datasets if name in used]
+
+
+def _listed(name: str | None) -> Iterable[str]:
+    return [name] if name is not None else []
+
+
+def load_study(defaults: dict[str, Any], overrides: dict[str, Any]) -> Study:
+    """Return the study that `defaults` (params.yaml) with `overrides` (overlays, --config) describes.
+
+    Raises UserError with one line that names the first wrong key, what it got and what it accepts.
+    """
+    return validate(Study, merge(defaults, overrides), "parameters")

@@ -1,0 +1,152 @@
+"""Checkpoints: one safetensors file an epoch, complete or absent, with its story as JSON in the header.
+
+They lie in a folder of their own, outside a job's declared outputs. The last two are kept, so that a
+damaged newest one costs an epoch and not the run.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from crossmodal.errors import UserError
+from crossmodal.training.history import Epoch, History
+
+_KEPT = 2
+_HEADER = "crossmodal"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The state of a run after an epoch. Random draws derive from seed and epoch and need no state."""
+
+    model: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimiser: dict[str, Tensor]
+    history: History
+
+
+def model_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return what training changes, by name: trained parameters and stored buffers (running statistics)."""
+    parameters = dict(model.named_parameters())
+    state = {name: p.detach() for name, p in parameters.items() if p.requires_grad}
+    stored = model.state_dict()
+    state.update({name: b for name, b in model.named_buffers() if name in stored})
+    return state
+
+
+@torch.no_grad()
+def set_model_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Copy `state` into `model`; the names must be those of `model_state`."""
+    own = model_state(model)
+    if own.keys() != state.keys():
+        raise KeyError(", ".join(sorted(own.keys() ^ state.keys())[:3]))
+    for name, tensor in own.items():
+        tensor.copy_(state[name])
+
+
+def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the optimiser's tensors, named "<parameter's number>/<quantity>"."""
+    states = optimiser.state_dict()["state"]
+    return {f"{i}/{name}": tensor for i, state in states.items() for name, tensor in state.items()}
+
+
+def set_optimiser_state(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put the tensors of `optimiser_state` into `optimiser`."""
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, name = key.split("/")
+        states.setdefault(int(number), {})[name] = tensor
+    optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """Return a digest of names, types, shapes and values: what a run started from."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()
+
+
+def save_checkpoint(folder: Path, identity: str, start: str, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` into `folder`, first under a temporary name, and remove all but the last two.
+
+    `identity` names the job, `start` its initial weights and data (see `fingerprint`).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    groups = {"model": checkpoint.model, "best": checkpoint.best, "optimiser": checkpoint.optimiser}
+    tensors = {
+        f"{group}:{name}": tensor.detach().cpu().contiguous()
+        for group, named in groups.items()
+        for name, tensor in named.items()
+    }
+    story = {"identity": identity, "start": start, "history": asdict(checkpoint.history)}
+    number = len(checkpoint.history.epochs)
+    path = _path(folder, number)
+    temporary = path.with_suffix(".tmp")
+    save_file(tensors, temporary, {_HEADER: json.dumps(story)})
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    for old in _found(folder)[_KEPT:]:
+        old.unlink()
+
+
+def load_checkpoint(folder: Path, identity: str, start: str) -> Checkpoint | None:
+    """Return the newest whole checkpoint in `folder`, or None where training starts anew.
+
+    A file that is damaged, or of this job but from other weights or data, is passed over with one line on
+    standard error. Raises UserError where a file belongs to another job.
+    """
+    for path in _found(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                story: dict[str, Any] = json.loads((file.metadata() or {})[_HEADER])
+                if story["identity"] != identity:
+                    raise UserError(
+                        f"{path}: checkpoint of another job ({story['identity']}, this one is {identity});"
+                        " give each job its own folder or remove this one"
+                    )
+                if story["start"] != start:
+                    tqdm.write(f"{path}: started from other weights or data, not used", file=sys.stderr)
+                    continue
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            tqdm.write(f"{path}: damaged ({reason}), not used", file=sys.stderr)
+            continue
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimiser": {}}
+        for key, tensor in tensors.items():
+            group, name = key.split(":", 1)
+            groups[group][name] = tensor
+        history = story["history"] | {"epochs": [Epoch(**epoch) for epoch in story["history"]["epochs"]]}
+        return Checkpoint(**groups, history=History(**history))
+    return None
+
+
+def discard_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints in `folder`, and the folder if nothing else is in it."""
+    for path in [*_found(folder), *folder.glob("epoch-*.tmp")]:
+        path.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"epoch-{number:05d}.safetensors"
+
+
+def _found(folder: Path) -> list[Path]:
+    """Return the checkpoints in `folder`, the newest first."""
+    return sorted(folder.glob("epoch-*.safetensors"), reverse=True)

@@ -1,0 +1,59 @@
+"""What a training run did, epoch by epoch, and its CSV log."""
+
+import csv
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the training images. Validation values are None where there is no validation data."""
+
+    epoch: int
+    """From 1."""
+    steps: int
+    """Steps of the optimiser since the start."""
+    loss: float
+    """Mean training loss of the pairs, in nats; of the attacked batches where there is an adversary."""
+    validation_loss: float | None
+    """In nats, clean."""
+    validation_text_to_image: float | None
+    """recall@1, a fraction."""
+    validation_image_to_text: float | None
+    """recall@1, a fraction."""
+    learning_rate: float
+    """Of the epoch's last step."""
+    seconds: float
+    """Wall time of the training steps, without validation."""
+    pairs_per_second: float
+
+
+@dataclass(slots=True)
+class History:
+    """The epochs of a run and which of them is the result."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    """The epoch whose weights the model has at the end, from 1; 0 if nothing was trained."""
+    stopped_early: bool = False
+
+
+def validation_score(epoch: Epoch) -> tuple[float, float]:
+    """Return what the best epoch has most of: mean recall@1 of both directions, then less loss.
+
+    Recall comes first because the loss of a contrastive model rises from over-confidence while its ranking
+    still improves; the loss decides between epochs that rank equally well, frequent with little data.
+    """
+    if epoch.validation_loss is None:
+        return float(epoch.epoch), 0.0
+    recalls = (epoch.validation_text_to_image or 0.0) + (epoch.validation_image_to_text or 0.0)
+    return recalls / 2, -epoch.validation_loss
+
+
+def write_log(path: Path, history: History) -> None:
+    """Write one CSV row an epoch to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [f.name for f in fields(Epoch)])
+        writer.writeheader()
+        writer.writerows(asdict(epoch) for epoch in history.epochs)

@@ -1,0 +1,92 @@
+"""Typed parameters of training, of a base model and of every cell alike. Free of torch."""
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from crossmodal.parameters import Count, NotNegative, Parameters, Positive, Share
+from crossmodal.registry import any_of
+
+if TYPE_CHECKING:
+    AttackParameters = Parameters
+else:
+    AttackParameters = any_of("attacks")
+
+
+class AugmentationParameters(Parameters):
+    """Random changes of the training images, drawn anew for each image and epoch.
+
+    There is no mirroring: captions may say left and right.
+    """
+
+    smallest_scale: Positive = 0.8
+    """Least share of the image's side that is seen; the rest is cropped."""
+    largest_scale: Positive = 1.0
+    """Greatest share of the image's side that is seen; above 1 the border pixels are repeated."""
+    shift: Share = 0.1
+    """Greatest displacement in each direction, as a share of the side."""
+    brightness: Share = 0.1
+    """Pixels are multiplied by 1 ± at most this."""
+    contrast: Share = 0.1
+    """Distances to the image's mean are multiplied by 1 ± at most this."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.smallest_scale > self.largest_scale:
+            raise ValueError(
+                f"smallest_scale {self.smallest_scale} is above largest_scale {self.largest_scale}"
+            )
+        return self
+
+
+class TrainingParameters(Parameters):
+    """How a model is trained: the one loop's parameters."""
+
+    epochs: Count
+    """Passes over the training images; each pass shows every image once, with one of its captions."""
+    batch_size: Count = 128
+    """Greatest number of pairs in one forward pass, among which the contrastive loss is taken."""
+    learning_rate: Positive = 1e-3
+    """Highest learning rate, reached after the warm-up; it falls to 0 along a cosine."""
+    weight_decay: NotNegative = 0.1
+    """Decoupled weight decay of AdamW; biases, norms and the logit scale have none."""
+    warmup_share: Share = 0.1
+    """Share of the optimiser's steps over which the learning rate rises linearly."""
+    gradient_accumulation: Count = 1
+    """Batches whose gradients are averaged for one step of the optimiser. Negatives come from the own
+    batch only, so this is not the same as a larger batch."""
+    max_gradient_norm: Positive | None = 1.0
+    """Gradients are scaled down to this L2 norm over all trained tensors; none for no limit."""
+    early_stopping_patience: Count | None = None
+    """Epochs without a better validation result after which training ends; none for never. The best
+    epoch's weights are the result in either case where there is validation data."""
+    augmentation: AugmentationParameters | None = Field(default_factory=AugmentationParameters)
+    """Random changes of the images; none for none."""
+    mixed_precision: Literal["auto", "off"] = "auto"
+    """auto: bfloat16 where the device is a GPU, else float32; off: float32."""
+    threads: Count = 1
+    """Threads of a process that trains on the CPU; part of the result's last bits."""
+
+
+class AdversaryParameters(Parameters):
+    """Min-max training (Madry et al. 2018): part of each batch is attacked before the step."""
+
+    images: AttackParameters | None = None
+    """Attack on pixels, such as pgd_images; none for no attack on images."""
+    texts: AttackParameters | None = None
+    """Attack on token embeddings, such as pgd_texts; none for no attack on texts."""
+    clean_share: Share = 0.5
+    """Share of each batch that is left clean."""
+
+    @model_validator(mode="after")
+    def _sides_fit(self) -> Self:
+        if self.images is None and self.texts is None:
+            raise ValueError("an adversary needs an attack: give images, texts or both")
+        for side, attack in (("images", self.images), ("texts", self.texts)):
+            if attack is not None and attack.space != side:  # type: ignore[attr-defined]
+                raise ValueError(
+                    f'{side}: the attack "{attack.kind}" is one on {attack.space}'  # type: ignore[attr-defined]
+                )
+            if attack is not None and getattr(attack, "restarts", 1) > 1:
+                raise ValueError(f"{side}: training attacks from one start, restarts must be 1")
+        return self

@@ -1,0 +1,52 @@
+rule adapt_model:
+    input:
+        config="<results>/pretraining/open_clip_config.json",
+        weights="<results>/pretraining/open_clip_model.safetensors",
+        train=f"<data>/datasets/{TARGET}/train.parquet",
+        validation=f"<data>/datasets/{TARGET}/val.parquet",
+    output:
+        adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
+        adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
+        card="<results>/adaptation/{cell}/s{seed}/card.json",
+        training="<results>/adaptation/{cell}/s{seed}/training.csv",
+        manifest="<results>/adaptation/{cell}/s{seed}/manifest.json",
+    params:
+        spec=spec_of("adapt_model"),
+        checkpoints="<results>/checkpoints/adaptation-{cell}-s{seed}",
+    log:
+        "<results>/logs/adaptation/{cell}-s{seed}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: training_threads
+    resources:
+        mem_mb=4000,
+    shell:
+        "python -m crossmodal.jobs.adapt_model config={input.config:q} weights={input.weights:q} "
+        "train={input.train:q} validation={input.validation:q} "
+        "adapter_config={output.adapter_config:q} adapter={output.adapter:q} "
+        "card={output.card:q} training={output.training:q} checkpoints={params.checkpoints:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+
+
+# On request only: a plain open_clip model of a cell, for use outside the study.
+rule merge_model:
+    input:
+        config="<results>/pretraining/open_clip_config.json",
+        weights="<results>/pretraining/open_clip_model.safetensors",
+        adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
+        adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
+    output:
+        merged_config="<results>/merged/{cell}/s{seed}/open_clip_config.json",
+        merged="<results>/merged/{cell}/s{seed}/open_clip_model.safetensors",
+        manifest="<results>/merged/{cell}/s{seed}/manifest.json",
+    params:
+        spec=spec_of("merge_model"),
+    log:
+        "<results>/logs/adaptation/merge-{cell}-s{seed}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        "python -m crossmodal.jobs.merge_model config={input.config:q} weights={input.weights:q} "
+        "adapter_config={input.adapter_config:q} adapter={input.adapter:q} "
+        "merged_config={output.merged_config:q} merged={output.merged:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

@@ -1,0 +1,85 @@
+import os
+import sys
+from pathlib import Path
+
+from crossmodal.configuration import read_yaml
+from crossmodal.errors import UserError
+from crossmodal.specs import spec
+from crossmodal.study import load_study
+
+# Jobs call `python -m crossmodal.jobs...`: the interpreter that runs Snakemake, activated or not.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+try:
+    STUDY = load_study(read_yaml(Path("params.yaml")), config)
+except UserError as error:
+    # SystemExit and not WorkflowError: the user gets the one line and nothing around it.
+    sys.exit(f"error: {error}")
+
+TARGET = STUDY.adaptation.dataset
+
+
+def spec_of(rule):
+    """Return the params function of `rule`: its job's spec from the study and the wildcards."""
+    return lambda wildcards: spec(STUDY, rule, **wildcards)
+
+
+def training_threads(wildcards):
+    return STUDY.adaptation.cells[wildcards.cell].training.threads
+
+
+def dataset_sources(wildcards):
+    """Return the files a dataset is built from: its packages, then the user's own files."""
+    params = STUDY.datasets[wildcards.dataset]
+    packages = [f"<data>/sources/{package.file_name}" for package in params.packages()]
+    return [*packages, *params.files().values()]
+
+
+def set_images(wildcards):
+    """Return the Parquet file of a set: a dataset's split as it is, or under a shift."""
+    if wildcards.variant == "clean":
+        return f"<data>/datasets/{wildcards.dataset}/{wildcards.split}.parquet"
+    return f"<data>/shifts/{wildcards.variant}/{wildcards.dataset}/{wildcards.split}.parquet"
+
+
+def adapter(cell, seed, name):
+    return f"<results>/adaptation/{cell}/s{seed}/{name}"
+
+
+def embeddings(cell, seed, set_name, side):
+    return f"<results>/embeddings/{cell}/s{seed}/{'/'.join(set_name)}/{side}.parquet"
+
+
+def gallery(wildcards, split=None):
+    """Return the image embeddings of a gallery: the target's own first, then the distractors'."""
+    sets = STUDY.gallery_sets(split or wildcards.split)
+    return [embeddings(wildcards.cell, wildcards.seed, name, "images") for name in sets]
+
+
+def target_captions(wildcards, split):
+    return embeddings(wildcards.cell, wildcards.seed, (TARGET, split, "clean"), "captions")
+
+
+def queries():
+    """Return the per-query results of every cell, seed and evaluated set."""
+    return [
+        f"<results>/evaluation/retrieval/{cell}/s{seed}/{'/'.join(name)}/queries.parquet"
+        for cell, seed in STUDY.runs()
+        for name in STUDY.evaluated_sets()
+    ]
+
+
+def searches(name):
+    """Return the file `name` of every measured way to search."""
+    return [
+        f"<results>/evaluation/search/{cell}/s{seed}/{pipeline}/{name}"
+        for cell, seed in STUDY.search_runs()
+        for pipeline in STUDY.pipelines()
+    ]
+
+
+def reranker_files(wildcards):
+    """Return configuration and weights of the re-ranker, or nothing for a pipeline without one."""
+    index, plus, _ = wildcards.pipeline.partition("+rerank")
+    folder = f"<results>/reranking/{wildcards.cell}/s{wildcards.seed}/{index}"
+    return [f"{folder}/reranker_config.json", f"{folder}/reranker.safetensors"] if plus else []

@@ -1,0 +1,38 @@
+rule fetch_package:
+    output:
+        archive="<data>/sources/{package}",
+        manifest="<data>/sources/{package}.manifest.json",
+    params:
+        spec=spec_of("fetch_package"),
+    log:
+        "<results>/logs/data/fetch-{package}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    retries: 1
+    shell:
+        "python -m crossmodal.jobs.fetch_package archive={output.archive:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+
+
+rule build_dataset:
+    input:
+        sources=dataset_sources,
+    output:
+        train="<data>/datasets/{dataset}/train.parquet",
+        val="<data>/datasets/{dataset}/val.parquet",
+        test="<data>/datasets/{dataset}/test.parquet",
+        rejects="<data>/datasets/{dataset}/rejects.parquet",
+        sheet="<data>/datasets/{dataset}/sheet.json",
+        sheet_md="<data>/datasets/{dataset}/sheet.md",
+        manifest="<data>/datasets/{dataset}/manifest.json",
+    params:
+        spec=spec_of("build_dataset"),
+    log:
+        "<results>/logs/data/{dataset}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        "python -m crossmodal.jobs.build_dataset sources= {input.sources:q} "
+        "train={output.train:q} val={output.val:q} test={output.test:q} "
+        "rejects={output.rejects:q} sheet={output.sheet:q} sheet_md={output.sheet_md:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

@@ -1,0 +1,109 @@
+rule evaluate_retrieval:
+    input:
+        images="<results>/embeddings/{cell}/s{seed}/{dataset}/{split}/{variant}/images.parquet",
+        captions="<results>/embeddings/{cell}/s{seed}/{dataset}/{split}/{variant}/captions.parquet",
+    output:
+        queries="<results>/evaluation/retrieval/{cell}/s{seed}/{dataset}/{split}/{variant}/queries.parquet",
+        manifest="<results>/evaluation/retrieval/{cell}/s{seed}/{dataset}/{split}/{variant}/manifest.json",
+    params:
+        spec=spec_of("evaluate_retrieval"),
+    log:
+        "<results>/logs/evaluation/{cell}-s{seed}-{dataset}-{split}-{variant}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        "python -m crossmodal.jobs.evaluate_retrieval images={input.images:q} "
+        "captions={input.captions:q} queries={output.queries:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+
+
+rule measure_search:
+    input:
+        index=lambda wildcards: "<results>/search/{cell}/s{seed}/{index}/test/index.faiss".format(
+            index=wildcards.pipeline.removesuffix("+rerank"), **wildcards
+        ),
+        card=lambda wildcards: "<results>/search/{cell}/s{seed}/{index}/test/card.json".format(
+            index=wildcards.pipeline.removesuffix("+rerank"), **wildcards
+        ),
+        gallery=lambda wildcards: gallery(wildcards, "test"),
+        queries=lambda wildcards: target_captions(wildcards, "test"),
+        reranker=lambda wildcards: reranker_files(wildcards),
+    output:
+        measured="<results>/evaluation/search/{cell}/s{seed}/{pipeline}/search.json",
+        results="<results>/evaluation/search/{cell}/s{seed}/{pipeline}/queries.parquet",
+        manifest="<results>/evaluation/search/{cell}/s{seed}/{pipeline}/manifest.json",
+    params:
+        spec=spec_of("measure_search"),
+    log:
+        "<results>/logs/evaluation/search-{cell}-s{seed}-{pipeline}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
+    threads: workflow.cores or 1
+    shell:
+        "python -m crossmodal.jobs.measure_search index={input.index:q} card={input.card:q} "
+        "gallery= {input.gallery:q} queries={input.queries:q} reranker= {input.reranker:q} "
+        "measured={output.measured:q} results={output.results:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+
+
+rule measure_encoders:
+    input:
+        config="<results>/pretraining/open_clip_config.json",
+        weights="<results>/pretraining/open_clip_model.safetensors",
+        adapter_configs=[
+            adapter(cell, STUDY.seeds_of(cell)[0], "adapter_config.json")
+            for cell in STUDY.evaluation.encoder_latency
+        ],
+        adapters=[
+            adapter(cell, STUDY.seeds_of(cell)[0], "adapter_model.safetensors")
+            for cell in STUDY.evaluation.encoder_latency
+        ],
+    output:
+        latency="<results>/evaluation/encoders/latency.json",
+        manifest="<results>/evaluation/encoders/manifest.json",
+    params:
+        spec=spec_of("measure_encoders"),
+    log:
+        "<results>/logs/evaluation/encoders.log",
+    conda:
+        "../../envs/cpu.yaml"
+    # Timed: see measure_search.
+    threads: workflow.cores or 1
+    shell:
+        "python -m crossmodal.jobs.measure_encoders config={input.config:q} "
+        "weights={input.weights:q} adapter_configs= {input.adapter_configs:q} "
+        "adapters= {input.adapters:q} latency={output.latency:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+
+
+rule summarise_numbers:
+    input:
+        queries=queries(),
+        cards=[adapter(cell, seed, "card.json") for cell, seed in STUDY.runs()],
+        searches=searches("search.json"),
+        searched=searches("queries.parquet"),
+        encoders=(
+            "<results>/evaluation/encoders/latency.json"
+            if STUDY.evaluation.encoder_latency
+            else []
+        ),
+    output:
+        metrics="<results>/metrics.parquet",
+        hypotheses="<results>/hypotheses.json",
+        clip_benchmark="<results>/clip_benchmark.json",
+        manifest="<results>/metrics.manifest.json",
+    params:
+        spec=spec_of("summarise_numbers"),
+    log:
+        "<results>/logs/evaluation/numbers.log",
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+    shell:
+        "python -m crossmodal.jobs.summarise_numbers queries= {input.queries:q} "
+        "cards= {input.cards:q} searches= {input.searches:q} searched= {input.searched:q} "
+        "encoders= {input.encoders:q} metrics={output.metrics:q} "
+        "hypotheses={output.hypotheses:q} clip_benchmark={output.clip_benchmark:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

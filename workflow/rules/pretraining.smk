@@ -1,0 +1,30 @@
+rule pretrain_base:
+    input:
+        train=expand(
+            "<data>/datasets/{dataset}/train.parquet",
+            dataset=STUDY.pretraining.datasets,
+        ),
+        validation=expand(
+            "<data>/datasets/{dataset}/val.parquet",
+            dataset=STUDY.pretraining.validation or [],
+        ),
+    output:
+        config="<results>/pretraining/open_clip_config.json",
+        weights="<results>/pretraining/open_clip_model.safetensors",
+        training="<results>/pretraining/training.csv",
+        manifest="<results>/pretraining/manifest.json",
+    params:
+        spec=spec_of("pretrain_base"),
+        checkpoints="<results>/checkpoints/pretraining",
+    log:
+        "<results>/logs/pretraining/base.log",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: STUDY.pretraining.training.threads if STUDY.pretraining.training else 1
+    resources:
+        mem_mb=4000,
+    shell:
+        "python -m crossmodal.jobs.pretrain_base train= {input.train:q} "
+        "validation= {input.validation:q} config={output.config:q} weights={output.weights:q} "
+        "training={output.training:q} checkpoints={params.checkpoints:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

@@ -1,0 +1,34 @@
+rule write_report:
+    input:
+        study="<results>/study.json",
+        metrics="<results>/metrics.parquet",
+        hypotheses="<results>/hypotheses.json",
+        metrics_manifest="<results>/metrics.manifest.json",
+        sheets=expand(
+            "<data>/datasets/{dataset}/sheet.json", dataset=STUDY.used_datasets()
+        ),
+        images=f"<data>/datasets/{TARGET}/test.parquet",
+        queries="<results>/evaluation/retrieval/{cell}/s{seed}/{target}/test/clean/queries.parquet".format(
+            cell=STUDY.report.gallery_cell,
+            seed=STUDY.seeds_of(STUDY.report.gallery_cell)[0],
+            target=TARGET,
+        ),
+    output:
+        page=report(
+            "<results>/report/index.html",
+            caption="../../docs/captions/report.rst",
+            category="Study",
+        ),
+        manifest="<results>/report/manifest.json",
+    params:
+        spec=spec_of("write_report"),
+    log:
+        "<results>/logs/report/page.log",
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        "python -m crossmodal.jobs.write_report study={input.study:q} metrics={input.metrics:q} "
+        "hypotheses={input.hypotheses:q} metrics_manifest={input.metrics_manifest:q} "
+        "sheets= {input.sheets:q} images={input.images:q} "
+        "queries={input.queries:q} page={output.page:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

@@ -1,0 +1,16 @@
+rule shift_dataset:
+    input:
+        images="<data>/datasets/{dataset}/{split}.parquet",
+    output:
+        shifted="<data>/shifts/{shift}/{dataset}/{split}.parquet",
+        manifest="<data>/shifts/{shift}/{dataset}/{split}.manifest.json",
+    params:
+        spec=spec_of("shift_dataset"),
+    log:
+        "<results>/logs/shifts/{shift}-{dataset}-{split}.log",
+    conda:
+        "../../envs/cpu.yaml"
+    shell:
+        "python -m crossmodal.jobs.shift_dataset images={input.images:q} "
+        "shifted={output.shifted:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
