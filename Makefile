@@ -6,7 +6,7 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke flickr8k test test-fast lint format lock generate witness
+.PHONY: help setup study smoke flickr8k test test-fast lint format lock generate readme witness
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -59,3 +59,9 @@ lock: setup  ## Resolve requirements.lock anew, for all supported Python version
 
 generate: setup  ## Write what is generated: the schema, envs/, dvc.yaml
 	python -m crossmodal.generate
+
+readme: setup  ## Fill the README's tables from the finished default study
+	python -m crossmodal.report.readme results/emoji
+
+witness: setup  ## Check the finished default study and record it in dvc.lock
+	python -m crossmodal.provenance.witness

@@ -6,6 +6,13 @@ min_version("9.14")
 
 
 include: "workflow/rules/common.smk"
+
+
+pathvars:
+    data=f"data/{STUDY.study}",
+    results=f"results/{STUDY.study}",
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/shifts.smk"
 include: "workflow/rules/pretraining.smk"
@@ -18,11 +25,6 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
 
 
-pathvars:
-    data=f"data/{STUDY.study}",
-    results=f"results/{STUDY.study}",
-
-
 wildcard_constraints:
     package=r"[^/]+\.tgz",
     seed=r"\d+",
@@ -31,7 +33,6 @@ wildcard_constraints:
 
 localrules:
     all,
-    stages,
 
 
 rule all:

@@ -62,7 +62,7 @@ def test_default_study_and_overlays_are_valid() -> None:
         ({"study": None}, ["study: got None"]),
         (
             {"adaptation": {"cells": {"lora-r8-pgd": {"adversary": {"images": {"epsilon": 8}}}}}},
-            ["adversary.images.epsilon: got 8; accepts less than or equal to 1"],
+            ["adversary.images: epsilon of norm linf is at most 1", 'write "8/255" for 8'],
         ),
         ({"pretraining": {"datasets": []}}, ["pretraining:"]),
     ],

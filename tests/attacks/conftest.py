@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import pytest
 import torch
+
 from crossmodal.models.clip import build_clip, encode_images, encode_texts, logit_scale, tokenize
 from crossmodal.training.loss import contrastive_loss
 
@@ -15,7 +16,7 @@ CONFIG = {
     },
     "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
 }
-WORDS = "apple boat cat dog egg fish goat hat ink jam key lamp".split()
+WORDS = ["apple", "boat", "cat", "dog", "egg", "fish", "goat", "hat", "ink", "jam", "key", "lamp"]
 
 Trained = namedtuple("Trained", "model pixels tokens labels")
 

@@ -1,15 +1,18 @@
 """Attacks on a trained model: strength, side effects, parity with another library."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torchattacks
+from torch import nn
+
 from crossmodal.attacks.context import evaluating, frozen
 from crossmodal.attacks.joint import attack_batch
 from crossmodal.attacks.pgd_images_params import Params as ImageParams
 from crossmodal.attacks.pgd_texts_params import Params as TextParams
 from crossmodal.models.clip import encode_images, encode_texts, logit_scale, perturbable
 from crossmodal.training.loss import contrastive_loss, query_losses
-from torch import nn
 
 
 def objective(trained):
@@ -46,7 +49,7 @@ def test_recall_falls_to_nothing_as_the_image_ball_grows(trained):
         for e in (0.0, 0.02, 0.1, 0.3, 1.0)
     ]
     assert sweep[0] == 1.0
-    assert all(later <= earlier + 0.07 for earlier, later in zip(sweep, sweep[1:], strict=False))
+    assert all(later <= earlier + 0.07 for earlier, later in pairwise(sweep))
     assert sweep[-1] <= 0.07
 
 
@@ -60,7 +63,7 @@ def test_recall_falls_as_the_token_balls_grow(trained):
         for e in (0.0, 0.3, 1.0, 10.0)
     ]
     assert sweep[0] == 1.0
-    assert all(later <= earlier + 0.07 for earlier, later in zip(sweep, sweep[1:], strict=False))
+    assert all(later <= earlier + 0.07 for earlier, later in pairwise(sweep))
     assert sweep[-1] <= 0.15
 
 

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from crossmodal.attacks import pgd_images, pgd_texts
 from crossmodal.attacks.pgd_images_params import Params as ImageParams
 from crossmodal.attacks.pgd_texts_params import Params as TextParams
 from crossmodal.registry import kinds, parse
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 COMMON = {
     "steps": st.integers(1, 4),

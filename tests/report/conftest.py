@@ -25,7 +25,9 @@ SHIFTS = (
 PARAMETERS = {"zero-shot": 0, "full": 1_310_977, "bitfit": 9_216, "lora-r8": 73_728, "lora-r8-pgd": 73_728}
 
 
-def metric_rows(cells: Sequence[str], shifts: Sequence[str], seeds: Sequence[str] = ("0", "1", "2")) -> pd.DataFrame:
+def metric_rows(
+    cells: Sequence[str], shifts: Sequence[str], seeds: Sequence[str] = ("0", "1", "2")
+) -> pd.DataFrame:
     """Return numbers of a study in the schema of metrics.parquet, made up but of plausible size."""
     rng = np.random.default_rng(7)
     rows: list[dict[str, object]] = []
@@ -37,9 +39,21 @@ def metric_rows(cells: Sequence[str], shifts: Sequence[str], seeds: Sequence[str
         where = f"{experiment}/{cell}/s{seed}/{dataset}/test/{variant}/{direction}/{metric}"
         rows.append(
             dict(
-                number_id=where, experiment=experiment, cell=cell, seed=seed, dataset=dataset, split="test",
-                variant=variant, direction=direction, metric=metric, value=value, ci_low=value - width,
-                ci_high=value + width, n_queries=None if np.isnan(width) else 2850, unit=unit, source="queries.parquet",
+                number_id=where,
+                experiment=experiment,
+                cell=cell,
+                seed=seed,
+                dataset=dataset,
+                split="test",
+                variant=variant,
+                direction=direction,
+                metric=metric,
+                value=value,
+                ci_low=value - width,
+                ci_high=value + width,
+                n_queries=None if np.isnan(width) else 2850,
+                unit=unit,
+                source="queries.parquet",
             )  # fmt: skip
         )
 
@@ -58,21 +72,57 @@ def metric_rows(cells: Sequence[str], shifts: Sequence[str], seeds: Sequence[str
                     add("peft", cell, "*", dataset, "clean", direction, f"{metric}_std", values.std())
             for metric in ("recall@1", "recall@5"):
                 if cell not in ("zero-shot", "full"):
-                    add("peft", cell, "*", "openmoji", "clean", direction, f"retention_{metric}", base / 0.112, 0.06)
+                    add(
+                        "peft",
+                        cell,
+                        "*",
+                        "openmoji",
+                        "clean",
+                        direction,
+                        f"retention_{metric}",
+                        base / 0.112,
+                        0.06,
+                    )
                     gain = (base - 0.068) / (0.112 - 0.068)
-                    add("peft", cell, "*", "openmoji", "clean", direction, f"normalised_gain_{metric}", gain, 0.14)
+                    add(
+                        "peft",
+                        cell,
+                        "*",
+                        "openmoji",
+                        "clean",
+                        direction,
+                        f"normalised_gain_{metric}",
+                        gain,
+                        0.14,
+                    )
             losses = []
             for step, shift in enumerate(shifts):
-                loss = float((0.02 + 0.05 * step) * (0.5 if cell.endswith("pgd") else 1) + 0.02 * rng.standard_normal())
+                loss = float(
+                    (0.02 + 0.05 * step) * (0.5 if cell.endswith("pgd") else 1) + 0.02 * rng.standard_normal()
+                )
                 losses.append(loss)
-                add("robustness", cell, "*", "openmoji", shift, direction, "recall@1", base * (1 - loss), 0.01)
-                add("robustness", cell, "*", "openmoji", shift, direction, "degradation_recall@1", loss, 0.035)
+                add(
+                    "robustness", cell, "*", "openmoji", shift, direction, "recall@1", base * (1 - loss), 0.01
+                )
+                add(
+                    "robustness", cell, "*", "openmoji", shift, direction, "degradation_recall@1", loss, 0.035
+                )
             for style, loss in (("monotone", 0.71), ("high-contrast", 0.78)) if shifts else ():
                 add("robustness", cell, "*", style, "clean", direction, "degradation_recall@1", loss, 0.05)
             if losses:
                 mean, worst = float(np.mean(losses)), max(losses)
                 for name, loss in (("shifts-mean", mean), ("shifts-worst", worst)):
-                    add("robustness", cell, "*", "openmoji", name, direction, "degradation_recall@1", loss, 0.02)
+                    add(
+                        "robustness",
+                        cell,
+                        "*",
+                        "openmoji",
+                        name,
+                        direction,
+                        "degradation_recall@1",
+                        loss,
+                        0.02,
+                    )
     for index, recall, exact, latency, size in (
         ("flat", 0.402, 1.0, 0.81, 6.3e6),
         ("flat+rerank", 0.436, 0.91, 9.2, 6.3e6),
@@ -129,7 +179,9 @@ def write_gallery(folder: Path, count: int = 60) -> tuple[Path, dict[tuple[str, 
         (ImageDraw.Draw(image).ellipse if i % 2 else ImageDraw.Draw(image).rectangle)(box, fill=colour)
         texts = [f"shape number {i}", f"shape number {i}: round, plain, one colour", HOSTILE[i % 3] + f" {i}"]
         data = encode_png(image) if i != 5 else b"not an image"
-        examples.append(Example(f"shape-{i:03}", data, f"{i}.png", texts, f"shape-{i:03}", "shapes", "openmoji"))
+        examples.append(
+            Example(f"shape-{i:03}", data, f"{i}.png", texts, f"shape-{i:03}", "shapes", "openmoji")
+        )
         captions.update({f"shape-{i:03}#{k}": text for k, text in enumerate(texts)})
     write_examples(folder / "test.parquet", examples)
     images, rows = [example.image_id for example in examples], []
@@ -145,10 +197,14 @@ def write_gallery(folder: Path, count: int = 60) -> tuple[Path, dict[tuple[str, 
             rows.append(dict(direction=direction, query_id=query, cluster=owner, rank=rank, top=top))
     path = folder / "queries.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
-    return folder / "test.parquet", {("lora-r8", "openmoji", "clean", direction): path for direction in DIRECTIONS}
+    return folder / "test.parquet", {
+        ("lora-r8", "openmoji", "clean", direction): path for direction in DIRECTIONS
+    }
 
 
-def study_inputs(folder: Path, cells: Sequence[str] = tuple(PARAMETERS), shifts: Sequence[str] = SHIFTS) -> ReportInputs:
+def study_inputs(
+    folder: Path, cells: Sequence[str] = tuple(PARAMETERS), shifts: Sequence[str] = SHIFTS
+) -> ReportInputs:
     """Return a whole synthetic study whose files lie under `folder`."""
     gallery, queries = write_gallery(folder)
     sheet = dict(
@@ -169,9 +225,20 @@ def study_inputs(folder: Path, cells: Sequence[str] = tuple(PARAMETERS), shifts:
         queries=queries,
         gallery=gallery,
         sheets=[{"name": name, **sheet} for name in ("openmoji", "twemoji", "fluent")],
-        environment={"commit": "0123456789abcdef", "python": "3.11.9", "packages": {"torch": "2.15.0", "faiss": "1.15.0"}},
+        environment={
+            "commit": "0123456789abcdef",
+            "python": "3.11.9",
+            "packages": {"torch": "2.15.0", "faiss": "1.15.0"},
+        },
         params={"study": "emoji", "cells": {"lora-r8": {"kind": "lora", "rank": 8}}, "note": HOSTILE[1]},
-        timings={"data": 48.2, "shifts": 31.0, "pretraining": 612.4, "adaptation": 431.9, "embeddings": 66.0, "search": 9.4},
+        timings={
+            "data": 48.2,
+            "shifts": 31.0,
+            "pretraining": 612.4,
+            "adaptation": 431.9,
+            "embeddings": 66.0,
+            "search": 9.4,
+        },
         finished="2026-02-03 14:07 UTC",
     )
 

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
-from crossmodal.models.clip import build_clip, tokenize
+from open_clip.tokenizer import SimpleTokenizer
+
+from crossmodal.models.clip import build_clip
 from crossmodal.training.batches import TrainingSet
 
 CONFIG = {
@@ -13,7 +15,7 @@ CONFIG = {
     },
     "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
 }
-WORDS = "apple boat cat dog egg fish goat hat ink jam key lamp".split()
+WORDS = ["apple", "boat", "cat", "dog", "egg", "fish", "goat", "hat", "ink", "jam", "key", "lamp"]
 
 
 @pytest.fixture(autouse=True)
@@ -32,21 +34,21 @@ def tiny_clip():
     return build
 
 
+def make_patterns(seed=0):
+    """Return 24 noisy images of 12 patterns, two captions each."""
+    blocks = torch.rand(12, 4, 4, 3, generator=torch.Generator().manual_seed(7)).round().mul(150).add(50)
+    images = blocks.repeat_interleave(4, dim=1).repeat_interleave(4, dim=2).repeat(2, 1, 1, 1)
+    noise = 20 * torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+    captions = [text for word in WORDS * 2 for text in (f"a {word}", f"one small {word}")]
+    return TrainingSet(
+        images=(images + noise).clamp(0, 255).to(torch.uint8),
+        tokens=SimpleTokenizer(context_length=8)(captions).to(torch.int32),
+        owners=torch.arange(24).repeat_interleave(2),
+        labels=torch.arange(12).repeat(2),
+    )
+
+
 @pytest.fixture(scope="session")
 def patterns():
-    """Return a function of a seed: 24 noisy images of 12 patterns, two captions each."""
-
-    def make(seed=0):
-        model = build_clip(CONFIG)
-        blocks = torch.rand(12, 4, 4, 3, generator=torch.Generator().manual_seed(7)).round().mul(150).add(50)
-        images = blocks.repeat_interleave(4, dim=1).repeat_interleave(4, dim=2).repeat(2, 1, 1, 1)
-        noise = 20 * torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
-        captions = [text for word in WORDS * 2 for text in (f"a {word}", f"one small {word}")]
-        return TrainingSet(
-            images=(images + noise).clamp(0, 255).to(torch.uint8),
-            tokens=tokenize(model, captions).to(torch.int32),
-            owners=torch.arange(24).repeat_interleave(2),
-            labels=torch.arange(12).repeat(2),
-        )
-
-    return make
+    """Return the function of a seed that makes a training set."""
+    return make_patterns

@@ -1,12 +1,15 @@
 """Training sets from dataset files, the order of an epoch, augmentation."""
 
 import io
-import time
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
 from crossmodal.data.tables import Example, write_examples
 from crossmodal.errors import UserError
 from crossmodal.models.clip import to_pixels, tokenize
@@ -14,9 +17,6 @@ from crossmodal.training.augmentation import augment
 from crossmodal.training.batches import TrainingSet, count_batches, epoch_batches, load_training_set
 from crossmodal.training.randomness import Stream, derive_seed, make_generator
 from crossmodal.training.settings import AugmentationParameters
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
 
 NOTHING = AugmentationParameters(
     smallest_scale=1.0, largest_scale=1.0, shift=0.0, brightness=0.0, contrast=0.0
@@ -46,15 +46,13 @@ def test_files_become_one_set_with_common_labels(tmp_path, tiny_clip):
     assert data.images[:, 0, 0, 0].tolist() == [10, 30, 40]
     assert data.owners.tolist() == [0, 0, 1, 2, 2, 2]
     assert data.labels.tolist() == [0, 1, 0]
-    assert torch.equal(
-        data.tokens.long(), tokenize(model, ["cat", "a cat", "dog", "kitten", "puss", "cat"])
-    )
+    assert torch.equal(data.tokens.long(), tokenize(model, ["cat", "a cat", "dog", "kitten", "puss", "cat"]))
 
 
 def test_nothing_to_train_on_is_an_error(tmp_path, tiny_clip):
     path = tmp_path / "none.parquet"
     write_examples(path, [])
-    with pytest.raises(UserError, match="none.parquet"):
+    with pytest.raises(UserError, match=r"none\.parquet"):
         load_training_set(tiny_clip(), [path])
 
 
@@ -144,13 +142,3 @@ def test_zoom_shift_and_jitter_do_what_they_say():
     torch.testing.assert_close(same, torch.full_like(same, 100), atol=1e-3, rtol=0)
     spread = augment(ramp, NOTHING.model_copy(update={"contrast": 0.5}), g).std(dim=(1, 2, 3))
     assert spread.max() / spread.min() > 2
-
-
-def test_a_batch_is_augmented_in_a_few_milliseconds():
-    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (128, 48, 48, 3), dtype=np.uint8))
-    g, best = torch.Generator().manual_seed(0), 1.0
-    for _ in range(10):
-        began = time.perf_counter()
-        augment(images, AugmentationParameters(), g)
-        best = min(best, time.perf_counter() - began)
-    assert best < 0.06  # of a training step of 0.6 s

@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from crossmodal.training.settings import AdversaryParameters, AugmentationParameters, TrainingParameters
 from pydantic import ValidationError
+
+from crossmodal.training.settings import AdversaryParameters, AugmentationParameters, TrainingParameters
 
 
 def test_defaults_are_complete_but_for_the_epochs():

@@ -96,6 +96,8 @@ def _adaptation(study: Study, cell: str, seed: str) -> Job:
     params = study.adaptation.cells[cell]
     adversary = params.adversary
     attacks = [a for a in (adversary.images, adversary.texts) if a] if adversary else []
+    # Training imports the inner problem only where there is an adversary.
+    inner = ["crossmodal.training.adversary", *(_module("attacks", attack) for attack in attacks)]
     return Job(
         {
             "method": _plain(params.method),
@@ -104,7 +106,7 @@ def _adaptation(study: Study, cell: str, seed: str) -> Job:
         },
         seed=int(seed),
         threads=params.training.threads,
-        modules=(_method_of(study, cell), *(_module("attacks", attack) for attack in attacks)),
+        modules=(_method_of(study, cell), *(inner if adversary else [])),
     )
 
 
@@ -142,6 +144,7 @@ def _search(study: Study, cell: str, seed: str, pipeline: str) -> Job:
             "index": _plain(params),
             "latency": _plain(study.search.latency),
             "reranker": _plain(reranker) if reranker else None,
+            "target": study.adaptation.dataset,
         },
         seed=int(seed),
         modules=(_module("search", params),),

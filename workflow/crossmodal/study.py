@@ -17,11 +17,11 @@ from crossmodal.search.settings import LatencyProtocol, RerankerParameters
 from crossmodal.training.settings import AdversaryParameters, TrainingParameters
 
 if TYPE_CHECKING:
-    type AnyDataset = Any
-    type AnyShift = Any
-    type AnyModel = Any
-    type AnyMethod = Any
-    type AnyIndex = Any
+    AnyDataset = Any
+    AnyShift = Any
+    AnyModel = Any
+    AnyMethod = Any
+    AnyIndex = Any
 else:  # unions over what the packages hold, so that a new kind needs no entry here
     AnyDataset, AnyShift, AnyModel = any_of("data"), any_of("shifts"), any_of("models")
     AnyMethod, AnyIndex = any_of("adaptation"), any_of("search")

@@ -73,7 +73,7 @@ rule measure_encoders:
     shell:
         "python -m crossmodal.jobs.measure_encoders config={input.config:q} "
         "weights={input.weights:q} adapter_configs= {input.adapter_configs:q} "
-        "adapters= {input.adapters:q} latency={output.latency:q} "
+        "adapter_weights= {input.adapters:q} latency={output.latency:q} "
         "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
 
 

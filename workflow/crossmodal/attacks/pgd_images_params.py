@@ -11,8 +11,10 @@ class Params(Parameters):
     """PGD on the pixels of images in [0, 1] (Madry et al. 2018), with momentum."""
 
     space: ClassVar[str] = "images"
+    """What it attacks: the side of an adversary on which it may stand."""
 
     kind: Literal["pgd_images"]
+    """Projected gradient descent on pixels."""
     norm: Literal["linf", "l2"] = "linf"
     """The norm that bounds the perturbation of one image."""
     epsilon: NotNegative = 8 / 255

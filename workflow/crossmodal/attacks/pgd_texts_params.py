@@ -11,8 +11,10 @@ class Params(Parameters):
     """PGD on the token embeddings of captions, one L2 ball a token."""
 
     space: ClassVar[str] = "texts"
+    """What it attacks: the side of an adversary on which it may stand."""
 
     kind: Literal["pgd_texts"]
+    """Projected gradient descent on token embeddings."""
     epsilon: NotNegative = 0.1
     """Radius of each token's L2 ball, as a multiple of the mean norm of the model's token embeddings."""
     steps: Count = 7

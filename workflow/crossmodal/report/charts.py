@@ -14,14 +14,19 @@ PALETTE = (
     "#6f8f2c", "#a0663f", "#5b7be0", "#b05bc0", "#4f9a4a", "#c4607a",
 )  # fmt: skip
 LABEL_SIZE = 12
+PANEL = 200
+"""Narrowest width of a panel of small multiples, px."""
 ZERO_TICK = 1.0
 """Where a count of zero stands on a logarithmic axis, in decades below the smallest other count."""
 
 
-def accuracy_chart(frame: pd.DataFrame, cells: Sequence[str], title: str = "R@1") -> alt.LayerChart:
+def accuracy_chart(
+    frame: pd.DataFrame, cells: Sequence[str], title: str = "R@1", extent: tuple[float, float] | None = None
+) -> alt.LayerChart:
     """Return recall against trainable parameters (log axis with a place for zero), one point a cell.
 
-    `frame` has the columns of frames.ACCURACY_COLUMNS; `cells` fixes the colours.
+    `frame` has the columns of frames.ACCURACY_COLUMNS; `cells` fixes the colours. `extent` (fractions) is what the
+    vertical axis spans, so that two charts side by side can share it; by default the intervals of `frame`.
     """
     positive = frame["parameters"][frame["parameters"] > 0]
     low = math.floor(math.log10(positive.min())) if len(positive) else 3
@@ -45,35 +50,41 @@ def accuracy_chart(frame: pd.DataFrame, cells: Sequence[str], title: str = "R@1"
         alt.Tooltip("parameters:Q", format=",.0f", title="trainable parameters"),
         *_interval_tooltip(title),
     ]
+    bottom, top = extent or (frame["ci_low"].min(), frame["ci_high"].max())
+    margin = max(0.06 * (top - bottom), 0.002)
+    scale = alt.Scale(domain=[bottom - margin, top + margin], nice=False, zero=False)
     layers: list[alt.Chart] = []
     for offset in sorted(set(data["dodge"])):
         base = alt.Chart(data[data["dodge"] == offset]).encode(x=x, color=color)
-        y = alt.Y("ci_low:Q", title=f"{title}, %", axis=_percent_axis(), scale=alt.Scale(zero=False, nice=True))
+        y = alt.Y("ci_low:Q", title=f"{title}, %", axis=_percent_axis(), scale=scale)
         layers.append(base.mark_rule(xOffset=offset, strokeWidth=2, opacity=0.7).encode(y=y, y2="ci_high:Q"))
         layers.append(
             base.mark_point(xOffset=offset, filled=True, size=90, opacity=1).encode(
                 y=alt.Y("value:Q"), tooltip=tooltip
             )
         )
-    for side, shift in (("left", 11), ("right", -11)):
-        chosen = data[data["align"] == side]
-        if len(chosen):
-            labels = alt.Chart(chosen).mark_text(align=side, dx=shift, fontSize=LABEL_SIZE, fontWeight=600)
-            layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="cell:N", color=color))
+    for (side, offset), chosen in data.groupby(["align", "dodge"]):
+        shift = offset + (11 if side == "left" else -11)
+        labels = alt.Chart(chosen).mark_text(align=side, dx=shift, fontSize=LABEL_SIZE, fontWeight=600)
+        layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="cell:N", color=color))
     if has_zero:
         gap = pd.DataFrame({"x": [10.0 ** (low - ZERO_TICK / 2)]})
         layers.insert(0, alt.Chart(gap).mark_rule(strokeDash=[2, 4], opacity=0.5, color="#888").encode(x=x))
     return alt.layer(*layers).properties(width="container", height=300)
 
 
-def degradation_chart(frame: pd.DataFrame, cells: Sequence[str], limits: Sequence[float] = ()) -> alt.FacetChart:
+def degradation_chart(
+    frame: pd.DataFrame, cells: Sequence[str], limits: Sequence[float] = ()
+) -> alt.FacetChart:
     """Return the loss of R@1 as a small panel for each shift, a row for each cell, with intervals.
 
     `frame` has the columns of frames.DEGRADATION_COLUMNS. `limits` (fractions) are drawn as dashed lines, the
     bounds a hypothesis speaks of. The page sets the number of columns from its width (`usermeta`).
     """
     data = frame.assign(**{f"limit{i}": limit for i, limit in enumerate(limits)})
-    y = alt.Y("cell:N", sort=list(cells), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=130))
+    y = alt.Y(
+        "cell:N", sort=list(cells), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=130)
+    )
     x_axis = alt.Axis(format=".0%", tickCount=4, title=None, grid=True)
     base = alt.Chart(data).encode(y=y, color=alt.Color("cell:N", scale=_colours(cells), legend=None))
     layers = [
@@ -91,12 +102,16 @@ def degradation_chart(frame: pd.DataFrame, cells: Sequence[str], limits: Sequenc
     )
     rows = max(1, frame["cell"].nunique())
     order = list(dict.fromkeys(frame["shift"]))
-    panel = alt.layer(*layers).properties(width=170, height=max(30, 17 * rows))
-    header = alt.Header(title=None, labelFontWeight=600, labelAnchor="start", labelPadding=4, labelFontSize=12)
+    panel = alt.layer(*layers).properties(width=PANEL, height=max(30, 17 * rows))
+    header = alt.Header(
+        title=None, labelFontWeight=600, labelAnchor="start", labelPadding=4, labelFontSize=12
+    )
     widest = max([len(cell) for cell in frame["cell"]], default=0)
     return panel.facet(
         facet=alt.Facet("shift:N", sort=order, header=header), columns=4, spacing={"row": 14, "column": 18}
-    ).properties(usermeta={"panel": 170, "gap": 18, "labels": 7 * min(widest, 18) + 24, "panels": len(order)})
+    ).properties(
+        usermeta={"panel": PANEL, "gap": 18, "labels": 7 * min(widest, 18) + 24, "panels": len(order)}
+    )
 
 
 def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChart:
@@ -113,7 +128,9 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
         kind=frame["reranked"].map({True: "with re-ranker", False: "index alone"}),
     )
     scale = alt.Scale(type="log", domain=[low / 2, high * 2], nice=False)
-    axis = alt.Axis(title="latency of a query, ms (point: p50, line to p99)", tickCount=5, format="~g", grid=False)
+    axis = alt.Axis(
+        title="latency of a query, ms (point: p50, line to p99)", tickCount=5, format="~g", grid=False
+    )
     x = alt.X("latency:Q", scale=scale, axis=axis)
     base = alt.Chart(data).encode(x=x, color=color)
     y = alt.Y("value:Q", title=f"{title}, %", axis=_percent_axis(), scale=alt.Scale(zero=False, nice=True))
@@ -139,7 +156,9 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
     for flip, align, shift in ((False, "left", 10), (True, "right", -10)):
         chosen = data[data["flip"] == flip]
         if len(chosen):
-            labels = alt.Chart(chosen).mark_text(align=align, dx=shift, dy=-11, fontSize=LABEL_SIZE, fontWeight=600)
+            labels = alt.Chart(chosen).mark_text(
+                align=align, dx=shift, dy=-11, fontSize=LABEL_SIZE, fontWeight=600
+            )
             layers.append(labels.encode(x=x, y=y, text="index:N", color=color))
     return alt.layer(*layers).properties(width="container", height=300)
 
@@ -176,7 +195,9 @@ def _place_labels(data: pd.DataFrame, first: float, last: float) -> pd.DataFrame
     place = data["x"].map(lambda x: (math.log10(x) - first + 0.3) / (last - first + 0.6) * width)
     align = ["right" if at > 0.6 * width else "left" for at in place]
     dodge, label_y, boxes = [], [], list[tuple[float, float, float]]()
-    for at, side, value, cell, count in zip(place, align, data["value"], data["cell"], data["x"], strict=True):
+    for at, side, value, cell, count in zip(
+        place, align, data["value"], data["cell"], data["x"], strict=True
+    ):
         twins = sum(abs(math.log10(count / other)) < 0.03 for other in data["x"][: len(dodge)])
         dodge.append((twins + 1) // 2 * 7 * (1 if twins % 2 else -1) if twins else 0)
         span = 7.2 * len(cell) + 14

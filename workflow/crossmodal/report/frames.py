@@ -1,5 +1,6 @@
 """The numbers behind each chart as small tidy tables, one row a point, each with its `number_id`."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -25,7 +26,7 @@ def accuracy_frame(
             "peft", metric, cell=cell, dataset=dataset, split="test", variant="clean", direction=direction
         )
         parameters = numbers.find("peft", "parameters_trainable", cell=cell)
-        if recall is not None and parameters is not None:
+        if recall and parameters and not math.isnan(recall.value):
             rows.append({"cell": cell, "parameters": parameters.value, **_value(recall)})
     return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
 
@@ -43,8 +44,10 @@ def degradation_frame(numbers: Numbers, cells: Sequence[str], target: str, direc
                 variant=variant,
                 direction=direction,
             )
-            if number is not None:
-                rows.append({"cell": cell, "shift": name, "summary": variant in SHIFT_TITLES, **_value(number)})
+            if number and not math.isnan(number.value):
+                rows.append(
+                    {"cell": cell, "shift": name, "summary": variant in SHIFT_TITLES, **_value(number)}
+                )
     return pd.DataFrame(rows, columns=DEGRADATION_COLUMNS)
 
 
@@ -60,7 +63,11 @@ def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None =
         where = {"cell": chosen, "dataset": recall.dataset, "variant": recall.variant}
         median = numbers.find("search", "latency_p50", **where)
         tail = numbers.find("search", "latency_p99", **where)
-        if median is None or any(row["index"] == recall.variant for row in rows):
+        if (
+            not (median and median.value > 0)
+            or math.isnan(recall.value)
+            or any(row["index"] == recall.variant for row in rows)
+        ):
             continue
         rows.append(
             {

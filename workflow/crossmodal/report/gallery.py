@@ -130,7 +130,9 @@ def _query(row: pd.Series, gallery: Gallery) -> Query:
 
 def _item(item_id: str, rank: int, positive: bool, direction: str, gallery: Gallery) -> Item:
     if direction == "text_to_image":
-        return Item(item_id, rank, positive, gallery.thumbnail(item_id), " / ".join(gallery.captions(item_id)[:1]))
+        return Item(
+            item_id, rank, positive, gallery.thumbnail(item_id), " / ".join(gallery.captions(item_id)[:1])
+        )
     return Item(item_id, rank, positive, "", gallery.caption(item_id) or item_id)
 
 

@@ -22,7 +22,13 @@ def hypothesis_table(
     Statements wrap under themselves. `numbers` give units to measurements whose target names none.
     """
     rows = [
-        (h.id, f"{VERDICTS[h.verdict]} {h.verdict}", f"{h.measured} {h.interval}".rstrip(), h.target, h.statement)
+        (
+            h.id,
+            f"{VERDICTS[h.verdict]} {h.verdict}",
+            f"{h.measured} {h.interval}".rstrip(),
+            h.target,
+            h.statement,
+        )
         for h in read_hypotheses(hypotheses, numbers)
     ]
     if not rows:
@@ -31,7 +37,9 @@ def hypothesis_table(
     widths = [max(len(title), *(len(row[i]) for row in rows)) for i, title in enumerate(titles)]
     indent = sum(widths) + 2 * len(widths)
     beside = width - indent >= 30
-    lines = ["  ".join([*(t.ljust(w) for t, w in zip(titles, widths, strict=True)), "statement" * beside]).rstrip()]
+    lines = [
+        "  ".join([*(t.ljust(w) for t, w in zip(titles, widths, strict=True)), "statement" * beside]).rstrip()
+    ]
     lines.append("-" * min(width, indent + 40 if beside else indent - 2))
     for row in rows:
         head = "  ".join(text.ljust(w) for text, w in zip(row, widths, strict=False))
@@ -49,7 +57,8 @@ def hypotheses_markdown(hypotheses: Sequence[Mapping[str, Any]], numbers: Number
     """Return the rows of hypotheses.json as a Markdown table."""
     read = read_hypotheses(hypotheses, numbers)
     rows = [
-        [f"`{h.id}`", h.statement, h.target, f"{h.measured} {h.interval}".rstrip(), f"**{h.verdict}**"] for h in read
+        [f"`{h.id}`", h.statement, h.target, f"{h.measured} {h.interval}".rstrip(), f"**{h.verdict}**"]
+        for h in read
     ]
     ids = list(dict.fromkeys(id for h in read for id in h.number_ids))
     return _markdown(["", "hypothesis", "target", "measured [interval]", "verdict"], rows, ids, left=5)
@@ -63,7 +72,10 @@ def results_table(numbers: Numbers, cells: Sequence[str], dataset: str) -> str:
 def table_markdown(table: Table) -> str:
     """Return a table as Markdown, followed by a comment that names the numbers it states, for audits."""
     groups = [title for title, span in table.groups for _ in range(span)] or [""] * len(table.columns)
-    columns = [f"{group}<br>{column}" if group else column for group, column in zip(groups, table.columns, strict=True)]
+    columns = [
+        f"{group}<br>{column}" if group else column
+        for group, column in zip(groups, table.columns, strict=True)
+    ]
     rows = [[row.name, *(_figure(figure) for figure in row.figures)] for row in table.rows]
     return _markdown([table.corner, *columns], rows, table.number_ids(), left=1)
 
@@ -79,7 +91,9 @@ def fill(text: str, tables: Mapping[str, str]) -> str:
         raise UserError(f"no table is called {unknown[0]!r}; there are {', '.join(sorted(tables)) or 'none'}")
     absent = [name for name in tables if name not in found]
     if absent:
-        raise UserError(f"the text has no block <!-- table:{absent[0]} --> ... <!-- /table --> for that table")
+        raise UserError(
+            f"the text has no block <!-- table:{absent[0]} --> ... <!-- /table --> for that table"
+        )
     return _BLOCK.sub(lambda match: f"{match[1]}\n{tables[match['name']].strip()}\n{match[4]}", text)
 
 

@@ -123,10 +123,15 @@ def _chart_specs(
 ) -> dict[str, dict[str, Any]]:
     """Return the Vega-Lite specification of every chart that has data, by the id of its box."""
     specs = {}
-    for direction in DIRECTIONS:
-        accuracy = frames.accuracy_frame(numbers, cells, inputs.target, direction)
+    accuracies = {d: frames.accuracy_frame(numbers, cells, inputs.target, d) for d in DIRECTIONS}
+    extent = (
+        min((frame["ci_low"].min() for frame in accuracies.values() if len(frame)), default=0.0),
+        max((frame["ci_high"].max() for frame in accuracies.values() if len(frame)), default=1.0),
+    )
+    for direction, accuracy in accuracies.items():
         if len(accuracy):
-            specs[f"accuracy-{direction}"] = charts.accuracy_chart(accuracy, cells).to_dict()
+            chart = charts.accuracy_chart(accuracy, cells, extent=extent)
+            specs[f"accuracy-{direction}"] = chart.to_dict()
         degradation = frames.degradation_frame(numbers, cells, inputs.target, direction)
         if len(degradation):
             chart = charts.degradation_chart(degradation, cells, inputs.limits)
@@ -146,17 +151,22 @@ def _key_figures(numbers: Numbers, inputs: ReportInputs, cell: str) -> list[tupl
     both = {"cell": cell, "dataset": inputs.target, "direction": "text_to_image"}
     index = next(reversed(numbers.distinct("variant", experiment="search")), "")
     wanted = [
-        (f"R@1 of {cell}, text → image", numbers.find("peft", "recall@1", variant="clean", split="test", **both)),
+        (
+            f"R@1 of {cell}, text → image",
+            numbers.find("peft", "recall@1", variant="clean", split="test", **both),
+        ),
         ("of full fine-tuning's R@1 kept", numbers.find("peft", "retention_recall@1", **both)),
         ("of the parameters trained", numbers.find("peft", "parameters_share", cell=cell)),
         (
-            "of R@1 lost, mean of all shifts",
+            "of its R@1 lost, mean of all shifts",
             numbers.find("robustness", "degradation_recall@1", variant="shifts-mean", **both),
         ),
         (f"a query (p50), {index}", numbers.find("search", "latency_p50", variant=index)),
     ]
     return [
-        (label, shown) for label, number in wanted if (shown := tables.figure(numbers, number, unit=True)) is not None
+        (label, shown)
+        for label, number in wanted
+        if (shown := tables.figure(numbers, number, unit=True)) is not None
     ]
 
 

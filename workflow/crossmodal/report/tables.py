@@ -59,7 +59,11 @@ class Table:
 
 
 def figure(
-    numbers: Numbers, number: Number | None, *, unit: bool = False, heat: Callable[[float], float] | None = None
+    numbers: Numbers,
+    number: Number | None,
+    *,
+    unit: bool = False,
+    heat: Callable[[float], float] | None = None,
 ) -> Figure | None:
     """Return `number` ready to be shown, or None for None."""
     if number is None:
@@ -80,7 +84,9 @@ def accuracy_table(numbers: Numbers, cells: Sequence[str], dataset: str, headlin
 
     def row(cell: str) -> Row:
         found = [
-            numbers.find("peft", metric, cell=cell, dataset=dataset, split="test", variant="clean", direction=d)
+            numbers.find(
+                "peft", metric, cell=cell, dataset=dataset, split="test", variant="clean", direction=d
+            )
             for d in DIRECTIONS
             for metric in RECALLS
         ]
@@ -111,6 +117,7 @@ def comparison_table(numbers: Numbers, cells: Sequence[str], dataset: str, headl
         )
         for cell in cells
     ]
+    rows = [row for row in rows if any(row.figures)]
     groups = [(title, len(metrics)) for title in DIRECTIONS.values()]
     return _without_empty(Table("comparison", "cell", groups, [*metrics.values()] * 2, rows))
 
@@ -128,7 +135,9 @@ def domains_table(numbers: Numbers, cells: Sequence[str], target: str, headline:
             [
                 figure(
                     numbers,
-                    numbers.find("peft", "recall@1", cell=cell, dataset=dataset, variant="clean", direction=d),
+                    numbers.find(
+                        "peft", "recall@1", cell=cell, dataset=dataset, variant="clean", direction=d
+                    ),
                 )
                 for dataset in datasets
                 for d in DIRECTIONS
@@ -137,8 +146,7 @@ def domains_table(numbers: Numbers, cells: Sequence[str], target: str, headline:
         )
         for cell in cells
     ]
-    titles = [title.replace("text", "T").replace("image", "I").replace(" ", "") for title in DIRECTIONS.values()]
-    columns = titles * len(datasets)
+    columns = list(DIRECTIONS.values()) * len(datasets)
     return _without_empty(Table("domains", "R@1 %", [(name, 2) for name in datasets], columns, rows))
 
 
@@ -184,7 +192,6 @@ def robustness_table(
                 )
                 for cell in cells
             ],
-            variant in SHIFT_TITLES,
         )
         for (dataset, variant), name in shift_names(numbers, target).items()
     ]
@@ -200,7 +207,8 @@ def search_table(numbers: Numbers) -> Table:
     rows = []
     for cell, dataset, variant in keys:
         found = [
-            numbers.find("search", metric, cell=cell, dataset=dataset, variant=variant) for metric in SEARCH_METRICS
+            numbers.find("search", metric, cell=cell, dataset=dataset, variant=variant)
+            for metric in SEARCH_METRICS
         ]
         prefix = [cell] * (len(cells) > 1) + [dataset] * (len(datasets) > 1)
         rows.append(Row(" · ".join([*prefix, variant]), [figure(numbers, number) for number in found]))
@@ -210,7 +218,9 @@ def search_table(numbers: Numbers) -> Table:
 def _without_empty(table: Table) -> Table:
     """Drop the columns that no row has a figure for, and the groups that lost all their columns."""
     kept = [
-        index for index in range(len(table.columns)) if any(row.figures[index] is not None for row in table.rows)
+        index
+        for index in range(len(table.columns))
+        if any(row.figures[index] is not None for row in table.rows)
     ]
     groups, start = [], 0
     for title, span in table.groups:

@@ -150,7 +150,7 @@ class _Run:
                 pixels = augment(batch.images, settings.augmentation, augmentation)
                 with self._precision():
                     loss = batch_loss(self.model, pixels, batch.tokens, batch.labels, self.adversary, attack)
-                value = float(loss)
+                value = float(loss.detach())
                 self._check(value, "loss", step, epoch)
                 total += value * len(pixels)
                 of_step = min(accumulation, self.batches - i // accumulation * accumulation)

@@ -18,7 +18,8 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 def make_optimiser(parameters: dict[str, nn.Parameter], settings: TrainingParameters) -> torch.optim.AdamW:
     """Return AdamW on `parameters`; tensors of fewer than two dimensions do not decay.
 
-    Those are the biases, norms and scales. One fused pass over all tensors: the token embedding alone has millions of values.
+    Those are the biases, norms and scales. One fused pass serves all tensors: the token embedding alone has
+    millions of values.
     """
     decayed = [p for p in parameters.values() if p.ndim >= 2]
     others = [p for p in parameters.values() if p.ndim < 2]

@@ -1,12 +1,10 @@
 """The loss of one batch: clean, or min-max against an adversary."""
 
-import torch
 from open_clip.model import CLIP
 from torch import Generator, Tensor
 
-from crossmodal.attacks.context import frozen
-from crossmodal.attacks.joint import attack_batch
 from crossmodal.models.clip import encode_images, encode_texts, logit_scale
+from crossmodal.registry import load
 from crossmodal.training.loss import contrastive_loss
 from crossmodal.training.settings import AdversaryParameters
 
@@ -22,38 +20,9 @@ def batch_loss(
     """
     delta = None
     if adversary is not None:
-        pixels, delta = attack_part(model, pixels, tokens, labels, adversary, generator)
+        # Loaded by name, so that an edit of the attacks makes no cell stale that is trained without them:
+        # a job with an adversary names this module as a root of its fingerprint.
+        attack = load("training", "adversary").attack_part
+        pixels, delta = attack(model, pixels, tokens, labels, adversary, generator)
     image_features, text_features = encode_images(model, pixels), encode_texts(model, tokens, delta)
     return contrastive_loss(image_features, text_features, labels, logit_scale(model))
-
-
-def attack_part(
-    model: CLIP, pixels: Tensor, tokens: Tensor, labels: Tensor,
-    adversary: AdversaryParameters, generator: Generator,
-) -> tuple[Tensor, Tensor | None]:  # fmt: skip
-    """Return `pixels` and token offsets [b, context, width] with the first pairs attacked, the rest clean.
-
-    The attack makes the loss of the whole batch large, the one that the step then makes small: clean pairs
-    take part as negatives, encoded once.
-    """
-    attacked = len(pixels) - round(adversary.clean_share * len(pixels))
-    if attacked == 0:
-        return pixels, None
-    scale = logit_scale(model).detach()
-    with frozen(model), torch.no_grad():
-        clean_images = encode_images(model, pixels[attacked:]) if attacked < len(pixels) else None
-        clean_texts = encode_texts(model, tokens[attacked:]) if attacked < len(pixels) else None
-
-    def objective(images: Tensor, texts: Tensor) -> Tensor:
-        if clean_images is not None and clean_texts is not None:
-            images, texts = torch.cat([images, clean_images]), torch.cat([texts, clean_texts])
-        return contrastive_loss(images, texts, labels, scale)
-
-    changed, delta = attack_batch(
-        model, pixels[:attacked], tokens[:attacked], objective,
-        adversary.images, adversary.texts, generator, keep_best=False,
-    )  # fmt: skip
-    pixels = torch.cat([changed, pixels[attacked:]])
-    if delta is not None:
-        delta = torch.cat([delta, delta.new_zeros(len(tokens) - attacked, *delta.shape[1:])])
-    return pixels, delta

@@ -6,7 +6,6 @@ import torch
 from open_clip.model import CLIP
 from torch import Tensor
 
-from crossmodal.attacks.context import evaluating
 from crossmodal.models.clip import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.training.batches import TrainingSet
 from crossmodal.training.loss import contrastive_loss
@@ -25,10 +24,10 @@ class Validation:
 
 @torch.no_grad()
 def validate(model: CLIP, data: TrainingSet, device: str) -> Validation:
-    """Return how `model` (on `device`) retrieves on `data`, without augmentation, in float32."""
-    with evaluating(model):
-        images = torch.cat([encode_images(model, to_pixels(b.to(device))) for b in data.images.split(_BATCH)])
-        texts = torch.cat([encode_texts(model, b.to(device).long()) for b in data.tokens.split(_BATCH)])
+    """Return how `model` (on `device`, left in eval()) retrieves on `data`: not augmented, in float32."""
+    model.eval()
+    images = torch.cat([encode_images(model, to_pixels(b.to(device))) for b in data.images.split(_BATCH)])
+    texts = torch.cat([encode_texts(model, b.to(device).long()) for b in data.tokens.split(_BATCH)])
     labels = data.labels.to(device)
     text_labels = labels[data.owners.to(device)]
     loss = contrastive_loss(images, texts, labels, logit_scale(model), text_labels)

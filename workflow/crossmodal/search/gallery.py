@@ -1,0 +1,58 @@
+"""What is searched: the target's images and distractors, and the candidates an index returns from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossmodal.embeddings import Embeddings, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The images of an index, in its order."""
+
+    ids: list[str]
+    labels: list[str]
+    vectors: Vectors
+    """float32 [n, d], unit length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The first k items of a gallery for each of q queries, best first."""
+
+    queries: Vectors
+    """float32 [q, d], unit length."""
+    positions: npt.NDArray[np.int64]
+    """[q, k] positions in the gallery, -1 where the index found nothing more."""
+    scores: Vectors
+    """float32 [q, k], the index's own (approximate) inner products."""
+    relevant: npt.NDArray[np.bool_]
+    """[q, k], whether the candidate shows what the query asks for."""
+
+
+def assemble(own: Embeddings, distractors: Sequence[Embeddings]) -> Gallery:
+    """Return the images of `own`, then those of `distractors` whose label no image of `own` has.
+
+    A distractor is thereby never the right answer to a query about `own`, and its order is that of its file.
+    """
+    asked = set(own.labels)
+    ids, labels, parts = list(own.ids), list(own.labels), [own.vectors]
+    for other in distractors:
+        kept = [i for i, label in enumerate(other.labels) if label not in asked]
+        ids += [other.ids[i] for i in kept]
+        labels += [other.labels[i] for i in kept]
+        parts.append(other.vectors[kept])
+    return Gallery(ids, labels, np.ascontiguousarray(np.concatenate(parts)))
+
+
+def find_candidates(index: Any, gallery: Gallery, captions: Embeddings, k: int) -> Candidates:
+    """Return what `index` over `gallery` finds for every caption; k is at most the gallery's size."""
+    k = min(k, len(gallery.ids))
+    scores, positions = index.search(np.ascontiguousarray(captions.vectors), k)
+    labels = np.asarray([*gallery.labels, ""], dtype=object)  # position -1 takes the last: no label
+    relevant = labels[positions] == np.asarray(captions.labels, dtype=object)[:, None]
+    return Candidates(captions.vectors, positions, scores, relevant.astype(bool) & (positions >= 0))

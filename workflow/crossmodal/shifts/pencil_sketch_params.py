@@ -1,0 +1,13 @@
+"""Parameters of the shift `pencil_sketch`."""
+
+from typing import Literal
+
+from crossmodal.parameters import Parameters, Severity
+
+
+class Params(Parameters):
+    """A grey pencil sketch of the image."""
+
+    kind: Literal["pencil_sketch"]
+    severity: Severity
+    """1 to 5: from shaded to bare outlines."""

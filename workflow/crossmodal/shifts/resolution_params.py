@@ -1,0 +1,13 @@
+"""Parameters of the shift `resolution`."""
+
+from typing import Literal
+
+from crossmodal.parameters import Count, Parameters
+
+
+class Params(Parameters):
+    """Loss of resolution."""
+
+    kind: Literal["resolution"]
+    size: Count
+    """The shorter side after shrinking, px; the image is then enlarged to its old size."""

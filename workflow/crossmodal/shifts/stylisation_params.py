@@ -1,0 +1,13 @@
+"""Parameters of the shift `stylisation`."""
+
+from typing import Literal
+
+from crossmodal.parameters import Parameters, Severity
+
+
+class Params(Parameters):
+    """A painting of the image."""
+
+    kind: Literal["stylisation"]
+    severity: Severity
+    """1 to 5: larger strokes that merge more colours."""
