@@ -36,7 +36,7 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         "<results>/report/index.html",
         "<results>/clip_benchmark.json",
-    default_target: True

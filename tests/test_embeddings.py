@@ -99,9 +99,7 @@ def test_export_equals_one_at_a_time(nano: CLIP, tmp_path: Path, batch_size: int
     write_examples(tmp_path / "test.parquet", examples)
     images, captions = tmp_path / "images.parquet", tmp_path / "captions.parquet"
     nano.train()
-    counts = export.export_embeddings(
-        nano, tmp_path / "test.parquet", images, captions, batch_size, METADATA
-    )
+    counts = export.export_embeddings(nano, tmp_path / "test.parquet", images, captions, batch_size, METADATA)
     assert nano.training
     nano.eval()
     assert counts == (7, 6)

@@ -26,7 +26,16 @@ class Project:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake on the smoke study with this copy's own package."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.overlay, *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "2",
+            "--configfile",
+            self.overlay,
+            *arguments,
+        ]
         environment = os.environ | {"PYTHONPATH": str(self.folder / "workflow")}
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
 

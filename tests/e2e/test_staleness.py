@@ -65,7 +65,9 @@ def test_an_edit_of_the_report_reruns_the_report(project) -> None:
 
 
 def test_a_new_cell_and_a_new_shift_leave_old_results_alone(project) -> None:
-    stale = project.stale("--config", "adaptation={'cells': {'lora-r4': {'method': {'kind': 'lora', 'rank': 4}}}}")
+    stale = project.stale(
+        "--config", "adaptation={'cells': {'lora-r4': {'method': {'kind': 'lora', 'rank': 4}}}}"
+    )
     assert stale == {"adapt_model lora-r4 0"} | evaluated("lora-r4") | AGGREGATES
     shifts = [*(name.split()[-1] for name in SETS[1:4]), "fog-2"]
     stale = project.stale(
@@ -75,7 +77,9 @@ def test_a_new_cell_and_a_new_shift_leave_old_results_alone(project) -> None:
     )
     cells = ("zero-shot", "full", "bitfit", "lora-r8", "lora-r8-pgd")
     new = {
-        f"{rule} {cell} 0 outlines test fog-2" for rule in ("embed_set", "evaluate_retrieval") for cell in cells
+        f"{rule} {cell} 0 outlines test fog-2"
+        for rule in ("embed_set", "evaluate_retrieval")
+        for cell in cells
     }
     assert stale == {"shift_dataset fog-2 outlines test"} | new | AGGREGATES
 
@@ -88,7 +92,9 @@ def test_a_new_kind_makes_nothing_stale(project) -> None:
     new[1].write_text((folder / "bitfit_params.py").read_text().replace('"bitfit"', '"bitfit_again"'))
     try:
         assert project.stale() == set()
-        stale = project.stale("--config", "adaptation={'cells': {'again': {'method': {'kind': 'bitfit_again'}}}}")
+        stale = project.stale(
+            "--config", "adaptation={'cells': {'again': {'method': {'kind': 'bitfit_again'}}}}"
+        )
         assert stale == {"adapt_model again 0"} | evaluated("again") | AGGREGATES
     finally:
         for path in new:
@@ -98,5 +104,7 @@ def test_a_new_kind_makes_nothing_stale(project) -> None:
 def test_a_wrong_parameter_is_one_line_before_any_job(project) -> None:
     done = project.snakemake("--config", "adaptation={'cells': {'lora-r8': {'method': {'rnak': 4}}}}")
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("error: parameters: adaptation.cells.lora-r8.method")
+    assert (
+        done.stderr.strip().splitlines()[-1].startswith("error: parameters: adaptation.cells.lora-r8.method")
+    )
     assert "Traceback" not in done.stderr and "rule " not in done.stdout

@@ -9,7 +9,7 @@ import pytest
 
 from crossmodal.provenance.digests import md5
 
-JOB = '''
+JOB = """
 from crossmodal.errors import UserError
 from crossmodal.jobs.run import Folder, In, Ins, Out, Spec, run
 
@@ -24,7 +24,7 @@ def main(source: In, others: Ins, copy: Out, second: Out, work: Folder, spec: Sp
     second.write_text("second")
 
 run(main)
-'''
+"""
 
 
 @pytest.fixture

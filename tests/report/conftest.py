@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image, ImageDraw
+
 from crossmodal.data.images import encode_png
 from crossmodal.data.tables import Example, write_examples
 from crossmodal.report.page import ReportInputs
-from PIL import Image, ImageDraw
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -20,7 +21,8 @@ HOSTILE = (
 )
 DIRECTIONS = ("text_to_image", "image_to_text")
 SHIFTS = (
-    "gaussian-noise-3", "jpeg-3", "colour-jitter-3", "resolution-24", "resolution-16", "painting-3", "sketch-3", "fog-3",
+    "gaussian-noise-3", "jpeg-3", "colour-jitter-3", "resolution-24", "resolution-16", "painting-3",
+    "sketch-3", "fog-3",
 )  # fmt: skip
 PARAMETERS = {"zero-shot": 0, "full": 1_310_977, "bitfit": 9_216, "lora-r8": 73_728, "lora-r8-pgd": 73_728}
 
@@ -33,10 +35,19 @@ def metric_rows(
     rows: list[dict[str, object]] = []
 
     def add(
-        experiment: str, cell: str, seed: str, dataset: str, variant: str, direction: str, metric: str, value: float,
-        width: float = float("nan"), unit: str = "fraction",
-    ) -> None:  # fmt: skip
-        where = f"{experiment}/{cell}/s{seed}/{dataset}/test/{variant}/{direction}/{metric}"
+        experiment: str,
+        cell: str,
+        seed: str,
+        dataset: str,
+        variant: str,
+        direction: str,
+        metric: str,
+        value: float,
+        width: float = float("nan"),
+        unit: str = "fraction",
+    ) -> None:
+        split = "-" if dataset == "-" else "test"
+        where = f"{experiment}/{cell}/s{seed}/{dataset}/{split}/{variant}/{direction}/{metric}"
         rows.append(
             dict(
                 number_id=where,
@@ -44,7 +55,7 @@ def metric_rows(
                 cell=cell,
                 seed=seed,
                 dataset=dataset,
-                split="test",
+                split=split,
                 variant=variant,
                 direction=direction,
                 metric=metric,
@@ -54,14 +65,19 @@ def metric_rows(
                 n_queries=None if np.isnan(width) else 2850,
                 unit=unit,
                 source="queries.parquet",
-            )  # fmt: skip
+            )
         )
 
     for place, cell in enumerate(cells):
         base = 0.068 if cell == "zero-shot" else 0.118 - 0.006 * (place % 5)
         parameters = PARAMETERS.get(cell, 4_000 * 3**place % 900_000 + 2_000)
-        add("peft", cell, "*", "openmoji", "clean", "-", "parameters_trainable", parameters, unit="count")
-        add("peft", cell, "*", "openmoji", "clean", "-", "parameters_share", parameters / 1_310_977)
+        add("peft", cell, "*", "-", "-", "-", "parameters_trainable", parameters, unit="count")
+        add("peft", cell, "*", "-", "-", "-", "parameters_share", parameters / 1_310_977)
+        add("peft", cell, "*", "-", "-", "-", "saved_parameters", 1 - parameters / 1_310_977, 0.0)
+        for form, slower in (("merged", 1.0), ("unmerged", 1.3)) if cell in ("full", "lora-r8") else ():
+            for part, time in (("image", 0.68), ("text", 0.39), ("pair", 1.07)):
+                add("peft", cell, "*", "-", form, "-", f"latency_{part}", time * slower, 0.02, "ms")
+                add("peft", cell, "*", "-", form, "-", f"saved_latency_{part}", 1 - slower, 0.03)
         for direction in DIRECTIONS:
             for dataset, ease in (("openmoji", 1.0), ("twemoji", 2.2), ("fluent", 1.4)):
                 for metric, factor in (("recall@1", 1.0), ("recall@5", 2.7), ("recall@10", 3.6)):
@@ -129,43 +145,72 @@ def metric_rows(
         ("ivf-pq", 0.371, 0.87, 0.12, 5.1e5),
         ("ivf-pq+rerank", 0.421, 0.88, 8.6, 5.1e5),
     ):
-        where = ("search", "lora-r8", "0", "openmoji", index)
+        where = ("search", "lora-r8", "*", "openmoji", index)
         add(*where, "text_to_image", "recall@10", recall, 0.012)
         add(*where, "text_to_image", "index_recall@10", exact, 0.006)
         for name, factor in (("p50", 1.0), ("p95", 1.6), ("p99", 2.4)):
-            add(*where, "-", f"latency_{name}", latency * factor, unit="ms")
-        add(*where, "-", "qps", 1000 / latency, unit="1/s")
-        add(*where, "-", "bytes", size, unit="bytes")
+            add(*where, "text_to_image", f"latency_{name}", latency * factor, unit="ms")
+        add(*where, "text_to_image", "qps", 1000 / latency, unit="1/s")
+        add(*where, "text_to_image", "bytes", size, unit="bytes")
     return pd.DataFrame(rows)
 
 
 def hypothesis_rows() -> list[dict[str, object]]:
     """Return one hypothesis for each verdict, as hypotheses.json has them."""
     kept = "peft/lora-r8/s*/openmoji/test/clean/text_to_image/retention_recall@1"
-    share = "peft/lora-r8/s*/openmoji/test/clean/-/parameters_share"
+    share = "peft/lora-r8/s*/-/-/-/-/saved_parameters"
     loss = "robustness/lora-r8-pgd/s*/openmoji/test/shifts-mean/text_to_image/degradation_recall@1"
-    latency = "search/lora-r8/s0/openmoji/test/ivf-pq+rerank/-/latency_p99"
+    latency = "search/lora-r8/s*/openmoji/test/ivf-pq+rerank/text_to_image/latency_p99"
     return [
-        dict(
-            id="H1.recall@1", statement="Rank-8 LoRA keeps full fine-tuning's R@1 on the target domain.",
-            target="> 95 %", measured=0.946, ci_low=0.886, ci_high=1.006, verdict="inconclusive", number_ids=[kept],
-            note="The interval holds the target: more queries or seeds would be needed to tell.",
-        ),
-        dict(
-            id="H1.parameters", statement="Rank-8 LoRA trains at least 98 % fewer parameters.",
-            target="> 98 %", measured=0.9438, ci_low=None, ci_high=None, verdict="refuted", number_ids=[share],
-            note="Counted exactly; adapters on both towers, <b>all</b> layers.",
-        ),
-        dict(
-            id="H2.adversarial", statement="LoRA with adversarial training loses less than 5 % of its R@1 under shift.",
-            target="< 5 %", measured=0.098, ci_low=0.078, ci_high=0.118, verdict="refuted", number_ids=[loss], note="",
-        ),
-        dict(
-            id="H3.latency", statement="IVF-PQ with a cross-attention re-ranker answers a query in less than 50 ms.",
-            target="< 50 ms", measured=20.64, ci_low=None, ci_high=None, verdict="supported", number_ids=[latency],
-            note="Measured at the size of this study's gallery, not at ten million items.",
-        ),
-    ]  # fmt: skip
+        {
+            "id": "H1.recall@1",
+            "statement": "Rank-8 LoRA keeps full fine-tuning's R@1 on the target domain.",
+            "target": 0.95,
+            "relation": ">",
+            "unit": "fraction",
+            "measured": 0.946,
+            "ci_low": 0.886,
+            "ci_high": 1.006,
+            "verdict": "inconclusive",
+            "number_ids": [kept],
+            "note": "The interval holds the target: more queries or seeds would be needed to tell.",
+        },
+        {
+            "id": "H1.parameters",
+            "statement": "Rank-8 LoRA trains at least 98 % fewer parameters.",
+            "target": "> 98 %",
+            "measured": 0.9438,
+            "ci_low": None,
+            "ci_high": None,
+            "verdict": "refuted",
+            "number_ids": [share],
+            "note": "Counted exactly; adapters on both towers, <b>all</b> layers.",
+        },
+        {
+            "id": "H2.adversarial",
+            "statement": "LoRA with adversarial training loses less than 5 % of its R@1 under shift.",
+            "target": "< 5 %",
+            "measured": 0.098,
+            "ci_low": 0.078,
+            "ci_high": 0.118,
+            "verdict": "refuted",
+            "number_ids": [loss],
+            "note": "",
+        },
+        {
+            "id": "H3.latency",
+            "statement": "IVF-PQ with a cross-attention re-ranker answers a query in less than 50 ms.",
+            "target": 50.0,
+            "relation": "<",
+            "unit": "ms",
+            "measured": 20.64,
+            "ci_low": None,
+            "ci_high": None,
+            "verdict": "supported",
+            "number_ids": [latency],
+            "note": "Measured at the size of this study's gallery, not at ten million items.",
+        },
+    ]
 
 
 def write_gallery(folder: Path, count: int = 60) -> tuple[Path, dict[tuple[str, str, str, str], Path]]:

@@ -3,7 +3,6 @@
 import io
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings

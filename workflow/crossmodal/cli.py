@@ -82,7 +82,9 @@ def numbers(
 
     found = select(read_numbers(_results(study, "metrics.parquet")), pattern)
     if not found:
-        raise UserError(f"no number id matches {pattern!r}; `crossmodal numbers` lists all of study {_name(study)!r}")
+        raise UserError(
+            f"no number id matches {pattern!r}; `crossmodal numbers` lists all of study {_name(study)!r}"
+        )
     for number in found:
         value = "undefined" if number.value is None else f"{number.value:.6g}"
         interval = f" [{number.ci_low:.6g}, {number.ci_high:.6g}]" if number.ci_low is not None else ""

@@ -1,5 +1,7 @@
 """Reading params.yaml and its overlays, and saying in one line what is wrong with them."""
 
+import os
+import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,3 +105,9 @@ def _with_nearest(got: str, value: str, accepted: str) -> str:
     close = get_close_matches(value, names, n=1, cutoff=0.5)
     hint = f'; did you mean "{close[0]}"?' if close else ""
     return f"{got}{hint}; accepts {', '.join(names)}"
+
+
+def use_this_interpreter() -> None:
+    """Let `python -m crossmodal.jobs...` be the interpreter that runs now, whether it is activated or not."""
+    folder = str(Path(sys.executable).parent)
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"

@@ -37,7 +37,9 @@ def environment(extra: str) -> str:
         "channels": ["conda-forge"],
         "dependencies": ["python=3.12", "nodejs=24", "pip", {"pip": sorted(pins)}],
     }
-    return "# Generated from requirements.lock by `make generate`.\n" + yaml.safe_dump(content, sort_keys=False)
+    return "# Generated from requirements.lock by `make generate`.\n" + yaml.safe_dump(
+        content, sort_keys=False
+    )
 
 
 def _locked_versions() -> dict[str, str]:

@@ -137,8 +137,8 @@ def _reranker(study: Study, cell: str, seed: str, index: str) -> Job:
 
 
 def _search(study: Study, cell: str, seed: str, pipeline: str) -> Job:
-    params = study.search.indexes[pipeline.removesuffix("+rerank")]
-    reranker = study.reranking.model if pipeline.endswith("+rerank") else None
+    params = study.search.indexes[study.index_of(pipeline)]
+    reranker = study.reranking.model if study.is_reranked(pipeline) else None
     return Job(
         {
             "index": _plain(params),

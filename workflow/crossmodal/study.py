@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters
 from crossmodal.configuration import merge, validate
+from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters
 from crossmodal.parameters import Count, Name, Parameters, nearest
 from crossmodal.registry import any_of
 from crossmodal.search.settings import LatencyProtocol, RerankerParameters
@@ -29,6 +29,7 @@ else:  # unions over what the packages hold, so that a new kind needs no entry h
 
 CELL_ROLES = ("reference", "baseline", "peft", "adversarial", "standard", "search_cell")
 INDEX_ROLES = ("search_index", "exhaustive")
+RERANKED = "+rerank"  # ends the name of a way to search that puts an index's candidates in order
 
 
 class Pretraining(Parameters):
@@ -164,8 +165,8 @@ class Study(Parameters):
             ("search.cells", self.search.cells, cells, "cell"),
             ("search.distractors", self.search.distractors, self.datasets, "dataset"),
             ("reranking.indexes", self.reranking.indexes, indexes, "index"),
-            *((f"hypotheses.{k}", _listed(getattr(self.hypotheses, k)), cells, "cell") for k in CELL_ROLES),
-            *((f"hypotheses.{k}", _listed(getattr(self.hypotheses, k)), indexes, "index") for k in INDEX_ROLES),
+            *((f"hypotheses.{role}", self._role(role), cells, "cell") for role in CELL_ROLES),
+            *((f"hypotheses.{role}", self._role(role), indexes, "index") for role in INDEX_ROLES),
             ("report.gallery_cell", [self.report.gallery_cell], cells, "cell"),
         ):
             for name in names:
@@ -178,9 +179,12 @@ class Study(Parameters):
         if trained != bool(self.pretraining.datasets) or trained != (self.pretraining.model.kind != "hub"):
             raise PydanticCustomError(
                 "pretraining",
-                "pretraining: a model that is pretrained here needs datasets and training, a model from a hub neither",
+                "pretraining: a model trained here needs datasets and training, one from a hub neither",
             )
         return self
+
+    def _role(self, role: str) -> Iterable[str]:
+        return _listed(getattr(self.hypotheses, role))
 
     def seeds_of(self, cell: str) -> list[int]:
         """Return the training seeds of `cell`."""
@@ -213,7 +217,17 @@ class Study(Parameters):
 
     def pipelines(self) -> list[str]:
         """Return the ways to search that are measured: each index, and each index with its re-ranker."""
-        return [*self.search.indexes, *(f"{name}+rerank" for name in self.reranking.indexes)]
+        return [*self.search.indexes, *(f"{name}{RERANKED}" for name in self.reranking.indexes)]
+
+    @staticmethod
+    def index_of(pipeline: str) -> str:
+        """Return the index of a way to search."""
+        return pipeline.removesuffix(RERANKED)
+
+    @staticmethod
+    def is_reranked(pipeline: str) -> bool:
+        """Return whether a way to search has a re-ranker."""
+        return pipeline.endswith(RERANKED)
 
     def used_datasets(self) -> list[str]:
         """Return the datasets that some job reads, in the order of params.yaml."""

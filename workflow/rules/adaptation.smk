@@ -10,9 +10,6 @@ rule adapt_model:
         card="<results>/adaptation/{cell}/s{seed}/card.json",
         training="<results>/adaptation/{cell}/s{seed}/training.csv",
         manifest="<results>/adaptation/{cell}/s{seed}/manifest.json",
-    params:
-        spec=spec_of("adapt_model"),
-        checkpoints="<results>/checkpoints/adaptation-{cell}-s{seed}",
     log:
         "<results>/logs/adaptation/{cell}-s{seed}.log",
     conda:
@@ -20,6 +17,9 @@ rule adapt_model:
     threads: training_threads
     resources:
         mem_mb=4000,
+    params:
+        spec=spec_of("adapt_model"),
+        checkpoints="<results>/checkpoints/adaptation-{cell}-s{seed}",
     shell:
         "python -m crossmodal.jobs.adapt_model config={input.config:q} weights={input.weights:q} "
         "train={input.train:q} validation={input.validation:q} "
@@ -39,12 +39,12 @@ rule merge_model:
         merged_config="<results>/merged/{cell}/s{seed}/open_clip_config.json",
         merged="<results>/merged/{cell}/s{seed}/open_clip_model.safetensors",
         manifest="<results>/merged/{cell}/s{seed}/manifest.json",
-    params:
-        spec=spec_of("merge_model"),
     log:
         "<results>/logs/adaptation/merge-{cell}-s{seed}.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=spec_of("merge_model"),
     shell:
         "python -m crossmodal.jobs.merge_model config={input.config:q} weights={input.weights:q} "
         "adapter_config={input.adapter_config:q} adapter={input.adapter:q} "

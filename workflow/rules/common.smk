@@ -1,14 +1,12 @@
-import os
 import sys
 from pathlib import Path
 
-from crossmodal.configuration import read_yaml
+from crossmodal.configuration import read_yaml, use_this_interpreter
 from crossmodal.errors import UserError
 from crossmodal.specs import spec
 from crossmodal.study import load_study
 
-# Jobs call `python -m crossmodal.jobs...`: the interpreter that runs Snakemake, activated or not.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+use_this_interpreter()
 
 try:
     STUDY = load_study(read_yaml(Path("params.yaml")), config)
@@ -57,7 +55,9 @@ def gallery(wildcards, split=None):
 
 
 def target_captions(wildcards, split):
-    return embeddings(wildcards.cell, wildcards.seed, (TARGET, split, "clean"), "captions")
+    return embeddings(
+        wildcards.cell, wildcards.seed, (TARGET, split, "clean"), "captions"
+    )
 
 
 def queries():
@@ -78,8 +78,17 @@ def searches(name):
     ]
 
 
+def index_file(name):
+    """Return the input function of a file of the test gallery's index."""
+    return lambda wildcards: "<results>/search/{}/s{}/{}/test/{}".format(
+        wildcards.cell, wildcards.seed, STUDY.index_of(wildcards.pipeline), name
+    )
+
+
 def reranker_files(wildcards):
     """Return configuration and weights of the re-ranker, or nothing for a pipeline without one."""
-    index, plus, _ = wildcards.pipeline.partition("+rerank")
+    if not STUDY.is_reranked(wildcards.pipeline):
+        return []
+    index = STUDY.index_of(wildcards.pipeline)
     folder = f"<results>/reranking/{wildcards.cell}/s{wildcards.seed}/{index}"
-    return [f"{folder}/reranker_config.json", f"{folder}/reranker.safetensors"] if plus else []
+    return [f"{folder}/reranker_config.json", f"{folder}/reranker.safetensors"]

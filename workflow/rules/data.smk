@@ -2,13 +2,13 @@ rule fetch_package:
     output:
         archive="<data>/sources/{package}",
         manifest="<data>/sources/{package}.manifest.json",
-    params:
-        spec=spec_of("fetch_package"),
     log:
         "<results>/logs/data/fetch-{package}.log",
+    retries: 1
     conda:
         "../../envs/cpu.yaml"
-    retries: 1
+    params:
+        spec=spec_of("fetch_package"),
     shell:
         "python -m crossmodal.jobs.fetch_package archive={output.archive:q} "
         "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
@@ -25,12 +25,12 @@ rule build_dataset:
         sheet="<data>/datasets/{dataset}/sheet.json",
         sheet_md="<data>/datasets/{dataset}/sheet.md",
         manifest="<data>/datasets/{dataset}/manifest.json",
-    params:
-        spec=spec_of("build_dataset"),
     log:
         "<results>/logs/data/{dataset}.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=spec_of("build_dataset"),
     shell:
         "python -m crossmodal.jobs.build_dataset sources= {input.sources:q} "
         "train={output.train:q} val={output.val:q} test={output.test:q} "

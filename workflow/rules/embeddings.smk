@@ -9,14 +9,14 @@ rule embed_set:
         images="<results>/embeddings/{cell}/s{seed}/{dataset}/{split}/{variant}/images.parquet",
         captions="<results>/embeddings/{cell}/s{seed}/{dataset}/{split}/{variant}/captions.parquet",
         manifest="<results>/embeddings/{cell}/s{seed}/{dataset}/{split}/{variant}/manifest.json",
-    params:
-        spec=spec_of("embed_set"),
     log:
         "<results>/logs/embeddings/{cell}-s{seed}-{dataset}-{split}-{variant}.log",
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=2000,
+    params:
+        spec=spec_of("embed_set"),
     shell:
         "python -m crossmodal.jobs.embed_set config={input.config:q} weights={input.weights:q} "
         "adapter_config={input.adapter_config:q} adapter={input.adapter:q} "

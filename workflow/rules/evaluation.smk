@@ -5,12 +5,12 @@ rule evaluate_retrieval:
     output:
         queries="<results>/evaluation/retrieval/{cell}/s{seed}/{dataset}/{split}/{variant}/queries.parquet",
         manifest="<results>/evaluation/retrieval/{cell}/s{seed}/{dataset}/{split}/{variant}/manifest.json",
-    params:
-        spec=spec_of("evaluate_retrieval"),
     log:
         "<results>/logs/evaluation/{cell}-s{seed}-{dataset}-{split}-{variant}.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=spec_of("evaluate_retrieval"),
     shell:
         "python -m crossmodal.jobs.evaluate_retrieval images={input.images:q} "
         "captions={input.captions:q} queries={output.queries:q} "
@@ -19,27 +19,23 @@ rule evaluate_retrieval:
 
 rule measure_search:
     input:
-        index=lambda wildcards: "<results>/search/{cell}/s{seed}/{index}/test/index.faiss".format(
-            index=wildcards.pipeline.removesuffix("+rerank"), **wildcards
-        ),
-        card=lambda wildcards: "<results>/search/{cell}/s{seed}/{index}/test/card.json".format(
-            index=wildcards.pipeline.removesuffix("+rerank"), **wildcards
-        ),
+        index=index_file("index.faiss"),
+        card=index_file("card.json"),
         gallery=lambda wildcards: gallery(wildcards, "test"),
         queries=lambda wildcards: target_captions(wildcards, "test"),
-        reranker=lambda wildcards: reranker_files(wildcards),
+        reranker=reranker_files,
     output:
         measured="<results>/evaluation/search/{cell}/s{seed}/{pipeline}/search.json",
         results="<results>/evaluation/search/{cell}/s{seed}/{pipeline}/queries.parquet",
         manifest="<results>/evaluation/search/{cell}/s{seed}/{pipeline}/manifest.json",
-    params:
-        spec=spec_of("measure_search"),
     log:
         "<results>/logs/evaluation/search-{cell}-s{seed}-{pipeline}.log",
     conda:
         "../../envs/cpu.yaml"
     # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
     threads: workflow.cores or 1
+    params:
+        spec=spec_of("measure_search"),
     shell:
         "python -m crossmodal.jobs.measure_search index={input.index:q} card={input.card:q} "
         "gallery= {input.gallery:q} queries={input.queries:q} reranker= {input.reranker:q} "
@@ -62,14 +58,14 @@ rule measure_encoders:
     output:
         latency="<results>/evaluation/encoders/latency.json",
         manifest="<results>/evaluation/encoders/manifest.json",
-    params:
-        spec=spec_of("measure_encoders"),
     log:
         "<results>/logs/evaluation/encoders.log",
     conda:
         "../../envs/cpu.yaml"
     # Timed: see measure_search.
     threads: workflow.cores or 1
+    params:
+        spec=spec_of("measure_encoders"),
     shell:
         "python -m crossmodal.jobs.measure_encoders config={input.config:q} "
         "weights={input.weights:q} adapter_configs= {input.adapter_configs:q} "
@@ -93,14 +89,14 @@ rule summarise_numbers:
         hypotheses="<results>/hypotheses.json",
         clip_benchmark="<results>/clip_benchmark.json",
         manifest="<results>/metrics.manifest.json",
-    params:
-        spec=spec_of("summarise_numbers"),
     log:
         "<results>/logs/evaluation/numbers.log",
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=4000,
+    params:
+        spec=spec_of("summarise_numbers"),
     shell:
         "python -m crossmodal.jobs.summarise_numbers queries= {input.queries:q} "
         "cards= {input.cards:q} searches= {input.searches:q} searched= {input.searched:q} "

@@ -13,9 +13,6 @@ rule pretrain_base:
         weights="<results>/pretraining/open_clip_model.safetensors",
         training="<results>/pretraining/training.csv",
         manifest="<results>/pretraining/manifest.json",
-    params:
-        spec=spec_of("pretrain_base"),
-        checkpoints="<results>/checkpoints/pretraining",
     log:
         "<results>/logs/pretraining/base.log",
     conda:
@@ -23,6 +20,9 @@ rule pretrain_base:
     threads: STUDY.pretraining.training.threads if STUDY.pretraining.training else 1
     resources:
         mem_mb=4000,
+    params:
+        spec=spec_of("pretrain_base"),
+        checkpoints="<results>/checkpoints/pretraining",
     shell:
         "python -m crossmodal.jobs.pretrain_base train= {input.train:q} "
         "validation= {input.validation:q} config={output.config:q} weights={output.weights:q} "

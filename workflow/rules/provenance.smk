@@ -2,12 +2,12 @@ rule record_study:
     output:
         study="<results>/study.json",
         manifest="<results>/study.manifest.json",
-    params:
-        spec=spec_of("record_study"),
     log:
         "<results>/logs/provenance/study.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=spec_of("record_study"),
     shell:
         "python -m crossmodal.jobs.record_study study={output.study:q} "
         "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

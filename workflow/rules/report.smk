@@ -20,12 +20,12 @@ rule write_report:
             category="Study",
         ),
         manifest="<results>/report/manifest.json",
-    params:
-        spec=spec_of("write_report"),
     log:
         "<results>/logs/report/page.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=spec_of("write_report"),
     shell:
         "python -m crossmodal.jobs.write_report study={input.study:q} metrics={input.metrics:q} "
         "hypotheses={input.hypotheses:q} metrics_manifest={input.metrics_manifest:q} "

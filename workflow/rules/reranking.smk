@@ -11,14 +11,14 @@ rule train_reranker:
         weights="<results>/reranking/{cell}/s{seed}/{index}/reranker.safetensors",
         training="<results>/reranking/{cell}/s{seed}/{index}/training.csv",
         manifest="<results>/reranking/{cell}/s{seed}/{index}/manifest.json",
-    params:
-        spec=spec_of("train_reranker"),
     log:
         "<results>/logs/reranking/{cell}-s{seed}-{index}.log",
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=2000,
+    params:
+        spec=spec_of("train_reranker"),
     shell:
         "python -m crossmodal.jobs.train_reranker index={input.index:q} "
         "gallery= {input.gallery:q} queries={input.queries:q} "

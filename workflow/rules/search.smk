@@ -5,12 +5,12 @@ rule build_index:
         index="<results>/search/{cell}/s{seed}/{index}/{split}/index.faiss",
         card="<results>/search/{cell}/s{seed}/{index}/{split}/card.json",
         manifest="<results>/search/{cell}/s{seed}/{index}/{split}/manifest.json",
-    params:
-        spec=spec_of("build_index"),
     log:
         "<results>/logs/search/{cell}-s{seed}-{index}-{split}.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=spec_of("build_index"),
     shell:
         "python -m crossmodal.jobs.build_index gallery= {input.gallery:q} "
         "index={output.index:q} card={output.card:q} "

@@ -4,12 +4,12 @@ rule shift_dataset:
     output:
         shifted="<data>/shifts/{shift}/{dataset}/{split}.parquet",
         manifest="<data>/shifts/{shift}/{dataset}/{split}.manifest.json",
-    params:
-        spec=spec_of("shift_dataset"),
     log:
         "<results>/logs/shifts/{shift}-{dataset}-{split}.log",
     conda:
         "../../envs/cpu.yaml"
+    params:
+        spec=spec_of("shift_dataset"),
     shell:
         "python -m crossmodal.jobs.shift_dataset images={input.images:q} "
         "shifted={output.shifted:q} "

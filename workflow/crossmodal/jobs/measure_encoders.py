@@ -9,10 +9,14 @@ from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.clip import load_clip
 
 
-def main(config: In, weights: In, adapter_configs: Ins, adapter_weights: Ins, latency: Out, spec: Spec) -> None:
+def main(
+    config: In, weights: In, adapter_configs: Ins, adapter_weights: Ins, latency: Out, spec: Spec
+) -> None:
     prepare_torch(spec["threads"], spec["seed"])
     models = []
-    for cell, method, adapter in zip(spec["parameters"]["cells"], adapter_configs, adapter_weights, strict=True):
+    for cell, method, adapter in zip(
+        spec["parameters"]["cells"], adapter_configs, adapter_weights, strict=True
+    ):
         merged = load_clip(config, weights)
         bare = set(merged.state_dict())
         params = adapters.load_adapter(merged, method, adapter)

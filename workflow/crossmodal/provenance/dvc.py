@@ -1,7 +1,5 @@
 """dvc.yaml from the Snakemake DAG: DVC as the witness of every artifact, Snakemake as the driver."""
 
-import csv
-import io
 import re
 import subprocess
 import sys
@@ -38,15 +36,23 @@ def rule_stages() -> dict[str, str]:
     }
 
 
-def dag_files() -> list[tuple[str, str, list[str]]]:
-    """Return (output, rule, inputs) of every file of the default study, as Snakemake itself lists them."""
-    command = [sys.executable, "-m", "snakemake", "--detailed-summary", "--cores", "1", "--nolock", "--quiet"]
+def dag_jobs() -> list[tuple[str, list[str], list[str]]]:
+    """Return (rule, inputs, outputs) of every job of the default study, from Snakemake's own listing.
+
+    A forced dry run lists all jobs with their files whether or not the files exist.
+    """
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", "--cores", "1", "--nolock"]
     listed = subprocess.run(command, capture_output=True, text=True)
     if listed.returncode:
         last = (listed.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"snakemake cannot list the study's files: {last}")
-    rows = csv.DictReader(io.StringIO(listed.stdout), delimiter="\t")
-    return [(row["output_file"], row["rule"], row["input-file(s)"].split(",")) for row in rows]
+        raise UserError(f"snakemake cannot list the study's jobs: {last}")
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", listed.stdout, flags=re.MULTILINE)
+    return [(rule, _listed("input", details), _listed("output", details)) for rule, details in jobs]
+
+
+def _listed(what: str, details: str) -> list[str]:
+    found = re.search(rf"^ {{4}}{what}: (.*)$", details, flags=re.MULTILINE)
+    return found[1].split(", ") if found else []
 
 
 def dvc_yaml() -> str:
@@ -57,13 +63,16 @@ def dvc_yaml() -> str:
     stages = rule_stages()
     outputs: dict[str, set[str]] = defaultdict(set)
     inputs: dict[str, set[str]] = defaultdict(set)
-    for output, rule, sources in dag_files():
-        outputs[stages[rule]].add(output)
-        inputs[stages[rule]].update(source for source in sources if source and source != "-")
+    rules: dict[str, set[str]] = defaultdict(set)
+    for rule, sources, files in dag_jobs():
+        if rule in stages:
+            rules[stages[rule]].add(rule)
+            outputs[stages[rule]].update(files)
+            inputs[stages[rule]].update(sources)
     content = {
         stage: {
             "desc": f"workflow/rules/{stage}.smk",
-            "cmd": f"snakemake --cores all {stage}",
+            "cmd": "snakemake --cores all --until " + " ".join(sorted(rules[stage])),
             "params": PARAMETERS[stage],
             "deps": sorted(inputs[stage] - outputs[stage]),
             "outs": [{path: {"persist": True}} for path in sorted(outputs[stage])],

@@ -5,6 +5,7 @@ Colours are mid-tones that stand on white and on near-black; the page sets the c
 
 import math
 from collections.abc import Sequence
+from typing import Literal, cast
 
 import altair as alt
 import pandas as pd
@@ -13,7 +14,12 @@ PALETTE = (
     "#7a7f87", "#d1782f", "#2f8fd1", "#1f9d74", "#c2508f", "#8a6fd1", "#a98a1d", "#d1544f", "#2aa1a8",
     "#6f8f2c", "#a0663f", "#5b7be0", "#b05bc0", "#4f9a4a", "#c4607a",
 )  # fmt: skip
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 LABEL_SIZE = 12
+MOST_LABELS = 8
+"""With more points than this a legend is easier to read than labels at the points."""
+SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 11), ("right", -11))
+"""Labels stand right of their point (aligned left) or, near the right edge, left of it; offsets in px."""
 PANEL = 200
 """Narrowest width of a panel of small multiples, px."""
 ZERO_TICK = 1.0
@@ -25,8 +31,9 @@ def accuracy_chart(
 ) -> alt.LayerChart:
     """Return recall against trainable parameters (log axis with a place for zero), one point a cell.
 
-    `frame` has the columns of frames.ACCURACY_COLUMNS; `cells` fixes the colours. `extent` (fractions) is what the
-    vertical axis spans, so that two charts side by side can share it; by default the intervals of `frame`.
+    `frame` has the columns of frames.ACCURACY_COLUMNS; `cells` fixes the colours. `extent` (fractions) is
+    what the vertical axis spans, so that two charts side by side can share it; by default the intervals of
+    `frame`. A few cells are labelled at their points, many by a legend.
     """
     positive = frame["parameters"][frame["parameters"] > 0]
     low = math.floor(math.log10(positive.min())) if len(positive) else 3
@@ -44,7 +51,11 @@ def accuracy_chart(
     )
     domain = [zero / 2 if has_zero else 10.0**low / 2, 10.0**high * 2]
     x = alt.X("x:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis)
-    color = alt.Color("cell:N", scale=_colours(cells), legend=None)
+    labelled = len(frame) <= MOST_LABELS
+    legend = None if labelled else alt.Legend(title=None, orient="bottom", columns=4, symbolOpacity=1)
+    color = alt.Color("cell:N", scale=_colours(cells), legend=legend)
+    shapes = [SHAPES[place // 3 % len(SHAPES)] for place in range(len(cells))]
+    shape = alt.Shape("cell:N", scale=alt.Scale(domain=list(cells), range=shapes), legend=legend)
     tooltip = [
         "cell:N",
         alt.Tooltip("parameters:Q", format=",.0f", title="trainable parameters"),
@@ -60,17 +71,20 @@ def accuracy_chart(
         layers.append(base.mark_rule(xOffset=offset, strokeWidth=2, opacity=0.7).encode(y=y, y2="ci_high:Q"))
         layers.append(
             base.mark_point(xOffset=offset, filled=True, size=90, opacity=1).encode(
-                y=alt.Y("value:Q"), tooltip=tooltip
+                y=alt.Y("value:Q"), tooltip=tooltip, **({} if labelled else {"shape": shape})
             )
         )
-    for (side, offset), chosen in data.groupby(["align", "dodge"]):
-        shift = offset + (11 if side == "left" else -11)
-        labels = alt.Chart(chosen).mark_text(align=side, dx=shift, fontSize=LABEL_SIZE, fontWeight=600)
-        layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="cell:N", color=color))
+        for side, shift in SIDES if labelled else ():
+            chosen = data[(data["align"] == side) & (data["dodge"] == offset)]
+            labels = alt.Chart(chosen).mark_text(
+                align=side, dx=offset + shift, fontSize=LABEL_SIZE, fontWeight=600
+            )
+            if len(chosen):
+                layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="cell:N", color=color))
     if has_zero:
         gap = pd.DataFrame({"x": [10.0 ** (low - ZERO_TICK / 2)]})
         layers.insert(0, alt.Chart(gap).mark_rule(strokeDash=[2, 4], opacity=0.5, color="#888").encode(x=x))
-    return alt.layer(*layers).properties(width="container", height=300)
+    return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=300))
 
 
 def degradation_chart(
@@ -107,24 +121,30 @@ def degradation_chart(
         title=None, labelFontWeight=600, labelAnchor="start", labelPadding=4, labelFontSize=12
     )
     widest = max([len(cell) for cell in frame["cell"]], default=0)
-    return panel.facet(
-        facet=alt.Facet("shift:N", sort=order, header=header), columns=4, spacing={"row": 14, "column": 18}
-    ).properties(
-        usermeta={"panel": PANEL, "gap": 18, "labels": 7 * min(widest, 18) + 24, "panels": len(order)}
+    return (
+        panel.facet(
+            facet=alt.Facet("shift:N", sort=order, header=header),
+            columns=4,
+            spacing={"row": 10, "column": 18},
+        )
+        .resolve_axis(x="independent")
+        .properties(
+            usermeta={"panel": PANEL, "gap": 18, "labels": 7 * min(widest, 18) + 24, "panels": len(order)}
+        )
     )
 
 
 def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChart:
     """Return recall against latency of each index: a point at p50, a line to p99, an interval of recall.
 
-    `frame` has the columns of frames.SEARCH_COLUMNS. Indexes with a re-ranker are diamonds, joined to the same
-    index without it.
+    `frame` has the columns of frames.SEARCH_COLUMNS. Indexes with a re-ranker are diamonds, joined to the
+    same index without it.
     """
     families = list(dict.fromkeys(frame["family"]))
     color = alt.Color("family:N", scale=_colours(families, skip=1), legend=None)
     low, high = frame["latency"].min(), frame["latency_high"].max()
     data = frame.assign(
-        flip=frame["latency"].map(lambda value: math.log(value) > (math.log(low) + math.log(high)) / 2),
+        align=["right" if value > math.sqrt(low * high) else "left" for value in frame["latency"]],
         kind=frame["reranked"].map({True: "with re-ranker", False: "index alone"}),
     )
     scale = alt.Scale(type="log", domain=[low / 2, high * 2], nice=False)
@@ -143,7 +163,7 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
             shape=alt.Shape(
                 "kind:N",
                 scale=alt.Scale(domain=["index alone", "with re-ranker"], range=["circle", "diamond"]),
-                legend=alt.Legend(title=None, orient="top"),
+                legend=alt.Legend(title=None, orient="top", symbolFillColor="#888", symbolStrokeColor="#888"),
             ),
             tooltip=[
                 "index:N",
@@ -153,14 +173,14 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
             ],
         ),
     ]
-    for flip, align, shift in ((False, "left", 10), (True, "right", -10)):
-        chosen = data[data["flip"] == flip]
+    for align, shift in SIDES:
+        chosen = data[data["align"] == align]
         if len(chosen):
             labels = alt.Chart(chosen).mark_text(
                 align=align, dx=shift, dy=-11, fontSize=LABEL_SIZE, fontWeight=600
             )
             layers.append(labels.encode(x=x, y=y, text="index:N", color=color))
-    return alt.layer(*layers).properties(width="container", height=300)
+    return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=300))
 
 
 def _colours(names: Sequence[str], skip: int = 0) -> alt.Scale:
@@ -193,13 +213,17 @@ def _place_labels(data: pd.DataFrame, first: float, last: float) -> pd.DataFrame
     reach = max(float(data["ci_high"].max() - data["ci_low"].min()), 1e-9) / 260.0 if len(data) else 1.0
     data = data.sort_values(["value", "cell"], ascending=[False, True]).reset_index(drop=True)
     place = data["x"].map(lambda x: (math.log10(x) - first + 0.3) / (last - first + 0.6) * width)
-    align = ["right" if at > 0.6 * width else "left" for at in place]
-    dodge, label_y, boxes = [], [], list[tuple[float, float, float]]()
-    for at, side, value, cell, count in zip(
-        place, align, data["value"], data["cell"], data["x"], strict=True
-    ):
-        twins = sum(abs(math.log10(count / other)) < 0.03 for other in data["x"][: len(dodge)])
-        dodge.append((twins + 1) // 2 * 7 * (1 if twins % 2 else -1) if twins else 0)
+    twins = [sum(abs(math.log10(x / other)) < 0.03 for other in data["x"]) > 1 for x in data["x"]]
+    dodge: list[int] = []
+    align: list[str] = []
+    label_y: list[float] = []
+    boxes: list[tuple[float, float, float]] = []
+    for at, twin, value, cell, x in zip(place, twins, data["value"], data["cell"], data["x"], strict=True):
+        before = sum(abs(math.log10(x / other)) < 0.03 for other in data["x"][: len(dodge)])
+        dodge.append((before + 1) // 2 * 7 * (1 if before % 2 else -1))
+        # Of points at one count those on the left are labelled to the left, so that no label hides a point.
+        side = "right" if (dodge[-1] <= 0 if twin else at > 0.6 * width) else "left"
+        align.append(side)
         span = 7.2 * len(cell) + 14
         left, right = (at, at + span) if side == "left" else (at - span, at)
         top = value

@@ -1,6 +1,7 @@
 """How values are written for people: one place, so that the page, the terminal and the README agree."""
 
 import math
+from datetime import UTC, datetime
 from typing import Literal
 
 Kind = Literal["fraction", "ms", "bytes", "count", "rate", "plain"]
@@ -22,9 +23,12 @@ _UNITS: dict[str, Kind] = {
 }
 _METRICS: tuple[tuple[str, Kind], ...] = (
     ("parameters_share", "fraction"),
+    ("saved_", "fraction"),
+    ("loss_", "fraction"),
     ("parameters", "count"),
     ("latency", "ms"),
     ("bytes", "bytes"),
+    ("items", "count"),
     ("qps", "rate"),
     ("recall@", "fraction"),
     ("index_recall@", "fraction"),
@@ -48,7 +52,7 @@ def kind_of(metric: str, unit: str) -> Kind:
 
 
 def format_value(value: float | None, kind: Kind, *, unit: bool = True) -> str:
-    """Return `value` for people: fractions as percent with one decimal, times with three digits.
+    """Return `value` for people: fractions as percent with one decimal, times with two or three digits.
 
     With `unit=False` the percent sign, "ms" and "/s" are left out, for columns whose header has them.
     A value that is absent or not finite is an en dash.
@@ -70,10 +74,19 @@ def format_value(value: float | None, kind: Kind, *, unit: bool = True) -> str:
 
 
 def format_interval(low: float | None, high: float | None, kind: Kind) -> str:
-    """Return "[low, high]" without units, or nothing where there is no interval."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+    """Return "[low, high]" without units; nothing where there is no interval or it is exact (no width)."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)) or low == high:
         return ""
     return f"[{format_value(low, kind, unit=False)},{SPACE}{format_value(high, kind, unit=False)}]"
+
+
+def format_time(moment: str) -> str:
+    """Return an ISO 8601 time to the minute, in UTC; any other text as it is."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{parsed.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if parsed.tzinfo else moment
 
 
 def format_seconds(seconds: float) -> str:
@@ -92,7 +105,7 @@ def _signed(text: str) -> str:
 
 def _three_digits(value: float) -> str:
     size = abs(value)
-    decimals = 0 if size >= 100 else 1 if size >= 10 else 2
+    decimals = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 or size == 0 else 3
     return f"{value:,.{decimals}f}"
 
 

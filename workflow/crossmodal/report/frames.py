@@ -19,7 +19,7 @@ RERANK = "+rerank"
 def accuracy_frame(
     numbers: Numbers, cells: Sequence[str], dataset: str, direction: str, metric: str = "recall@1"
 ) -> pd.DataFrame:
-    """Return recall (fraction) and trainable parameters (count, 0 for zero-shot) of the cells that have both."""
+    """Return recall (fraction) and trainable parameters (0 for zero-shot) of the cells that have both."""
     rows = []
     for cell in cells:
         recall = numbers.find(
@@ -31,11 +31,17 @@ def accuracy_frame(
     return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
 
 
-def degradation_frame(numbers: Numbers, cells: Sequence[str], target: str, direction: str) -> pd.DataFrame:
-    """Return the relative loss of R@1 (fraction) of each cell under each shift, summaries first."""
+def degradation_frame(
+    numbers: Numbers, cells: Sequence[str], target: str, direction: str, *, datasets: bool = False
+) -> pd.DataFrame:
+    """Return the relative loss of R@1 (fraction) of each cell under each shift, summaries first.
+
+    Shifts are those of the target's own test images or, with `datasets`, other datasets seen as shifts: these
+    can be much harder or easier and need an axis of their own.
+    """
     rows = []
     for (dataset, variant), name in shift_names(numbers, target).items():
-        for cell in cells:
+        for cell in cells if (variant == "clean") == datasets else ():
             number = numbers.find(
                 "robustness",
                 "degradation_recall@1",
@@ -58,7 +64,7 @@ def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None =
     """
     cells = numbers.distinct("cell", experiment="search", metric=metric)
     chosen = cell if cell in cells else (cells[0] if cells else "")
-    rows = []
+    rows: list[dict[str, object]] = []
     for recall in numbers.select("search", metric, cell=chosen):
         where = {"cell": chosen, "dataset": recall.dataset, "variant": recall.variant}
         median = numbers.find("search", "latency_p50", **where)

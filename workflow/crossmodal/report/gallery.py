@@ -75,7 +75,7 @@ class Gallery:
         return list(self._rows[image_id]["captions"]) if image_id in self._rows else []
 
     def thumbnail(self, image_id: str) -> str:
-        """Return the image as a data URI of at most 128 px a side, or an empty string if it cannot be read."""
+        """Return the image as a data URI, at most 128 px a side; an empty string if it cannot be read."""
         if image_id not in self._thumbnails:
             row = self._rows.get(image_id)
             self._thumbnails[image_id] = "" if row is None else _data_uri(row["image"]["bytes"])
@@ -96,7 +96,7 @@ def select_queries(
         if path is None:
             continue
         frame = read_table(path, COLUMNS).to_pandas()
-        frame = frame[frame["direction"] == direction]
+        frame = frame[(frame["direction"] == direction) & frame["rank"].notna()]
         frame = frame.assign(order=[hashlib.sha256(id.encode()).hexdigest() for id in frame["query_id"]])
         frame = frame.sort_values("order").drop_duplicates("cluster")
         for rows in (frame[frame["rank"] == 1], frame[frame["rank"] > 1]):

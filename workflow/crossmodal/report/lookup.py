@@ -1,5 +1,6 @@
 """Numbers of a study by their id: whatever the report states is looked up here, never typed."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,15 @@ from crossmodal.data.tables import read_table
 from crossmodal.errors import UserError
 from crossmodal.report.formatting import Kind, kind_of
 
-COLUMNS = (
-    "number_id experiment cell seed dataset split variant direction metric value ci_low ci_high n_queries "
-    "unit source"
-).split()
+COLUMNS = [
+    "number_id", "experiment", "cell", "seed", "dataset", "split", "variant", "direction", "metric", "value",
+    "ci_low", "ci_high", "n_queries", "unit", "source",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One row of metrics.parquet; absent bounds and counts are None."""
+    """One row of metrics.parquet; absent bounds and counts are None, an undefined value is NaN."""
 
     number_id: str
     experiment: str
@@ -87,9 +88,10 @@ class Numbers:
         return [n for n in group if all(getattr(n, column) == value for column, value in where.items())]
 
     def deviation(self, number: Number) -> Number | None:
-        """Return the standard deviation over seeds that belongs to an aggregate, or None."""
+        """Return the standard deviation over seeds that belongs to an aggregate; None over a single seed."""
         head, _, metric = number.number_id.rpartition("/")
-        return self.get(f"{head}/{metric}_std") if number.seed == "*" else None
+        found = self.get(f"{head}/{metric}_std") if number.seed == "*" else None
+        return None if found is None or math.isnan(found.value) else found
 
     def distinct(self, column: str, **where: str) -> list[str]:
         """Return the values of one column, in the order of their first appearance."""

@@ -8,7 +8,7 @@ from typing import Any
 from crossmodal.errors import UserError
 from crossmodal.report.formatting import ABSENT
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.tables import Figure, Table, accuracy_table
+from crossmodal.report.tables import Figure, Table, accuracy_table, order_cells
 from crossmodal.report.verdicts import VERDICTS, read_hypotheses
 
 _BLOCK = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
@@ -66,7 +66,7 @@ def hypotheses_markdown(hypotheses: Sequence[Mapping[str, Any]], numbers: Number
 
 def results_table(numbers: Numbers, cells: Sequence[str], dataset: str) -> str:
     """Return recall in both directions and trainable parameters of every cell as a Markdown table."""
-    return table_markdown(accuracy_table(numbers, cells, dataset))
+    return table_markdown(accuracy_table(numbers, order_cells(numbers, cells), dataset))
 
 
 def table_markdown(table: Table) -> str:
@@ -81,7 +81,7 @@ def table_markdown(table: Table) -> str:
 
 
 def fill(text: str, tables: Mapping[str, str]) -> str:
-    """Return `text` with what stands between `<!-- table:NAME -->` and `<!-- /table -->` replaced by tables[NAME].
+    """Return `text` with tables[NAME] between each `<!-- table:NAME -->` and `<!-- /table -->`.
 
     Filling twice changes nothing. UserError for a block without a table, or a table without a block.
     """

@@ -18,7 +18,7 @@ import yaml
 from markupsafe import Markup
 
 from crossmodal.report import charts, frames, tables
-from crossmodal.report.formatting import format_seconds
+from crossmodal.report.formatting import format_seconds, format_time
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import DIRECTIONS, Figure
@@ -40,9 +40,9 @@ class ReportInputs:
     numbers: pd.DataFrame
     """The table metrics.parquet."""
     hypotheses: Sequence[Mapping[str, Any]]
-    """The list in hypotheses.json; `measured` has the unit of `unit`, of the target's text, or of its numbers."""
+    """The list in hypotheses.json; for the unit of `measured` see verdicts.read_hypotheses."""
     cells: Sequence[str] = ()
-    """Cells in the order in which they are shown; empty: as they appear in the numbers."""
+    """Cells to show, by their trainable parameters, then in this order; empty: all that have numbers."""
     headline_cell: str = ""
     """The cell of the gallery and the key figures; empty: the first of `cells` that has a gallery."""
     queries: Mapping[QueryKey, Path] = field(default_factory=dict)
@@ -77,7 +77,8 @@ def write_report(inputs: ReportInputs, path: Path) -> None:
 def render(inputs: ReportInputs) -> str:
     """Return the page as text; equal inputs give equal text."""
     numbers = Numbers(inputs.numbers)
-    cells = list(inputs.cells) or [cell for cell in numbers.distinct("cell") if cell not in ("-", "*")]
+    named = list(inputs.cells) or [cell for cell in numbers.distinct("cell") if cell not in ("-", "*")]
+    cells = tables.order_cells(numbers, named)
     headline = inputs.headline_cell or next((key[0] for key in sorted(inputs.queries)), "")
     hypotheses = read_hypotheses(inputs.hypotheses, numbers)
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
@@ -90,6 +91,8 @@ def render(inputs: ReportInputs) -> str:
         lstrip_blocks=True,
     )
     environment.filters["seconds"] = format_seconds
+    environment.filters["moment"] = format_time
+    environment.filters["grid"] = _grid
     environment.globals["link"] = functools.partial(_link, inputs.audit_href)
     return environment.get_template("page.html").render(
         inputs=inputs,
@@ -110,6 +113,7 @@ def render(inputs: ReportInputs) -> str:
         key_figures=_key_figures(numbers, inputs, headline),
         accuracy=tables.accuracy_table(numbers, cells, inputs.target, headline),
         comparison=tables.comparison_table(numbers, cells, inputs.target, headline),
+        costs=tables.costs_table(numbers, cells, headline),
         domains=tables.domains_table(numbers, cells, inputs.target, headline),
         robustness={d: tables.robustness_table(numbers, cells, inputs.target, d) for d in DIRECTIONS},
         search=tables.search_table(numbers),
@@ -130,15 +134,15 @@ def _chart_specs(
     )
     for direction, accuracy in accuracies.items():
         if len(accuracy):
-            chart = charts.accuracy_chart(accuracy, cells, extent=extent)
-            specs[f"accuracy-{direction}"] = chart.to_dict()
-        degradation = frames.degradation_frame(numbers, cells, inputs.target, direction)
-        if len(degradation):
-            chart = charts.degradation_chart(degradation, cells, inputs.limits)
-            specs[f"degradation-{direction}"] = chart.to_dict()
+            specs[f"accuracy-{direction}"] = charts.accuracy_chart(accuracy, cells, extent=extent).to_dict()
+        for name, datasets in (("degradation", False), ("datasets", True)):
+            loss = frames.degradation_frame(numbers, cells, inputs.target, direction, datasets=datasets)
+            if len(loss):
+                chart = charts.degradation_chart(loss, cells, () if datasets else inputs.limits)
+                specs[f"{name}-{direction}"] = chart.to_dict()
     for name, metric, title in (
         ("search-recall", "recall@10", "R@10"),
-        ("search-index", "index_recall@10", "R@10 of exhaustive search"),
+        ("search-index", "index_recall@10", "exhaustive top ten found"),
     ):
         search = frames.search_frame(numbers, metric, headline)
         if len(search):
@@ -148,12 +152,15 @@ def _chart_specs(
 
 def _key_figures(numbers: Numbers, inputs: ReportInputs, cell: str) -> list[tuple[str, Figure]]:
     """Return the few numbers that stand at the top: label and figure, those that exist."""
-    both = {"cell": cell, "dataset": inputs.target, "direction": "text_to_image"}
+    here = {"cell": cell, "dataset": inputs.target}
+    both = {**here, "direction": "mean"}
     index = next(reversed(numbers.distinct("variant", experiment="search")), "")
     wanted = [
         (
             f"R@1 of {cell}, text → image",
-            numbers.find("peft", "recall@1", variant="clean", split="test", **both),
+            numbers.find(
+                "peft", "recall@1", variant="clean", split="test", direction="text_to_image", **here
+            ),
         ),
         ("of full fine-tuning's R@1 kept", numbers.find("peft", "retention_recall@1", **both)),
         ("of the parameters trained", numbers.find("peft", "parameters_share", cell=cell)),
@@ -170,6 +177,27 @@ def _key_figures(numbers: Numbers, inputs: ReportInputs, cell: str) -> list[tupl
     ]
 
 
+def _grid(value: object) -> tuple[list[str], list[tuple[str, list[Any]]]] | None:
+    """Return (columns, rows) of a value that is a table by nature, else None.
+
+    Such are a list of flat mappings and a mapping of flat mappings; the names of rows are empty for lists.
+    """
+    if isinstance(value, Mapping):
+        rows = [(str(name), row) for name, row in value.items()]
+    elif isinstance(value, list):
+        rows = [("", row) for row in value]
+    else:
+        return None
+    flat = [
+        isinstance(row, Mapping) and not any(isinstance(item, Mapping | list) for item in row.values())
+        for _, row in rows
+    ]
+    if not rows or not all(flat):
+        return None
+    columns = list(dict.fromkeys(str(column) for _, row in rows for column in row))
+    return columns, [(name, [row.get(column, "") for column in columns]) for name, row in rows]
+
+
 def _gallery(inputs: ReportInputs, cell: str) -> list[Query]:
     if inputs.gallery is None or not inputs.queries:
         return []
@@ -182,8 +210,10 @@ def _link(audit_href: str, number_id: str) -> str:
 
 @functools.cache
 def _bundle() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script; it holds nothing that would end a script element."""
-    bundle = str(vl_convert.javascript_bundle(vl_version=VEGA_LITE)).replace("\r\n", "\n").replace("\r", "\n")
+    """Return Vega, Vega-Lite and Vega-Embed as one script that can stand in a script element."""
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
+    # A browser hashes a script after it has normalised line ends, so the digest is taken of the same text.
+    bundle = bundle.replace("\r\n", "\n").replace("\r", "\n")
     if "</script" in bundle.lower() or "<!--" in bundle:
         raise RuntimeError("the Vega bundle cannot stand in a script element")
     return bundle

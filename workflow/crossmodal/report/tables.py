@@ -1,5 +1,6 @@
 """Tables of a study as data: figures looked up by number id, for the page and for Markdown alike."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,11 +12,14 @@ RECALLS = ("recall@1", "recall@5", "recall@10")
 SHIFT_TITLES = {"shifts-mean": "mean of all shifts", "shifts-worst": "worst shift"}
 SEARCH_METRICS = {
     "recall@10": "R@10 %",
-    "index_recall@10": "R@10 of exhaustive %",
+    "loss_recall@10": "lost R@10 %",
+    "index_recall@10": "exhaustive top ten found %",
     "latency_p50": "p50 ms",
     "latency_p95": "p95 ms",
     "latency_p99": "p99 ms",
+    "latency_rerank_p50": "of it re-ranking, p50 ms",
     "qps": "queries/s",
+    "items": "items",
     "bytes": "size",
 }
 
@@ -58,6 +62,10 @@ class Table:
         return any(figure for row in self.rows for figure in row.figures)
 
 
+Groups = list[tuple[str, list[tuple[str, str, dict[str, str]]]]]
+"""Groups of columns: (title of the group, [(title of the column, metric, coordinates)])."""
+
+
 def figure(
     numbers: Numbers,
     number: Number | None,
@@ -79,75 +87,75 @@ def figure(
     )
 
 
+def order_cells(numbers: Numbers, cells: Sequence[str]) -> list[str]:
+    """Return `cells` by their trainable parameters, fewest first; those without a count come last."""
+
+    def count(cell: str) -> float:
+        number = numbers.find("peft", "parameters_trainable", cell=cell)
+        return math.inf if number is None or math.isnan(number.value) else number.value
+
+    return sorted(cells, key=count)
+
+
 def accuracy_table(numbers: Numbers, cells: Sequence[str], dataset: str, headline: str = "") -> Table:
     """Return recall of every cell on the clean test set of `dataset`, both directions, and its parameters."""
-
-    def row(cell: str) -> Row:
-        found = [
-            numbers.find(
-                "peft", metric, cell=cell, dataset=dataset, split="test", variant="clean", direction=d
-            )
-            for d in DIRECTIONS
-            for metric in RECALLS
-        ]
-        found += [
-            numbers.find("peft", metric, cell=cell, direction="-")
-            for metric in ("parameters_trainable", "parameters_share")
-        ]
-        return Row(cell, [figure(numbers, number) for number in found], cell == headline)
-
-    columns = ["R@1 %", "R@5 %", "R@10 %"] * 2 + ["count", "share %"]
-    groups = [(title, 3) for title in DIRECTIONS.values()] + [("trainable parameters", 2)]
-    return _without_empty(Table("accuracy", "cell", groups, columns, [row(cell) for cell in cells]))
+    clean = {"dataset": dataset, "split": "test", "variant": "clean"}
+    groups: Groups = [
+        (title, [(f"{_short(m)} %", m, {**clean, "direction": direction}) for m in RECALLS])
+        for direction, title in DIRECTIONS.items()
+    ]
+    counts = {"count": "parameters_trainable", "share %": "parameters_share"}
+    groups.append(("trainable parameters", [(title, m, {"direction": "-"}) for title, m in counts.items()]))
+    return _by_cell(numbers, "accuracy", cells, groups, headline, keep_empty=True)
 
 
 def comparison_table(numbers: Numbers, cells: Sequence[str], dataset: str, headline: str = "") -> Table:
-    """Return what each cell keeps of full fine-tuning's recall, and its gain over zero-shot as a share of it."""
-    metrics = {f"retention_{m}": f"R@{m.partition('@')[2]} kept %" for m in RECALLS}
-    metrics |= {f"normalised_gain_{m}": f"gain in R@{m.partition('@')[2]} kept %" for m in RECALLS}
-    rows = [
-        Row(
-            cell,
-            [
-                figure(numbers, numbers.find("peft", metric, cell=cell, dataset=dataset, direction=d))
-                for d in DIRECTIONS
-                for metric in metrics
-            ],
-            cell == headline,
-        )
-        for cell in cells
-    ]
-    rows = [row for row in rows if any(row.figures)]
-    groups = [(title, len(metrics)) for title in DIRECTIONS.values()]
-    return _without_empty(Table("comparison", "cell", groups, [*metrics.values()] * 2, rows))
+    """Return what each cell keeps of full fine-tuning's recall and of its gain over zero-shot."""
+    groups: Groups = []
+    for direction, title in {"mean": "mean of both directions", **DIRECTIONS}.items():
+        where = {"dataset": dataset, "direction": direction}
+        columns = [(f"{_short(m)} kept %", f"retention_{m}", where) for m in RECALLS[:2]]
+        if direction == "mean":
+            columns += [(f"gain in {_short(m)} kept %", f"normalised_gain_{m}", where) for m in RECALLS[:2]]
+        groups.append((title, columns))
+    return _by_cell(numbers, "comparison", cells, groups, headline)
 
 
 def domains_table(numbers: Numbers, cells: Sequence[str], target: str, headline: str = "") -> Table:
     """Return R@1 of every cell on the clean test sets of all other datasets, both directions."""
-    datasets = [
-        dataset
-        for dataset in numbers.distinct("dataset", experiment="peft", metric="recall@1", variant="clean")
-        if dataset != target
-    ]
-    rows = [
-        Row(
-            cell,
+    clean = {"split": "test", "variant": "clean"}
+    names = numbers.distinct("dataset", experiment="peft", metric="recall@1", **clean)
+    groups: Groups = [
+        (
+            name,
             [
-                figure(
-                    numbers,
-                    numbers.find(
-                        "peft", "recall@1", cell=cell, dataset=dataset, variant="clean", direction=d
-                    ),
-                )
-                for dataset in datasets
-                for d in DIRECTIONS
+                (title, "recall@1", {**clean, "dataset": name, "direction": d})
+                for d, title in DIRECTIONS.items()
             ],
-            cell == headline,
         )
-        for cell in cells
+        for name in names
+        if name != target
     ]
-    columns = list(DIRECTIONS.values()) * len(datasets)
-    return _without_empty(Table("domains", "R@1 %", [(name, 2) for name in datasets], columns, rows))
+    return _by_cell(numbers, "domains", cells, groups, headline)
+
+
+def costs_table(numbers: Numbers, cells: Sequence[str], headline: str = "") -> Table:
+    """Return encoder latency of each cell, merged and unmerged, and what it saves beside full fine-tuning."""
+    groups: Groups = [
+        (
+            f"encoder, {form}",
+            [
+                ("image ms", "latency_image", {"variant": form}),
+                ("text ms", "latency_text", {"variant": form}),
+                ("both ms", "latency_pair", {"variant": form}),
+                ("saved %", "saved_latency_pair", {"variant": form}),
+            ],
+        )
+        for form in ("merged", "unmerged")
+    ]
+    other = {"saved %": "saved_parameters", "seconds": "training_seconds"}
+    groups.append(("training", [(title, m, {"direction": "-"}) for title, m in other.items()]))
+    return _by_cell(numbers, "costs", cells, groups, headline)
 
 
 def shift_names(numbers: Numbers, target: str) -> dict[tuple[str, str], str]:
@@ -174,11 +182,8 @@ def robustness_table(
     cells: Sequence[str],
     target: str,
     direction: str = "text_to_image",
-    metric: str = "degradation_recall@1",
-    headline: str = "",
 ) -> Table:
-    """Return `metric` for every shift (rows) and cell (columns) in one direction, tinted by degradation."""
-    tint = (lambda value: value / 0.5) if metric.startswith("degradation") else None
+    """Return the loss of R@1 for every shift (rows) and cell (columns) in one direction, tinted by its size."""
     rows = [
         Row(
             name,
@@ -186,9 +191,14 @@ def robustness_table(
                 figure(
                     numbers,
                     numbers.find(
-                        "robustness", metric, cell=cell, dataset=dataset, variant=variant, direction=direction
+                        "robustness",
+                        "degradation_recall@1",
+                        cell=cell,
+                        dataset=dataset,
+                        variant=variant,
+                        direction=direction,
                     ),
-                    heat=tint,
+                    heat=lambda value: value / 0.5,
                 )
                 for cell in cells
             ],
@@ -213,6 +223,31 @@ def search_table(numbers: Numbers) -> Table:
         prefix = [cell] * (len(cells) > 1) + [dataset] * (len(datasets) > 1)
         rows.append(Row(" · ".join([*prefix, variant]), [figure(numbers, number) for number in found]))
     return _without_empty(Table("search", "index", [], list(SEARCH_METRICS.values()), rows))
+
+
+def _by_cell(
+    numbers: Numbers, name: str, cells: Sequence[str], groups: Groups, headline: str, keep_empty: bool = False
+) -> Table:
+    """Return a row for each cell and a column for each number of experiment `peft`."""
+    wanted = [column for _, columns in groups for column in columns]
+    rows = [
+        Row(
+            cell,
+            [
+                figure(numbers, numbers.find("peft", metric, cell=cell, **where))
+                for _, metric, where in wanted
+            ],
+            cell == headline,
+        )
+        for cell in cells
+    ]
+    rows = [row for row in rows if keep_empty or any(row.figures)]
+    spans = [(title, len(columns)) for title, columns in groups]
+    return _without_empty(Table(name, "cell", spans, [title for title, _, _ in wanted], rows))
+
+
+def _short(metric: str) -> str:
+    return metric.replace("recall@", "R@")
 
 
 def _without_empty(table: Table) -> Table:

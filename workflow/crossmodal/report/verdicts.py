@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from crossmodal.errors import UserError
-from crossmodal.report.formatting import Kind, format_interval, format_value
+from crossmodal.report.formatting import SPACE, Kind, format_interval, format_value
 from crossmodal.report.lookup import Numbers
 
 VERDICTS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
@@ -28,8 +28,9 @@ class Hypothesis:
 def read_hypotheses(rows: Sequence[Mapping[str, Any]], numbers: Numbers | None = None) -> list[Hypothesis]:
     """Return the rows of hypotheses.json as text, in their order.
 
-    The unit of a measurement is that of its row's key `unit` if it has one, else the one that its target
-    names ("%", "ms"), else that of the numbers it rests on. UserError for an unknown verdict.
+    `target` is text, or a number with `relation` ("<" or ">") beside it. The unit of a measurement is that of
+    its row's key `unit` if it has one, else the one that its target names ("%", "ms"), else that of the
+    numbers it rests on. UserError for an unknown verdict.
     """
     out = []
     for row in rows:
@@ -43,7 +44,7 @@ def read_hypotheses(rows: Sequence[Mapping[str, Any]], numbers: Numbers | None =
             Hypothesis(
                 row["id"],
                 row["statement"],
-                target if isinstance(target, str) else format_value(target, kind),
+                _target(target, str(row.get("relation") or ""), kind),
                 format_value(row.get("measured"), kind),
                 format_interval(row.get("ci_low"), row.get("ci_high"), kind),
                 row["verdict"],
@@ -57,6 +58,16 @@ def read_hypotheses(rows: Sequence[Mapping[str, Any]], numbers: Numbers | None =
 def count_verdicts(hypotheses: Sequence[Hypothesis]) -> dict[str, int]:
     """Return how many hypotheses got each verdict, in the fixed order of VERDICTS, zeros included."""
     return {name: sum(h.verdict == name for h in hypotheses) for name in VERDICTS}
+
+
+def _target(target: object, relation: str, kind: Kind) -> str:
+    if not isinstance(target, int | float):
+        return str(target)
+    # A target is a round figure somebody wrote: "> 95 %", not "> 95.0 %".
+    text = (
+        format_value(target, kind).replace(f".0{SPACE}%", f"{SPACE}%").replace(f".0{SPACE}ms", f"{SPACE}ms")
+    )
+    return f"{relation}{SPACE}{text}" if relation else text
 
 
 def _kind(row: Mapping[str, Any], ids: tuple[str, ...], numbers: Numbers | None) -> Kind:

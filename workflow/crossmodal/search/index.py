@@ -48,12 +48,13 @@ def build_index(
 def _seed(index: Any, seed: int) -> None:
     """Start every k-means of `index` from `seed`."""
     try:
-        inverted = faiss.downcast_index(faiss.extract_index_ivf(index))
+        inverted: Any = faiss.downcast_index(faiss.extract_index_ivf(index))
     except RuntimeError:  # not an inverted file: nothing is trained
         return
-    inverted.cp.seed = seed
-    if hasattr(inverted, "pq"):
-        inverted.pq.cp.seed = seed
+    clusterings = [inverted.cp, inverted.pq.cp] if hasattr(inverted, "pq") else [inverted.cp]
+    for clustering in clusterings:
+        clustering.seed = seed
+        clustering.min_points_per_centroid = 1  # few vectors are no secret: the card says how many
 
 
 def read_index(path: Path, params: Any) -> Any:

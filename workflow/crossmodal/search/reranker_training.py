@@ -56,7 +56,7 @@ def train_reranker(
             relevance = torch.from_numpy(found.relevant[at, :k]).float()
             loss = list_mle(model(*arguments), relevance, arguments[3], params.truncate, generator)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimiser.step()
             schedule.step()

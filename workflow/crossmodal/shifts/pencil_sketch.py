@@ -6,14 +6,15 @@ import numpy as np
 from crossmodal.data.images import Pixels
 from crossmodal.shifts.pencil_sketch_params import Params
 
-PENCILS = {1: (5.0, 0.05, 0.05), 2: (10.0, 0.06, 0.05), 3: (20.0, 0.07, 0.04), 4: (40.0, 0.08, 0.035),
-           5: (60.0, 0.1, 0.03)}  # fmt: skip
-"""By severity: extent in px, range of values that melts together, brightness of the shades."""
+PENCILS = {1: (10.0, 0.2), 2: (20.0, 0.3), 3: (40.0, 0.45), 4: (80.0, 0.6), 5: (120.0, 0.8)}
+"""By severity: extent in px, and the range of values, of [0, 1], that melts together."""
+
+SHADE = 0.05  # brightness of the shades, of [0, 0.1]
 
 
 def apply(image: Pixels, params: Params, rng: np.random.Generator) -> Pixels:
     """Return `image`, uint8 [height, width, 3] in RGB, as a grey sketch in three equal channels."""
-    extent, span, shade = PENCILS[params.severity]
+    extent, span = PENCILS[params.severity]
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    grey, _ = cv2.pencilSketch(bgr, sigma_s=extent, sigma_r=span, shade_factor=shade)
+    grey, _ = cv2.pencilSketch(bgr, sigma_s=extent, sigma_r=span, shade_factor=SHADE)
     return np.repeat(np.asarray(grey, dtype=np.uint8)[:, :, None], 3, axis=2)

@@ -10,4 +10,4 @@ class Params(Parameters):
 
     kind: Literal["pencil_sketch"]
     severity: Severity
-    """1 to 5: from shaded to bare outlines."""
+    """1 to 5: from dense shading to a few faint outlines."""

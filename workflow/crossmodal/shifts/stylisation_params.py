@@ -10,4 +10,4 @@ class Params(Parameters):
 
     kind: Literal["stylisation"]
     severity: Severity
-    """1 to 5: larger strokes that merge more colours."""
+    """1 to 5: from smooth areas with few outlines to dense dark outlines."""
