@@ -6,7 +6,7 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke flickr8k test test-fast lint format lock generate readme witness
+.PHONY: help setup study smoke flickr8k test test-fast lint format lock generate readme performance witness
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -65,3 +65,6 @@ readme: setup  ## Fill the README's tables from the finished default study
 
 witness: setup  ## Check the finished default study and record it in dvc.lock
 	python -m crossmodal.provenance.witness
+
+performance: setup  ## Fill docs/performance.md from the finished default study
+	python -m crossmodal.report.performance emoji

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmodal.configuration import merge, read_yaml
+from crossmodal.configuration import merge, read_yaml, typed_scalars
 from crossmodal.errors import UserError
 from crossmodal.study import load_study
 
@@ -86,6 +86,15 @@ def test_merge_rules() -> None:
     before = deepcopy(base)
     assert merge(base, over) == expected
     assert base == before, "the defaults are not changed in place"
+
+
+def test_values_from_the_command_line_have_their_types() -> None:
+    given = {"a": {"rank": "4", "lr": "1.0e-2", "on": "true", "none": "null", "eps": "8/255", "name": "full"}}
+    assert typed_scalars(given) == {
+        "a": {"rank": 4, "lr": 0.01, "on": True, "none": None, "eps": "8/255", "name": "full"}
+    }
+    study = load_study(DEFAULTS, {"adaptation": {"cells": {"lora-r8": {"method": {"rank": "4"}}}}})
+    assert study.adaptation.cells["lora-r8"].method.rank == 4
 
 
 trees = st.recursive(

@@ -46,6 +46,24 @@ def merge(base: Any, over: Any) -> Any:
     }
 
 
+def typed_scalars(values: Any) -> Any:
+    """Return `values` with every text that is another YAML scalar as that scalar.
+
+    Snakemake hands over what stands inside a mapping on its command line (`--config "a={'b': 4}"`) as text.
+    """
+    if isinstance(values, dict):
+        return {key: typed_scalars(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [typed_scalars(value) for value in values]
+    if isinstance(values, str):
+        try:
+            scalar = yaml.safe_load(values)
+        except yaml.YAMLError:
+            return values
+        return scalar if isinstance(scalar, int | float) or values == "null" else values
+    return values
+
+
 def validate(model: type[P], values: dict[str, Any], where: str) -> P:
     """Return `values` as a `model`; UserError names the first wrong key, what it got and what it accepts."""
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from crossmodal.configuration import merge, validate
+from crossmodal.configuration import merge, typed_scalars, validate
 from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters
 from crossmodal.parameters import Count, Name, Parameters, nearest
 from crossmodal.registry import any_of
@@ -247,4 +247,4 @@ def load_study(defaults: dict[str, Any], overrides: dict[str, Any]) -> Study:
 
     Raises UserError with one line that names the first wrong key, what it got and what it accepts.
     """
-    return validate(Study, merge(defaults, overrides), "parameters")
+    return validate(Study, merge(defaults, typed_scalars(overrides)), "parameters")

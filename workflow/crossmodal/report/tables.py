@@ -153,7 +153,7 @@ def costs_table(numbers: Numbers, cells: Sequence[str], headline: str = "") -> T
         )
         for form in ("merged", "unmerged")
     ]
-    other = {"saved %": "saved_parameters", "seconds": "training_seconds"}
+    other = {"parameters saved %": "saved_parameters", "seconds": "training_seconds"}
     groups.append(("training", [(title, m, {"direction": "-"}) for title, m in other.items()]))
     return _by_cell(numbers, "costs", cells, groups, headline)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from crossmodal.embeddings import Vectors
 from crossmodal.search.settings import LatencyProtocol
 
-BLOCK = 1024  # queries whose exact scores are held at once
+SCORES = 2**26  # exact scores held at once: 256 MB
 
 
 def index_recall(
@@ -23,8 +23,9 @@ def index_recall(
     """
     k = min(k, len(vectors))
     shares = np.empty(len(queries))
-    for start in range(0, len(queries), BLOCK):
-        block = slice(start, start + BLOCK)
+    size = max(1, SCORES // len(vectors))
+    for start in range(0, len(queries), size):
+        block = slice(start, start + size)
         exact = queries[block] @ vectors.T
         threshold = np.partition(exact, -k, axis=1)[:, -k]
         found = positions[block, :k]

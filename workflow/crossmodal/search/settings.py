@@ -1,5 +1,9 @@
 """Typed parameters of search that no single index owns. Free of torch and FAISS."""
 
+from typing import Self
+
+from pydantic import model_validator
+
 from crossmodal.parameters import Count, NotNegative, Parameters, Positive, Share
 
 
@@ -35,3 +39,9 @@ class RerankerParameters(Parameters):
     the relevant items there is no right order to be learnt."""
     early_stopping_patience: Count | None = 3
     """Epochs without a better validation result after which training ends; null for never."""
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
+        return self

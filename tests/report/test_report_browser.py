@@ -1,0 +1,128 @@
+"""The page in a real browser: no error, no request, charts drawn, captions harmless."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from crossmodal.report.page import ReportInputs, write_report
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-dev-shm-usage",
+)  # fmt: skip
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
+]
+
+DRAWN = """
+const done = arguments[0], boxes = [...document.querySelectorAll('.chart')];
+const look = () => boxes.every((box) => box.dataset.drawn && box.querySelector('svg')) ? done(boxes.length)
+  : requestAnimationFrame(look);
+document.querySelectorAll('details').forEach((details) => { details.open = true; });
+look();
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_script_timeout(60)
+    yield driver
+    driver.quit()
+
+
+def opened(browser: webdriver.Chrome, inputs: ReportInputs, folder: Path, width: int = 1280) -> int:
+    """Open the page in a window `width` px wide and return how many charts were drawn."""
+    page = folder / "index.html"
+    write_report(inputs, page)
+    for log in ("browser", "performance"):
+        browser.get_log(log)  # reading a log empties it
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.get(page.as_uri())
+    return int(browser.execute_async_script(DRAWN))
+
+
+def test_charts_are_drawn_without_an_error(
+    browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path
+) -> None:
+    assert opened(browser, inputs, tmp_path) == 8
+    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
+    texts = browser.execute_script(
+        "return [...document.querySelectorAll('.chart svg')].map((svg) => svg.textContent)"
+    )
+    assert all("lora-r8" in text for text in texts[:2])
+
+
+def test_nothing_is_fetched(browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path) -> None:
+    opened(browser, inputs, tmp_path)
+    events = "".join(entry["message"] for entry in browser.get_log("performance"))
+    assert "Network.requestWillBeSent" in events
+    names = browser.execute_script(
+        "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+    )
+    assert [name for name in names if not name.startswith(("data:", "file:"))] == []
+    for scheme in ('"url":"http:', '"url":"https:', '"url":"ws'):
+        assert scheme not in events
+
+
+def test_hostile_captions_are_read_as_text(
+    browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path
+) -> None:
+    opened(browser, inputs, tmp_path)
+    assert browser.title == "emoji: study of image-text retrieval"
+    text = browser.execute_script("return document.body.innerText")
+    assert "<script>alert(1)</script>" in text and "</script><img src=x" in text and "{{ 7 * 7 }}" in text
+    assert (
+        browser.execute_script("return document.querySelectorAll('main script, main svg[onload]').length")
+        == 0
+    )
+    assert browser.execute_script("return [...document.images].every((image) => image.naturalWidth > 0)")
+
+
+def test_the_policy_stops_what_escaping_would_let_through(
+    browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path
+) -> None:
+    opened(browser, inputs, tmp_path)
+    attack = "<img src=data:, onerror=\"document.title='broken'\">"
+    browser.execute_script("document.body.insertAdjacentHTML('beforeend', arguments[0])", attack)
+    browser.execute_async_script("setTimeout(arguments[0], 200)")
+    assert browser.title == "emoji: study of image-text retrieval"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_never_scrolls_sideways(
+    browser: webdriver.Chrome, make_inputs: Callable[..., ReportInputs], tmp_path: Path, width: int
+) -> None:
+    cells = ["zero-shot", "full", "lora-r8", "lora-r8-pgd", *(f"adapter-{2**i}" for i in range(11))]
+    inputs = make_inputs(cells=cells, shifts=[f"defocus-blur-{i}" for i in range(18)])
+    assert opened(browser, inputs, tmp_path, width) == 8
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_a_click_tells_the_id_of_a_number(
+    browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path
+) -> None:
+    opened(browser, inputs, tmp_path)
+    id = "peft/full/s*/openmoji/test/clean/text_to_image/recall@1"
+    browser.execute_script(f"document.querySelector('[data-number-id=\"{id}\"]').click()")
+    assert browser.execute_script("return document.getElementById('origin').textContent") == id
+
+
+def test_an_empty_study_opens_without_an_error(
+    browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path
+) -> None:
+    empty = ReportInputs("nothing", "openmoji", inputs.numbers.iloc[:0], [])
+    assert opened(browser, empty, tmp_path) == 0
+    assert browser.get_log("browser") == []
