@@ -26,15 +26,16 @@ class Project:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake on the smoke study with this copy's own package."""
+        # What follows --configfile is taken for files up to the next option, so a target goes first.
         command = [
             sys.executable,
             "-m",
             "snakemake",
+            *arguments,
             "--cores",
             "2",
             "--configfile",
             self.overlay,
-            *arguments,
         ]
         environment = os.environ | {"PYTHONPATH": str(self.folder / "workflow")}
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)

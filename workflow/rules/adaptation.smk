@@ -19,7 +19,7 @@ rule adapt_model:
         mem_mb=4000,
     params:
         spec=spec_of("adapt_model"),
-        checkpoints="<results>/checkpoints/adaptation-{cell}-s{seed}",
+        checkpoints=f"{CHECKPOINTS}/adaptation-{{cell}}-s{{seed}}",
     shell:
         "python -m crossmodal.jobs.adapt_model config={input.config:q} weights={input.weights:q} "
         "train={input.train:q} validation={input.validation:q} "

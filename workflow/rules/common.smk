@@ -15,6 +15,9 @@ except UserError as error:
     sys.exit(f"error: {error}")
 
 TARGET = STUDY.adaptation.dataset
+CHECKPOINTS = (
+    f"results/{STUDY.study}/checkpoints"  # undeclared: it outlives a failed job
+)
 
 
 def spec_of(rule):

@@ -22,7 +22,7 @@ rule pretrain_base:
         mem_mb=4000,
     params:
         spec=spec_of("pretrain_base"),
-        checkpoints="<results>/checkpoints/pretraining",
+        checkpoints=f"{CHECKPOINTS}/pretraining",
     shell:
         "python -m crossmodal.jobs.pretrain_base train= {input.train:q} "
         "validation= {input.validation:q} config={output.config:q} weights={output.weights:q} "

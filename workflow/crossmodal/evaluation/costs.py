@@ -35,6 +35,8 @@ def parameter_numbers(cards: Sequence[AdapterCard], reference: str | None) -> li
                 ("saved_parameters", full),
                 ("saved_parameters_without_tokens", full - tokens),
             ):
+                if cell == reference and base != full:
+                    continue  # its own count has the token embeddings in it
                 saved = 1 - trainable / base if base > 0 else None
                 numbers.append(
                     place.plain(seed, metric, saved, "fraction", sources, low=saved, high=saved)

@@ -61,7 +61,9 @@ def read_index(path: Path, params: Any) -> Any:
     """Return the index at `path`, ready to be searched as `params` say; UserError if it cannot be read."""
     try:
         index = faiss.read_index(str(path))
+        registry.load(PACKAGE, params.kind).configure(index, params)
     except RuntimeError:
-        raise UserError(f"{path}: not a readable FAISS index; remove it and run again") from None
-    registry.load(PACKAGE, params.kind).configure(index, params)
+        raise UserError(
+            f"{path}: not a readable FAISS index of kind {params.kind}; remove it and run again"
+        ) from None
     return index

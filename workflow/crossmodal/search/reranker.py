@@ -109,7 +109,15 @@ def load_reranker(config: Path, weights: Path) -> Reranker:
         params = RerankerParameters.model_validate(content["parameters"])
         model = Reranker(content["dimension"], params)
         model.load_state_dict(load_file(weights))
-    except (OSError, KeyError, TypeError, ValueError, ValidationError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        ValidationError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{weights}: not a readable re-ranker ({reason}); remove it and run again") from None
     return model.eval()

@@ -39,7 +39,9 @@ def shift_split(source: Path, destination: Path, params: Parameters, seed: int) 
             try:
                 pixels = np.asarray(open_rgb(example.image))
             except ValueError as error:
-                raise UserError(f"{source}: image {example.image_id}: {error}; build the dataset again") from None
+                raise UserError(
+                    f"{source}: image {example.image_id}: {error}; build the dataset again"
+                ) from None
             changed = apply(pixels, params, image_generator(seed, example.image_id))
             yield replace(example, image=encode_png(changed), path=_png_name(example.path))
 

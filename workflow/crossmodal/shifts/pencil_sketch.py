@@ -1,4 +1,7 @@
-"""A grey pencil sketch of the image: OpenCV's pencil sketch, an edge-aware filter (Gastal and Oliveira 2011)."""
+"""A grey pencil sketch of the image: OpenCV's pencil sketch, an edge-aware filter (Gastal and Oliveira 2011).
+
+The lines come from what the filter smooths away, so a drawing without antialiasing gives a blank sheet.
+"""
 
 import cv2
 import numpy as np

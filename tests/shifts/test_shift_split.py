@@ -1,0 +1,90 @@
+"""A shifted dataset file: the same rows with other images, whatever the order of the file."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from crossmodal import registry
+from crossmodal.data.images import encode_png, open_rgb
+from crossmodal.data.tables import Example, read_examples, write_examples
+from crossmodal.errors import UserError
+from crossmodal.shifts.apply import shift_split
+
+NOISE = {"kind": "corruption", "name": "gaussian_noise", "severity": 3}
+
+
+@pytest.fixture
+def examples(photograph):
+    images = [photograph(40 + i, 36) for i in range(5)]
+    return [
+        Example(
+            f"set/{i}", encode_png(image), f"{i}.jpg", [f"caption {i}", "é"], f"label {i}", "group", "style"
+        )
+        for i, image in enumerate(images)
+    ]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(name, examples):
+        path = tmp_path / name
+        write_examples(path, examples)
+        return path
+
+    return to_file
+
+
+def _shifted(source, seed=3, values=NOISE):
+    destination = source.with_suffix(f".{seed}.shifted.parquet")
+    count = shift_split(source, destination, registry.parse("shifts", values), seed)
+    return destination, count
+
+
+def test_only_the_images_change(write, examples):
+    path, count = _shifted(write("a.parquet", examples))
+    shifted = read_examples(path)
+    assert count == len(shifted) == 5
+    for old, new in zip(examples, shifted, strict=True):
+        kept = ("image_id", "captions", "label", "group", "style")
+        assert [getattr(old, k) for k in kept] == [getattr(new, k) for k in kept]
+        assert new.path == old.path.replace(".jpg", ".png")
+        assert open_rgb(new.image).size == open_rgb(old.image).size
+        assert not np.array_equal(np.asarray(open_rgb(new.image)), np.asarray(open_rgb(old.image)))
+
+
+def test_the_file_says_which_shift_it_holds(write, examples):
+    path, _ = _shifted(write("a.parquet", examples))
+    metadata = pq.read_schema(path).metadata
+    assert json.loads(metadata[b"shift"]) == NOISE
+    assert metadata[b"seed"] == b"3"
+
+
+def test_the_order_of_the_file_does_not_matter(write, examples):
+    forward, _ = _shifted(write("a.parquet", examples))
+    backward, _ = _shifted(write("b.parquet", examples[::-1]))
+    assert read_examples(forward) == read_examples(backward)[::-1]
+
+
+def test_the_seed_decides(write, examples):
+    source = write("a.parquet", examples)
+    first, second = _shifted(source)[0].read_bytes(), _shifted(source)[0].read_bytes()
+    assert first == second
+    assert read_examples(_shifted(source, seed=4)[0]) != read_examples(_shifted(source)[0])
+
+
+def test_an_empty_split_stays_empty(write):
+    path, count = _shifted(write("empty.parquet", []))
+    assert count == 0 and read_examples(path) == []
+
+
+def test_a_broken_image_is_named(write, examples):
+    broken = Example("set/broken", examples[0].image[:60], "b.png", ["c"], "l", "g", "s")
+    with pytest.raises(UserError, match="set/broken"):
+        _shifted(write("a.parquet", [*examples, broken]))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nothing\.parquet"):
+        _shifted(tmp_path / "nothing.parquet")

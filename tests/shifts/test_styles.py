@@ -1,0 +1,104 @@
+"""Colour jitter, resolution, painting and sketch."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from crossmodal import registry
+
+SEVERE = ("colour_jitter", "stylisation", "pencil_sketch")
+SIZES = ((32, 32), (48, 48), (64, 64), (40, 90), (200, 184))
+
+
+def _damage(shifted, image):
+    return float(np.abs(shifted.astype(int) - image).mean())
+
+
+@pytest.mark.parametrize("kind", SEVERE)
+@pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
+def test_the_shape_stays_and_the_input_is_not_touched(shift, photograph, drawing, kind, severity):
+    for size in SIZES:
+        for image in (photograph(*size), drawing(*size)):
+            image.setflags(write=False)
+            shifted = shift(image, kind, severity=severity)
+            assert shifted.shape == image.shape and shifted.dtype == np.uint8
+            assert not np.array_equal(shifted, image)
+            np.testing.assert_array_equal(shifted, shift(image, kind, severity=severity))
+
+
+@pytest.mark.parametrize("kind", SEVERE)
+@given(
+    image=arrays(np.uint8, st.tuples(st.integers(32, 60), st.integers(32, 60), st.just(3))),
+    severity=st.integers(1, 5),
+)
+@settings(max_examples=15, deadline=None)
+def test_any_image_is_shifted_the_same_way_twice(kind, image, severity):
+    params = registry.parse("shifts", {"kind": kind, "severity": severity})
+    apply = registry.load("shifts", kind).apply
+    once, twice = (apply(image, params, np.random.default_rng(3)) for _ in range(2))
+    assert once.shape == image.shape
+    np.testing.assert_array_equal(once, twice)
+
+
+@pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
+def test_paintings_and_sketches_of_drawings_are_not_blank(shift, drawing, severity):
+    """OpenCV paints a flat image black where its window exceeds the image."""
+    for size in SIZES:
+        assert 60 < shift(drawing(*size), "stylisation", severity=severity).mean() < 250
+        assert shift(np.full((*size, 3), 255, np.uint8), "stylisation", severity=severity).min() > 250
+        sketch = shift(drawing(*size), "pencil_sketch", severity=severity)
+        assert sketch.std() > 5
+
+
+def test_severity_orders_paintings_by_damage_and_sketches_by_ink(shift, photograph, drawing):
+    for image in (photograph(64, 64), drawing(64, 64)):
+        painted = [_damage(shift(image, "stylisation", severity=s), image) for s in range(1, 6)]
+        assert painted == sorted(painted) and painted[0] < painted[-1]
+        ink = [255 - shift(image, "pencil_sketch", severity=s).mean() for s in range(1, 6)]
+        assert ink == sorted(ink, reverse=True) and ink[-1] < 0.8 * ink[0]
+
+
+def test_a_sketch_is_grey(shift, photograph):
+    sketch = shift(photograph(64, 64), "pencil_sketch", severity=3)
+    assert (sketch == sketch[:, :, :1]).all()
+
+
+def test_jitter_grows_with_severity_and_depends_on_the_generator(shift, photograph):
+    image = photograph(48, 48)
+    mean = [
+        np.mean([_damage(shift(image, "colour_jitter", seed=r, severity=s), image) for r in range(20)])
+        for s in range(1, 6)
+    ]
+    assert mean == sorted(mean)
+    first, second = (shift(image, "colour_jitter", seed=r, severity=3) for r in (0, 1))
+    assert not np.array_equal(first, second)
+
+
+def test_jitter_keeps_the_drawing_in_place(shift, drawing):
+    """Colours change, shapes do not: pixels of one colour stay pixels of one colour."""
+    image = drawing(48, 48)
+    shifted = shift(image, "colour_jitter", severity=5).reshape(-1, 3)
+    for colour in np.unique(image.reshape(-1, 3), axis=0):
+        assert len(np.unique(shifted[(image.reshape(-1, 3) == colour).all(axis=1)], axis=0)) == 1
+
+
+@given(size=st.integers(4, 64), height=st.integers(32, 90), width=st.integers(32, 90))
+@settings(max_examples=30, deadline=None)
+def test_resolution_equals_shrinking_and_enlarging_by_hand(size, height, width):
+    image = np.random.default_rng(size).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    params = registry.parse("shifts", {"kind": "resolution", "size": size})
+    shifted = registry.load("shifts", "resolution").apply(image, params, np.random.default_rng(0))
+    if size >= min(height, width):
+        np.testing.assert_array_equal(shifted, image)
+        return
+    scale = size / min(height, width)
+    small = Image.fromarray(image).resize(
+        (round(width * scale), round(height * scale)), Image.Resampling.BICUBIC
+    )
+    assert min(small.size) == size
+    np.testing.assert_array_equal(
+        shifted, np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+    )
