@@ -249,3 +249,13 @@ def test_search_numbers(tmp_path):
         SearchRecord.read(path)
     with pytest.raises(UserError, match="No such file"):
         SearchRecord.read(tmp_path / "absent.json")
+
+
+def test_what_is_zero_but_for_rounding_is_no_denominator() -> None:
+    """A resample without any hit leaves 1e-9 in float32; a ratio to it would be a number without meaning."""
+    from crossmodal.evaluation.estimates import Estimate, ratio
+
+    hits = Estimate(0.5, np.array([0.4, 0.5, 0.6]), 10, ("a",))
+    few = Estimate(0.25, np.array([1e-9, 0.25, 0.5]), 10, ("b",))
+    samples = ratio(hits, few).samples
+    assert np.isnan(samples[0]) and samples[1:].tolist() == [2.0, 1.2]

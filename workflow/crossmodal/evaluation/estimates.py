@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from crossmodal.evaluation.bootstrap import percentile_interval
 from crossmodal.evaluation.numbers import ALL_SEEDS, Number
 
+NOTHING = 1e-6  # resamples are kept to float32's precision: below this a recall is zero, and no denominator
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
@@ -132,4 +134,4 @@ def _derive(
 def _divide(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
     numerator, denominator = np.asarray(numerator), np.asarray(denominator)
     result = np.full(denominator.shape, np.nan)
-    return np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return np.divide(numerator, denominator, out=result, where=denominator > NOTHING)
