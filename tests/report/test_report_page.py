@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
-from crossmodal.report.page import ReportInputs, _json_for_script, render, write_report
+from crossmodal.report.page import ReportInputs, render, write_report
+from crossmodal.report.scripts import json_for_script
 
 SECTIONS = ["hypotheses", "accuracy", "robustness", "search", "gallery", "data", "environment"]
 
@@ -131,6 +132,6 @@ def test_wrong_inputs_are_named(inputs: ReportInputs) -> None:
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_ends_the_script_that_holds_it(text: str) -> None:
-    written = str(_json_for_script({"caption": text, "close": f"</script>{text}<!--"}))
+    written = str(json_for_script({"caption": text, "close": f"</script>{text}<!--"}))
     assert "<" not in written and ">" not in written and written.isascii()
     assert json.loads(written)["caption"] == text

@@ -1,8 +1,6 @@
 """The report: one HTML file that needs nothing but itself, the same bytes for the same inputs."""
 
-import base64
 import functools
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import altair as alt
 import jinja2
 import pandas as pd
-import vl_convert
 import yaml
 from markupsafe import Markup
 
@@ -21,12 +17,12 @@ from crossmodal.report import charts, frames, tables
 from crossmodal.report.formatting import format_seconds, format_time
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
+from crossmodal.report.scripts import content_policy, json_for_script, vega_bundle
 from crossmodal.report.tables import DIRECTIONS, Figure
 from crossmodal.report.verdicts import VERDICTS, count_verdicts, read_hypotheses
 
 ASSETS = Path(__file__).parent / "assets"
 """Templates, style and script. They are read at run time: a job that calls write_report depends on them."""
-VEGA_LITE = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -96,11 +92,11 @@ def render(inputs: ReportInputs) -> str:
     environment.globals["link"] = functools.partial(_link, inputs.audit_href)
     return environment.get_template("page.html").render(
         inputs=inputs,
-        policy=_policy(script),
+        policy=content_policy(script),
         style=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
-        bundle=Markup(_bundle()),
+        bundle=Markup(vega_bundle()),
         script=Markup(script),
-        specs=_json_for_script(specs),
+        specs=json_for_script(specs),
         charts=specs,
         headline=headline,
         cells=cells,
@@ -206,36 +202,3 @@ def _gallery(inputs: ReportInputs, cell: str) -> list[Query]:
 
 def _link(audit_href: str, number_id: str) -> str:
     return f"{audit_href}#{quote(number_id, safe='/@*')}" if audit_href else ""
-
-
-@functools.cache
-def _bundle() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script that can stand in a script element."""
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
-    # A browser hashes a script after it has normalised line ends, so the digest is taken of the same text.
-    bundle = bundle.replace("\r\n", "\n").replace("\r", "\n")
-    if "</script" in bundle.lower() or "<!--" in bundle:
-        raise RuntimeError("the Vega bundle cannot stand in a script element")
-    return bundle
-
-
-def _policy(script: str) -> str:
-    """Return a content security policy: only these two scripts run, and nothing is fetched from anywhere.
-
-    The digests make the escaping of captions the first of two defences instead of the only one.
-    """
-    digests = [
-        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-        for text in (_bundle(), script)
-    ]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _json_for_script(value: object) -> Markup:
-    """Return `value` as JSON that is safe inside a script element: no character in it can end the element."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
