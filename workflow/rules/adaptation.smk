@@ -14,6 +14,8 @@ rule adapt_model:
         "<results>/logs/adaptation/{cell}-s{seed}.log",
     conda:
         "../../envs/cpu.yaml"
+    # The longest jobs start first, so that the short ones fill what they leave.
+    priority: 10
     threads: training_threads
     resources:
         mem_mb=4000,
