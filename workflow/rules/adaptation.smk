@@ -12,10 +12,10 @@ rule adapt_model:
         manifest="<results>/adaptation/{cell}/s{seed}/manifest.json",
     log:
         "<results>/logs/adaptation/{cell}-s{seed}.log",
-    conda:
-        "../../envs/cpu.yaml"
     # The longest jobs start first, so that the short ones fill what they leave.
     priority: 10
+    conda:
+        "../../envs/cpu.yaml"
     threads: training_threads
     resources:
         mem_mb=4000,
