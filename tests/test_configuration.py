@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crossmodal.configuration import merge, read_yaml, typed_scalars
 from crossmodal.errors import UserError
-from crossmodal.study import load_study
+from crossmodal.study import check_files, load_study
 
 DEFAULTS = read_yaml(Path("params.yaml"))
 
@@ -71,6 +71,15 @@ def test_a_wrong_parameter_is_named_with_what_it_accepts(overrides: dict, parts:
     message = problem(overrides)
     for part in parts:
         assert part in message, message
+
+
+def test_a_file_of_the_user_that_is_missing_is_named() -> None:
+    own = {"split_file": "no/such.json", "images": "no/such", "source": "x", "licence": "y"}
+    mine = {"datasets": {"mine": {"kind": "karpathy", **own}}, "evaluation": {"domains": ["mine"]}}
+    with pytest.raises(UserError, match=r"datasets\.mine\.split_file: got 'no/such\.json', which is no file"):
+        check_files(load_study(DEFAULTS, mine))
+    unused = {"datasets": mine["datasets"]}
+    check_files(load_study(DEFAULTS, unused))
 
 
 def test_openai_weights_need_the_quickgelu_architecture() -> None:

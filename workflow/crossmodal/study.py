@@ -4,12 +4,14 @@ Imported by the Snakefile and the command line only; a job gets its resolved spe
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from crossmodal.configuration import merge, typed_scalars, validate
+from crossmodal.errors import UserError
 from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters
 from crossmodal.parameters import Count, Name, Parameters, nearest
 from crossmodal.registry import any_of
@@ -248,3 +250,11 @@ def load_study(defaults: dict[str, Any], overrides: dict[str, Any]) -> Study:
     Raises UserError with one line that names the first wrong key, what it got and what it accepts.
     """
     return validate(Study, merge(defaults, typed_scalars(overrides)), "parameters")
+
+
+def check_files(study: Study) -> None:
+    """Raise UserError if a file of the user's own that a dataset is built from does not exist."""
+    for name in study.used_datasets():
+        for key, path in study.datasets[name].files().items():
+            if not Path(path).is_file():
+                raise UserError(f"parameters: datasets.{name}.{key}: got {path!r}, which is no file here")

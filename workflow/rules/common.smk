@@ -4,20 +4,20 @@ from pathlib import Path
 from crossmodal.configuration import read_yaml, use_this_interpreter
 from crossmodal.errors import UserError
 from crossmodal.specs import spec
-from crossmodal.study import load_study
+from crossmodal.study import check_files, load_study
 
 use_this_interpreter()
 
 try:
     STUDY = load_study(read_yaml(Path("params.yaml")), config)
+    check_files(STUDY)
 except UserError as error:
     # SystemExit and not WorkflowError: the user gets the one line and nothing around it.
     sys.exit(f"error: {error}")
 
 TARGET = STUDY.adaptation.dataset
-CHECKPOINTS = (
-    f"results/{STUDY.study}/checkpoints"  # undeclared: it outlives a failed job
-)
+# Not declared as an output of any rule, so that it outlives a failed job.
+CHECKPOINTS = f"results/{STUDY.study}/checkpoints"
 
 
 def spec_of(rule):
