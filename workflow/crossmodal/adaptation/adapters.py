@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import torch
-from open_clip.model import CLIP
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
@@ -18,6 +17,7 @@ from crossmodal import registry
 from crossmodal.adaptation.trainable import tower_of
 from crossmodal.errors import UserError
 from crossmodal.models import clip
+from crossmodal.models.architecture import CLIP
 
 PACKAGE = "adaptation"
 

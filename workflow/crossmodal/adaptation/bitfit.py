@@ -7,7 +7,6 @@ logits stays frozen.
 from collections.abc import Mapping
 
 import torch
-from open_clip.model import CLIP
 from torch import Tensor
 
 from crossmodal.adaptation.bitfit_params import Params
@@ -18,6 +17,7 @@ from crossmodal.adaptation.trainable import (
     tower_of,
     trainable_tensors,
 )
+from crossmodal.models.architecture import CLIP
 
 
 def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:

@@ -7,11 +7,11 @@ that keep the model frozen keep it too, so that their parameter counts are those
 from collections.abc import Mapping
 
 import torch
-from open_clip.model import CLIP
 from torch import Tensor
 
 from crossmodal.adaptation.full_params import Params
 from crossmodal.adaptation.trainable import restore_tensors, trainable_tensors
+from crossmodal.models.architecture import CLIP
 
 
 def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 
 import loralib
 import torch
-from open_clip.model import CLIP
 from torch import Tensor
 from torch.nn.utils import parametrize
 
@@ -25,6 +24,7 @@ from crossmodal.adaptation import peft_layout
 from crossmodal.adaptation.lora_params import Params
 from crossmodal.adaptation.low_rank import LowRank, adapted, find_targets, remove
 from crossmodal.errors import UserError
+from crossmodal.models.architecture import CLIP
 
 
 def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:

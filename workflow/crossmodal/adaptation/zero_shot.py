@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 import torch
-from open_clip.model import CLIP
 from torch import Tensor
 
 from crossmodal.adaptation.trainable import check_fit, freeze
 from crossmodal.adaptation.zero_shot_params import Params
+from crossmodal.models.architecture import CLIP
 
 
 def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:

@@ -5,9 +5,9 @@ from time import perf_counter_ns
 from typing import Any
 
 import torch
-from open_clip.model import CLIP
 
 from crossmodal.models import clip
+from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import torch
-from open_clip.model import CLIP
-from open_clip.tokenizer import SimpleTokenizer
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from crossmodal.errors import UserError
+from crossmodal.models.architecture import CLIP, SimpleTokenizer
 
 Config: TypeAlias = dict[str, Any]
 """open_clip's hub layout: {"model_cfg": arguments of CLIP, "preprocess_cfg": {mean, std, ...}}."""
@@ -63,7 +62,9 @@ def read_config(path: Path) -> Config:
     except FileNotFoundError:
         raise UserError(f"{path}: no such model configuration") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable JSON file ({_first_line(error)})") from None
+        raise UserError(
+            f"{path}: not a readable JSON file ({_first_line(error)}); remove it and run again"
+        ) from None
     if not isinstance(config, dict):
         raise UserError(f"{path}: a model configuration is a JSON object with the key model_cfg")
     return config
@@ -105,7 +106,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such weights file") from None
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a readable safetensors file ({_first_line(error)})") from None
+        raise UserError(
+            f"{path}: not a readable safetensors file ({_first_line(error)}); remove it and run again"
+        ) from None
     return tensors
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from open_clip.model import CLIP
 from torch import Tensor
 
 from crossmodal.data.images import decode_split
 from crossmodal.data.tables import read_table
 from crossmodal.embeddings import Vectors, write_embeddings
 from crossmodal.models import clip
+from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
 
 

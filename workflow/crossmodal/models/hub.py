@@ -1,10 +1,10 @@
 """A base model with published weights, fetched through open_clip."""
 
 import open_clip
-from open_clip.model import CLIP
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
 from crossmodal.errors import UserError
+from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import equip
 from crossmodal.models.hub_params import Params
 

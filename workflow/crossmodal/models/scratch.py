@@ -1,8 +1,8 @@
 """A base model with random weights, to be pretrained in the study."""
 
 import torch
-from open_clip.model import CLIP
 
+from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import build_clip
 from crossmodal.models.scratch_params import Params
 

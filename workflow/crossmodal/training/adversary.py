@@ -1,11 +1,11 @@
 """The inner problem of min-max training (Madry et al. 2018): attack part of a batch before the step."""
 
 import torch
-from open_clip.model import CLIP
 from torch import Generator, Tensor
 
 from crossmodal.attacks.context import frozen
 from crossmodal.attacks.joint import attack_batch
+from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import encode_images, encode_texts, logit_scale
 from crossmodal.training.loss import contrastive_loss
 from crossmodal.training.settings import AdversaryParameters

@@ -6,12 +6,12 @@ from math import ceil
 from pathlib import Path
 
 import torch
-from open_clip.model import CLIP
 from torch import Generator, Tensor
 
 from crossmodal.data.images import decode_split
 from crossmodal.data.tables import read_table
 from crossmodal.errors import UserError
+from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import image_size, tokenize
 
 

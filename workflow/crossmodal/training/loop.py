@@ -12,11 +12,11 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
-from open_clip.model import CLIP
 from torch import Tensor, nn
 
 from crossmodal.determinism import device as find_device
 from crossmodal.errors import UserError
+from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
 from crossmodal.training.augmentation import augment
 from crossmodal.training.batches import TrainingSet, count_batches, epoch_batches

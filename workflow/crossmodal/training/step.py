@@ -1,8 +1,8 @@
 """The loss of one batch: clean, or min-max against an adversary."""
 
-from open_clip.model import CLIP
 from torch import Generator, Tensor
 
+from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import encode_images, encode_texts, logit_scale
 from crossmodal.registry import load
 from crossmodal.training.loss import contrastive_loss

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import torch
-from open_clip.model import CLIP
 from torch import Tensor
 
+from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.training.batches import TrainingSet
 from crossmodal.training.loss import contrastive_loss

@@ -1,0 +1,20 @@
+"""open_clip's CLIP and tokenizer, the one place where they are imported from.
+
+open_clip imports Hugging Face's transformers wherever that is installed, for text towers that no model here
+has: two seconds of every job's start. It is hidden from open_clip and can be imported afterwards as usual.
+"""
+
+import sys
+from typing import Any, cast
+
+_absent = "transformers" not in sys.modules
+if _absent:
+    cast(dict[str, Any], sys.modules)["transformers"] = None
+try:
+    from open_clip.model import CLIP
+    from open_clip.tokenizer import SimpleTokenizer
+finally:
+    if _absent:
+        del sys.modules["transformers"]
+
+__all__ = ["CLIP", "SimpleTokenizer"]
