@@ -163,8 +163,8 @@ def hypothesis_rows() -> list[dict[str, object]]:
             "ci_low": None,
             "ci_high": None,
             "verdict": "supported",
-            "number_ids": [latency],
-            "note": "Measured at the size of this study's gallery, not at ten million items.",
+            "number_ids": [latency, latency.replace("p99", "p50")],
+            "note": "p50: 8.6 ms. Measured at the size of this study's gallery, not at ten million items.",
         },
     ]
 
@@ -232,14 +232,6 @@ def study_inputs(
             "packages": {"torch": "2.15.0", "faiss": "1.15.0"},
         },
         params={"study": "emoji", "cells": {"lora-r8": {"kind": "lora", "rank": 8}}, "note": HOSTILE[1]},
-        timings={
-            "data": 48.2,
-            "shifts": 31.0,
-            "pretraining": 612.4,
-            "adaptation": 431.9,
-            "embeddings": 66.0,
-            "search": 9.4,
-        },
         finished="2026-02-03 14:07 UTC",
     )
 

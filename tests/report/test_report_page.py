@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -79,6 +80,19 @@ def test_numbers_link_to_their_audit_where_there_is_one(inputs: ReportInputs) ->
     hrefs = {a["data-number-id"]: a["href"] for a in linked if "data-number-id" in a}
     id = "peft/lora-r8/s*/openmoji/test/clean/text_to_image/recall@1"
     assert hrefs[id] == f"audit.html#{id}"
+
+
+def test_every_number_that_is_stated_links_to_its_audit(inputs: ReportInputs) -> None:
+    elements = Elements(render(replace(inputs, audit_href="audit.html")))
+    stated = [(tag, a) for tag, a in elements.tags if a.get("data-number-id")]
+    assert len(stated) > 150
+    for tag, attributes in stated:
+        assert tag == "a"
+        assert unquote(attributes["href"]) == f"audit.html#{attributes['data-number-id']}"
+    kinds = {attributes["class"] for _, attributes in stated}
+    assert kinds == {"value", "deviation", "stated"}
+    assert "crossmodal audit --all --html" in elements.text
+    assert "crossmodal audit --all --html" not in Elements(render(inputs)).text
 
 
 def test_values_are_looked_up_and_not_typed(inputs: ReportInputs) -> None:

@@ -111,6 +111,24 @@ def test_hypotheses_take_their_unit_from_the_row_the_target_or_the_numbers(input
     assert read(target=0.95, relation=">", unit="fraction", measured=None) == ("> 95 %", "–")
 
 
+def test_the_values_in_a_note_are_those_of_its_numbers(inputs: ReportInputs) -> None:
+    numbers = Numbers(inputs.numbers)
+    clean = "peft/lora-r8/s*/openmoji/test/clean"
+    gain, share, latency = (
+        "peft/bitfit/s*/openmoji/test/clean/mean/normalised_gain_recall@1",
+        "peft/lora-r8/s*/-/-/-/-/parameters_share",
+        "search/lora-r8/s*/openmoji/test/ivf-pq+rerank/text_to_image/latency_p99",
+    )
+    ids = [f"{clean}/mean/retention_recall@1", share, gain, latency, "not/a/number"]
+    note = "R@1 of 5.6 % of 10,000,000. share: 5.6 %; gain: undefined; p99: 20.64 ms; other: 7 %"
+    row = {"id": "H", "statement": "S", "verdict": "supported", "number_ids": ids, "note": note}
+    (read,) = read_hypotheses([row], numbers)
+    assert "".join(text for text, _ in read.note_parts) == note
+    stated = [part for part in read.note_parts if part[1]]
+    assert stated == [("5.6 %", share), ("undefined", gain), ("20.64", latency)]
+    assert read.number_id == ids[0]
+
+
 @pytest.mark.parametrize("width", [60, 80, 110, 160])
 def test_the_terminal_table_keeps_its_width_and_all_its_words(inputs: ReportInputs, width: int) -> None:
     text = hypothesis_table(inputs.hypotheses, Numbers(inputs.numbers), width=width)

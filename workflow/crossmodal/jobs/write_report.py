@@ -30,6 +30,7 @@ def main(
         environment=environment,
         params=params,
         finished=manifest["ended"],
+        audit_href="audit.html",
     )
     write_report(inputs, page)
 

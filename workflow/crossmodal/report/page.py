@@ -14,7 +14,7 @@ import yaml
 from markupsafe import Markup
 
 from crossmodal.report import charts, frames, tables
-from crossmodal.report.formatting import format_seconds, format_time
+from crossmodal.report.formatting import format_time
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.scripts import content_policy, json_for_script, vega_bundle
@@ -51,8 +51,6 @@ class ReportInputs:
     """Versions, commit, platform as the manifests record them; values may be mappings."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """The resolved parameters."""
-    timings: Mapping[str, float] = field(default_factory=dict)
-    """Seconds by stage, from the manifests."""
     finished: str = ""
     """When the last job before the report ended, as its manifest says; empty: not stated."""
     limits: Sequence[float] = (0.05, 0.15)
@@ -86,13 +84,12 @@ def render(inputs: ReportInputs) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["seconds"] = format_seconds
     environment.filters["moment"] = format_time
     environment.filters["grid"] = _grid
     environment.globals["link"] = functools.partial(_link, inputs.audit_href)
     return environment.get_template("page.html").render(
         inputs=inputs,
-        policy=content_policy(script),
+        policy=content_policy(vega_bundle(), script),
         style=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
         bundle=Markup(vega_bundle()),
         script=Markup(script),

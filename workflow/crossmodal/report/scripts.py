@@ -1,21 +1,21 @@
-"""The scripts of the page: Vega in one piece, the charts as data, and the policy that lets nothing else run."""
+"""Scripts of a page: Vega in one piece, values as data, and the policy that lets nothing else run."""
 
 import base64
 import functools
 import hashlib
 import json
 
-import altair as alt
-import vl_convert
 from markupsafe import Markup
-
-VEGA_LITE = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
 
 
 @functools.cache
 def vega_bundle() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script that can stand in a script element."""
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
+    import altair as alt  # a page without charts needs neither of them
+    import vl_convert
+
+    vega_lite = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=vega_lite)
     # A browser hashes a script after it has normalised line ends, so the digest is taken of the same text.
     bundle = bundle.replace("\r\n", "\n").replace("\r", "\n")
     if "</script" in bundle.lower() or "<!--" in bundle:
@@ -23,14 +23,13 @@ def vega_bundle() -> str:
     return bundle
 
 
-def content_policy(script: str) -> str:
-    """Return a content security policy: only these two scripts run, and nothing is fetched from anywhere.
+def content_policy(*scripts: str) -> str:
+    """Return a content security policy: only these scripts run, and nothing is fetched from anywhere.
 
     The digests make the escaping of captions the first of two defences instead of the only one.
     """
     digests = [
-        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-        for text in (vega_bundle(), script)
+        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") for text in scripts
     ]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (

@@ -1,5 +1,7 @@
 """Hypotheses as people read them: target, measurement with its interval, verdict in words."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -8,6 +10,8 @@ from crossmodal.errors import UserError
 from crossmodal.report.formatting import SPACE, Kind, format_interval, format_value
 from crossmodal.report.lookup import Numbers
 
+VALUE = re.compile(r"undefined|(?<![\w@.])[-−]?[\d,]*\d(?:\.(?P<decimals>\d+))?(?P<percent>[ \u00a0]%)?")
+"""A value as the note of a hypothesis states it."""
 VERDICTS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 
 
@@ -22,7 +26,15 @@ class Hypothesis:
     interval: str
     verdict: str
     number_ids: tuple[str, ...]
+    """What the verdict rests on, the measured number first."""
     note: str
+    note_parts: tuple[tuple[str, str], ...]
+    """The note in pieces: text, and the id of the number that this piece states or nothing."""
+
+    @property
+    def number_id(self) -> str:
+        """Return the id of the measured number, or nothing if there is none."""
+        return self.number_ids[0] if self.number_ids else ""
 
 
 def read_hypotheses(rows: Sequence[Mapping[str, Any]], numbers: Numbers | None = None) -> list[Hypothesis]:
@@ -50,6 +62,7 @@ def read_hypotheses(rows: Sequence[Mapping[str, Any]], numbers: Numbers | None =
                 row["verdict"],
                 ids,
                 row.get("note") or "",
+                _note_parts(row.get("note") or "", ids[1:], numbers),
             )
         )
     return out
@@ -68,6 +81,32 @@ def _target(target: object, relation: str, kind: Kind) -> str:
         format_value(target, kind).replace(f".0{SPACE}%", f"{SPACE}%").replace(f".0{SPACE}ms", f"{SPACE}ms")
     )
     return f"{relation}{SPACE}{text}" if relation else text
+
+
+def _note_parts(note: str, ids: tuple[str, ...], numbers: Numbers | None) -> tuple[tuple[str, str], ...]:
+    """Return `note` in pieces, each value in it with the first of `ids` that has this value, if any."""
+    left, parts, end = list(ids), [], 0
+    for match in VALUE.finditer(note):
+        id = next((id for id in left if _states(match, id, numbers)), "")
+        if id:
+            left.remove(id)
+            parts += [(note[end : match.start()], ""), (match.group(), id)]
+            end = match.end()
+    return tuple(part for part in (*parts, (note[end:], "")) if part[0])
+
+
+def _states(match: re.Match[str], id: str, numbers: Numbers | None) -> bool:
+    """Is a value that a note states that of a number, as far as its digits go?"""
+    number = numbers.get(id) if numbers is not None else None
+    if number is None or match.group() == "undefined":
+        return number is not None and math.isnan(number.value)
+    is_share = match["percent"] is not None
+    if is_share != (number.kind == "fraction"):
+        return False
+    stated = float(re.sub(r"[^\d.-]", "", match.group().replace("−", "-")))
+    return abs(stated - number.value * (100 if is_share else 1)) <= 0.501 * 10 ** -len(
+        match["decimals"] or ""
+    )
 
 
 def _kind(row: Mapping[str, Any], ids: tuple[str, ...], numbers: Numbers | None) -> Kind:
