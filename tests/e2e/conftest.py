@@ -1,4 +1,4 @@
-"""The smoke study, run once in a copy of the repository, for all end-to-end tests."""
+"""The tiny study, run once in a copy of the repository, for all end-to-end tests."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = ("Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs")
+NEEDED = ("Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs", ".dvc/config")
 
 
 class Project:
@@ -19,30 +19,40 @@ class Project:
 
     def __init__(self, folder: Path, overlay: str) -> None:
         self.folder, self.overlay = folder, overlay
+        self.environment: dict[str, str] = {}
         for name in NEEDED:
             source = ROOT / name
+            (folder / name).parent.mkdir(exist_ok=True)
             copy: Callable = shutil.copytree if source.is_dir() else shutil.copy2
             copy(source, folder / name)
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake on the smoke study with this copy's own package."""
-        # What follows --configfile is taken for files up to the next option, so a target goes first.
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            *arguments,
-            "--cores",
-            "2",
-            "--configfile",
-            self.overlay,
-        ]
-        environment = os.environ | {"PYTHONPATH": str(self.folder / "workflow")}
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a Python command line in this copy, with this copy's own package."""
+        paths = [str(self.folder / "workflow"), environment.pop("PYTHONPATH", "")]
+        values = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, reversed(paths)))}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=values | self.environment | environment,
+            capture_output=True,
+            text=True,
+        )
 
-    def stale(self, *arguments: str) -> set[str]:
+    def snakemake(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake on the study."""
+        # What follows --configfile is taken for files up to the next option, so a target goes first.
+        return self.run(
+            "-m", "snakemake", *arguments, "--cores", "2", "--configfile", self.overlay, **environment
+        )
+
+    def crossmodal(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line on the study."""
+        start = "import sys; from crossmodal.cli import main; sys.argv[0] = 'crossmodal'; main()"
+        return self.run("-c", start, command, "--study", Path(self.overlay).stem, *arguments)
+
+    def stale(self, *arguments: str, **environment: str) -> set[str]:
         """Return the jobs that a run would execute now, as "rule wildcard-values"."""
-        done = self.snakemake("--dry-run", *arguments)
+        done = self.snakemake("--dry-run", *arguments, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", done.stdout, flags=re.MULTILINE)
         if not jobs:
@@ -58,8 +68,8 @@ def _wildcards(details: str) -> str:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The smoke study, finished."""
-    project = Project(tmp_path_factory.mktemp("project"), "studies/smoke.yaml")
+    """The tiny study, finished."""
+    project = Project(tmp_path_factory.mktemp("project"), "studies/tiny.yaml")
     done = project.snakemake()
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     return project

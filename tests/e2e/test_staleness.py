@@ -1,25 +1,63 @@
-"""After a finished study: what a change makes stale, as the list of jobs of a dry run."""
+"""After a finished study: what each change makes stale, as the list of jobs of a dry run."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-AGGREGATES = {"record_study", "summarise_numbers", "write_report"}
-SUMMARY = {"summarise_numbers", "write_report"}
-SETS = (
-    "outlines test clean", "outlines test gaussian-noise-3", "outlines test resolution-16",
-    "outlines test sketch-3", "textures test clean",
-)  # fmt: skip
+CELLS = ("zero-shot", "full", "lora-r8-pgd")
+SEARCHED = "lora-r8-pgd"
+TIMED = ("full", "lora-r8-pgd")
+SHIFTS = ("gaussian-noise-3", "resolution-16")
+PIPELINES = ("flat", "ivf-pq", "ivf-pq+rerank")
+PAGES = {"tabulate_figures", "write_report"}
+NUMBERS = {"summarise_numbers", *PAGES}
+RECORDED = {"record_study", *NUMBERS}
 
 
-def evaluated(cell: str) -> set[str]:
-    """Return the jobs between an adapted model and the aggregates."""
-    rules = ("embed_set", "evaluate_retrieval")
-    return {f"{rule} {cell} 0 {name}" for rule in rules for name in SETS}
+def evaluated(cell: str, shifts: tuple[str, ...] = SHIFTS, seed: int = 0) -> set[str]:
+    return {f"evaluate_retrieval {cell} {seed} outlines test {variant}" for variant in shifts}
+
+
+def shifted(shifts: tuple[str, ...] = SHIFTS) -> set[str]:
+    """Return what is made anew where a shifted set is."""
+    return {job for cell in CELLS for job in {f"embed_shifted {cell} 0", *evaluated(cell, shifts)}} | NUMBERS
+
+
+def indexed(index: str) -> set[str]:
+    """Return what is made anew where a kind of index is."""
+    splits = ("train", "val", "test") if index == "ivf-pq" else ("test",)
+    jobs = {f"build_index {SEARCHED} 0 {index} {split}" for split in splits}
+    jobs |= {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES if name.startswith(index)}
+    return jobs | ({f"train_reranker {SEARCHED} 0 {index}"} if index == "ivf-pq" else set())
+
+
+def embedded(cell: str, seed: int = 0) -> set[str]:
+    """Return what is made anew where an adapted model is."""
+    jobs = {f"embed_clean {cell} {seed}", f"embed_shifted {cell} {seed}"}
+    jobs |= evaluated(cell, ("clean", *SHIFTS), seed)
+    if seed == 0 and cell == SEARCHED:
+        jobs |= {f"embed_galleries {cell} 0"} | indexed("flat") | indexed("ivf-pq")
+    if seed == 0 and cell in TIMED:
+        jobs |= {"measure_encoders"}
+    return jobs | NUMBERS
+
+
+def adapted(cell: str, seed: int = 0) -> set[str]:
+    return {f"adapt_model {cell} {seed}"} | embedded(cell, seed)
+
+
+ALL_CELLS = {job for cell in CELLS for job in adapted(cell)}
+ALL_SHIFTED = {f"shift_dataset {shift} outlines test" for shift in SHIFTS}
+ALL_DATA = (
+    {f"build_dataset {name}" for name in ("crowd", "outlines")} | ALL_SHIFTED | {"pretrain_base"} | ALL_CELLS
+)
 
 
 @contextmanager
@@ -27,61 +65,123 @@ def edited(path: Path, old: str, new: str) -> Iterator[None]:
     """Replace text in a file, and put the file back."""
     text = path.read_text()
     assert old in text, f"{path}: {old!r} is not there to be edited"
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new, 1))
     try:
         yield
     finally:
         path.write_text(text)
 
 
-def test_a_finished_study_has_nothing_to_do(project) -> None:
-    assert project.stale() == set()
+@dataclass
+class Row:
+    """A change and the jobs that it makes stale."""
+
+    expected: set[str]
+    change: Callable[[Path], AbstractContextManager] = lambda folder: nullcontext()
+    config: tuple[str, ...] = ()
 
 
-def test_a_new_rank_reruns_that_cell_and_the_aggregates(project) -> None:
-    stale = project.stale("--config", "adaptation={'cells': {'lora-r8-pgd': {'method': {'rank': 4}}}}")
-    assert stale == {"adapt_model lora-r8-pgd 0"} | evaluated("lora-r8-pgd") | AGGREGATES
+def code(module: str) -> Callable[[Path], AbstractContextManager]:
+    """Return the change that adds a constant to a module of the library."""
+
+    @contextmanager
+    def change(folder: Path) -> Iterator[None]:
+        path = folder / "workflow/crossmodal" / module
+        text = path.read_text()
+        path.write_text(f"{text}\n\nANSWER = 42\n")
+        try:
+            yield
+        finally:
+            path.write_text(text)
+
+    return change
 
 
-def test_a_comment_or_a_docstring_makes_nothing_stale(project) -> None:
-    loop = project.folder / "workflow/crossmodal/training/loop.py"
-    with edited(loop, "\nimport math\n", "\n\n# A comment.\nimport math\n"):
-        assert project.stale() == set()
-    with edited(loop, '"""One training loop', '"""The one training loop'):
-        assert project.stale() == set()
+@contextmanager
+def commented(folder: Path) -> Iterator[None]:
+    """Add a comment, an empty line and a docstring to every module of the library."""
+    texts = {path: path.read_text() for path in (folder / "workflow/crossmodal").rglob("*.py")}
+    for path, text in texts.items():
+        path.write_text(f"# A comment.\n\n{text}\n\n'A bare string.'\n" if text else text)
+    try:
+        yield
+    finally:
+        for path, text in texts.items():
+            path.write_text(text)
 
 
-def test_an_edit_of_the_attack_reruns_the_cell_trained_with_it(project) -> None:
-    attack = project.folder / "workflow/crossmodal/attacks/pgd_images.py"
-    with edited(attack, "\nimport torch\n", "\nimport torch\n\nANSWER = 42\n"):
-        stale = project.stale()
-    assert stale == {"adapt_model lora-r8-pgd 0"} | evaluated("lora-r8-pgd") | SUMMARY
+LORA = "adaptation={'cells': {'lora-r8-pgd': {'method': {'rank': 4}}}}"
+SWAPPED = "adaptation={'cells': {'full': {'training': {'learning_rate': 0.1, 'weight_decay': 0.001}}}}"
+ADDED = "adaptation={'cells': {'lora-r4': {'method': {'kind': 'lora', 'rank': 4}}}}"
+FOG = (
+    "shifts={'fog-2': {'kind': 'corruption', 'name': 'fog', 'severity': 2}}",
+    f"evaluation={{'shifts': {[*SHIFTS, 'fog-2']}}}",
+)
+REMOVED = ("adaptation={'cells': {'zero-shot': null}}", "hypotheses={'baseline': 'full'}")
+RENAMED = (
+    "adaptation={'cells': {'zero-shot': null, 'untouched': {'method': {'kind': 'zero_shot'}}}}",
+    "hypotheses={'baseline': 'untouched'}",
+)
+
+TABLE = {
+    "nothing": Row(set()),
+    "a comment, a layout and a docstring in every file": Row(set(), commented),
+    "code: data": Row(ALL_DATA, code("data/shapes.py")),
+    "code: one shift": Row(
+        {"shift_dataset gaussian-noise-3 outlines test"} | shifted(), code("shifts/corruption.py")
+    ),
+    "code: attacks": Row(adapted("lora-r8-pgd"), code("attacks/pgd_images.py")),
+    "code: one adaptation method": Row(adapted("full"), code("adaptation/full.py")),
+    "code: the index": Row(indexed("ivf-pq") | NUMBERS, code("search/ivf_pq.py")),
+    "code: metrics": Row(
+        {job for cell in CELLS for job in evaluated(cell, ("clean", *SHIFTS))}
+        | {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES}
+        | NUMBERS,
+        code("evaluation/metrics.py"),
+    ),
+    "code: report": Row({"write_report"}, code("report/page.py")),
+    "code: provenance": Row(set(), code("provenance/audit.py")),
+    "a parameter of one cell": Row(adapted("lora-r8-pgd") | RECORDED, config=(LORA,)),
+    "two parameters swapped in value": Row(adapted("full") | RECORDED, config=(SWAPPED,)),
+    "a cell added": Row(
+        RECORDED | {"adapt_model lora-r4 0", "embed_clean lora-r4 0", "embed_shifted lora-r4 0"}
+        | evaluated("lora-r4", ("clean", *SHIFTS)),
+        config=(ADDED,),
+    ),
+    "a cell removed": Row(RECORDED, config=REMOVED),
+    "a cell renamed": Row(
+        RECORDED | {"adapt_model untouched 0", "embed_clean untouched 0", "embed_shifted untouched 0"}
+        | evaluated("untouched", ("clean", *SHIFTS)),
+        config=RENAMED,
+    ),
+    "a shift added": Row(
+        RECORDED | {"shift_dataset fog-2 outlines test"} | shifted((*SHIFTS, "fog-2")), config=FOG
+    ),
+    "a seed added": Row(
+        RECORDED | adapted("full", 1) | adapted("lora-r8-pgd", 1), config=("seeds=[0,1]",)
+    ),
+}  # fmt: skip
 
 
-def test_an_edit_of_the_report_reruns_the_report(project) -> None:
-    page = project.folder / "workflow/crossmodal/report/page.py"
-    with edited(page, "\nimport jinja2\n", "\nimport jinja2\n\nANSWER = 42\n"):
-        assert project.stale() == {"write_report"}
+@pytest.mark.parametrize("name", TABLE)
+def test_what_a_change_makes_stale(project, name: str) -> None:
+    row = TABLE[name]
+    with row.change(project.folder):
+        assert project.stale(*(("--config", *row.config) if row.config else ())) == row.expected
 
 
-def test_a_new_cell_and_a_new_shift_leave_old_results_alone(project) -> None:
-    stale = project.stale(
-        "--config", "adaptation={'cells': {'lora-r4': {'method': {'kind': 'lora', 'rank': 4}}}}"
-    )
-    assert stale == {"adapt_model lora-r4 0"} | evaluated("lora-r4") | AGGREGATES
-    shifts = [*(name.split()[-1] for name in SETS[1:4]), "fog-2"]
-    stale = project.stale(
-        "--config",
-        "shifts={'fog-2': {'kind': 'corruption', 'name': 'fog', 'severity': 2}}",
-        f"evaluation={{'shifts': {shifts}}}",
-    )
-    cells = ("zero-shot", "full", "bitfit", "lora-r8", "lora-r8-pgd")
-    new = {
-        f"{rule} {cell} 0 outlines test fog-2"
-        for rule in ("embed_set", "evaluate_retrieval")
-        for cell in cells
-    }
-    assert stale == {"shift_dataset fog-2 outlines test"} | new | AGGREGATES
+PACKAGES = {
+    "jinja2": {"write_report"},  # only the page is drawn with it
+    "open_clip_torch": {"pretrain_base"} | ALL_CELLS,
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_another_version_of_a_package_makes_stale(project, tmp_path: Path, package: str) -> None:
+    folder = tmp_path / f"{package}-99.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 99.0\n")
+    assert project.stale(PYTHONPATH=str(tmp_path)) == PACKAGES[package]
 
 
 def test_a_new_kind_makes_nothing_stale(project) -> None:
@@ -92,19 +192,75 @@ def test_a_new_kind_makes_nothing_stale(project) -> None:
     new[1].write_text((folder / "bitfit_params.py").read_text().replace('"bitfit"', '"bitfit_again"'))
     try:
         assert project.stale() == set()
-        stale = project.stale(
-            "--config", "adaptation={'cells': {'again': {'method': {'kind': 'bitfit_again'}}}}"
-        )
-        assert stale == {"adapt_model again 0"} | evaluated("again") | AGGREGATES
     finally:
         for path in new:
             path.unlink()
 
 
+def test_shuffled_times_make_nothing_stale(project) -> None:
+    draw = random.Random(0)
+    files = [p for name in ("data", "results") for p in (project.folder / name).rglob("*") if p.is_file()]
+    before = {path: path.stat().st_mtime_ns for path in files}
+    try:
+        for path, time in before.items():
+            moved = time - draw.randrange(10**15)  # up to eleven days earlier
+            os.utime(path, ns=(moved, moved))
+        assert project.stale() == set()
+    finally:
+        for path, time in before.items():
+            os.utime(path, ns=(time, time))
+
+
+def test_an_edited_output_is_found_by_the_audit_and_rebuilt_from_its_job(project) -> None:
+    path = "results/tiny/embeddings/full/s0/outlines/test/clean/images.parquet"
+    file = project.folder / path
+    good, times = file.read_bytes(), file.stat()
+    file.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert project.stale() == set(), "Snakemake looks at sizes and times, and cannot see it"
+    audit = project.crossmodal("audit", "--all", "--no-cache")
+    assert audit.returncode == 1
+    assert f"tampered embed_clean cell=full seed=0\n    {path}: recorded " in audit.stdout
+    file.unlink()
+    done = project.snakemake(path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert file.read_bytes() == good
+    assert project.stale() == set(), "equal bytes: nothing below is made again"
+    audit = project.crossmodal("audit", "--all")
+    assert audit.returncode == 0, audit.stdout
+
+
+def test_a_deleted_output_is_made_again(project) -> None:
+    page = project.folder / "results/tiny/report/index.html"
+    kept = page.rename(page.with_suffix(".kept"))
+    try:
+        assert project.stale() == {"write_report"}
+    finally:
+        kept.rename(page)
+    inner = project.folder / "results/tiny/embeddings/full/s0/outlines/test/clean/images.parquet"
+    kept = inner.rename(inner.with_suffix(".kept"))
+    try:
+        assert project.stale() == set(), "nothing that is asked for needs it"
+        assert "missing embed_clean cell=full seed=0" in project.crossmodal("audit", "--all").stdout
+        assert project.stale(str(inner.relative_to(project.folder))) == {"embed_clean full 0"}
+    finally:
+        kept.rename(inner)
+
+
+def test_identical_bytes_stop_a_run_at_the_end_of_a_step(project) -> None:
+    """One run makes all it planned; planned anew after the stale stage, equal bytes make nothing stale."""
+    with code("shifts/resolution.py")(project.folder):
+        shift = "shift_dataset resolution-16 outlines test"
+        assert project.stale() == {shift} | shifted()
+        done = project.snakemake("--until", "shift_dataset")
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert project.stale() == set()
+    done = project.snakemake("--until", "shift_dataset")
+    assert done.returncode == 0 and project.stale() == set()
+
+
 def test_a_wrong_parameter_is_one_line_before_any_job(project) -> None:
-    done = project.snakemake("--config", "adaptation={'cells': {'lora-r8': {'method': {'rnak': 4}}}}")
+    done = project.snakemake("--config", "adaptation={'cells': {'full': {'method': {'rnak': 4}}}}")
     assert done.returncode == 1
-    assert (
-        done.stderr.strip().splitlines()[-1].startswith("error: parameters: adaptation.cells.lora-r8.method")
-    )
+    assert done.stderr.strip().splitlines()[-1].startswith("error: parameters: adaptation.cells.full.method")
     assert "Traceback" not in done.stderr and "rule " not in done.stdout

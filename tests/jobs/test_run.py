@@ -11,9 +11,9 @@ from crossmodal.provenance.digests import md5
 
 JOB = """
 from crossmodal.errors import UserError
-from crossmodal.jobs.run import Folder, In, Ins, Out, Spec, run
+from crossmodal.jobs.run import Folder, In, Ins, Out, Outs, Spec, Timed, run
 
-def main(source: In, others: Ins, copy: Out, second: Out, work: Folder, spec: Spec) -> None:
+def main(source: In, others: Ins, copy: Out, second: Timed, copies: Outs, work: Folder, spec: Spec) -> None:
     copy.write_bytes(source.read_bytes() + b"".join(p.read_bytes() for p in others))
     work.mkdir(parents=True, exist_ok=True)
     (work / "checkpoint").write_text("half")
@@ -22,6 +22,8 @@ def main(source: In, others: Ins, copy: Out, second: Out, work: Folder, spec: Sp
     if spec["parameters"].get("fail") == "bug":
         raise ZeroDivisionError("a bug")
     second.write_text("second")
+    for path, other in zip(copies, others, strict=True):
+        path.write_bytes(other.read_bytes())
 
 run(main)
 """
@@ -41,6 +43,7 @@ def job(tmp_path: Path):
         }  # fmt: skip
         arguments = [
             f"source={source}", "others=", "b", "c", "copy=out/copy", "second=out/second",
+            "copies=", "out/of-b/copy", "out/of-c/copy",
             "work=work", "manifest=out/manifest.json", f"spec={json.dumps(spec)}", *extra,
         ]  # fmt: skip
         return subprocess.run(
@@ -56,13 +59,18 @@ def test_outputs_and_manifest(job, tmp_path: Path) -> None:
     assert (tmp_path / "out/copy").read_text() == "abc"
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["rule"] == "copy" and manifest["seed"] == 3 and manifest["wildcards"] == {"cell": "x"}
-    assert manifest["outputs"]["copy"] == {
-        "path": "out/copy", "md5": md5(tmp_path / "out/copy"), "bytes": 3,
-    }  # fmt: skip
+    assert manifest["outputs"]["copy"] == [
+        {"path": "out/copy", "md5": md5(tmp_path / "out/copy"), "bytes": 3}
+    ]
+    assert manifest["outputs"]["second"][0]["timed"] is True
+    assert [entry["path"] for entry in manifest["outputs"]["copies"]] == ["out/of-b/copy", "out/of-c/copy"]
+    assert [(tmp_path / f"out/of-{name}/copy").read_text() for name in "bc"] == ["b", "c"]
     assert [entry["path"] for entry in manifest["inputs"]["others"]] == ["b", "c"]
     assert manifest["inputs"]["source"][0]["md5"] == md5(tmp_path / "a")
     assert manifest["device"] == "cpu" and manifest["peak_memory_bytes"] > 0
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["copy", "manifest.json", "second"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "copy", "manifest.json", "of-b", "of-c", "second",
+    ]  # fmt: skip
     assert not (tmp_path / "work").exists(), "checkpoints go once the result is safe"
 
 
@@ -70,7 +78,7 @@ def test_outputs_and_manifest(job, tmp_path: Path) -> None:
 def test_a_failed_job_leaves_no_output_but_its_checkpoints(job, tmp_path: Path, fail: str) -> None:
     done = job({"fail": fail})
     assert done.returncode == 1
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [p for p in (tmp_path / "out").rglob("*") if p.is_file()] == []
     assert list((tmp_path / "work").rglob("checkpoint")), "an interruption must not lose the checkpoint"
     if fail == "user":
         assert done.stderr.strip().splitlines()[-1] == "error: epsilon is too large: give at most 1"

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmodal.provenance.digests import cached_md5, md5
+from crossmodal.provenance.digests import cached_md5, md5, md5_of
 
 
 @given(st.binary(max_size=300_000))
@@ -46,3 +46,27 @@ def test_dvc_writes_the_same_digest(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(os.urandom(100_000))
     assert file_md5(str(path), LocalFileSystem()) == md5(path)
+
+
+@given(st.lists(st.binary(max_size=2000), max_size=8))
+def test_many_files_at_once_are_the_files_one_by_one(tmp_path_factory, contents: list[bytes]) -> None:
+    folder = tmp_path_factory.mktemp("digests")
+    paths = [folder / str(i) for i in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    expected = {path: md5(path) for path in paths} | {folder / "absent": None}
+    for cache in (None, folder / "cache.sqlite", folder / "cache.sqlite"):
+        assert md5_of([*paths, folder / "absent"], cache) == expected
+
+
+def test_a_moved_file_is_not_read_again(tmp_path: Path) -> None:
+    path, cache = tmp_path / "partial", tmp_path / "cache.sqlite"
+    path.write_text("one")
+    digest = cached_md5(path, cache)
+    moved, before = path.rename(tmp_path / "final"), path
+    times = moved.stat()
+    moved.write_text("two")
+    os.utime(moved, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert cached_md5(moved, cache) == digest, "remembered by inode, size and time"
+    assert md5_of([moved], None)[moved] == md5(moved) != digest
+    assert md5_of([before], cache) == {before: None}

@@ -11,6 +11,13 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from crossmodal.commands.accept import accept
+from crossmodal.commands.audit import audit
+from crossmodal.commands.crate import crate
+from crossmodal.commands.publish import publish
+from crossmodal.commands.reproduce import reproduce
+from crossmodal.commands.restore import restore
+from crossmodal.commands.why import why
 from crossmodal.configuration import read_yaml
 from crossmodal.errors import UserError
 from crossmodal.provenance.git import head
@@ -23,6 +30,13 @@ StudyOption = Annotated[
 ]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.command()(audit)
+app.command()(crate)
+app.command()(why)
+app.command()(accept)
+app.command()(restore)
+app.command()(reproduce)
+app.command()(publish)
 
 
 def main() -> None:
@@ -106,3 +120,7 @@ def version() -> None:
     """Print the version of the package and the commit it stands at."""
     commit, dirty = head(Path(__file__).parent)
     print(f"crossmodal {installed_version('crossmodal')} (commit {commit}{', modified' if dirty else ''})")
+
+
+if __name__ == "__main__":
+    main()

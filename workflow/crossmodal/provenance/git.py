@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+from crossmodal.errors import UserError
+
 
 def head(folder: Path) -> tuple[str, bool | None]:
     """Return the commit checked out at `folder` and whether the work tree differs from it.
@@ -15,6 +17,24 @@ def head(folder: Path) -> tuple[str, bool | None]:
     except (OSError, subprocess.CalledProcessError):
         return "unknown", None
     return commit, bool(changes)
+
+
+def changes(folder: Path) -> list[str]:
+    """Return the tracked files below `folder` that differ from the commit; UserError outside a repository."""
+    try:
+        listed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        raise UserError(f"{folder.resolve()}: not a git repository") from None
+    return [line.strip().split(maxsplit=1)[1] for line in listed.splitlines()]
+
+
+def author() -> str:
+    """Return who works here as git knows them, `Name <address>`; UserError if git has no name."""
+    try:
+        identity = _git(Path(), "var", "GIT_AUTHOR_IDENT")
+    except (OSError, subprocess.CalledProcessError):
+        raise UserError("git does not know who you are: git config user.name and user.email say it") from None
+    return identity.rpartition("> ")[0] + ">"
 
 
 def _git(folder: Path, *arguments: str) -> str:

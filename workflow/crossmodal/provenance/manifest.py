@@ -13,7 +13,7 @@ from crossmodal.provenance.closure import ROOT
 from crossmodal.provenance.digests import cached_md5
 from crossmodal.provenance.git import head
 
-FORMAT = 1
+FORMAT = 2
 
 
 def now() -> str:
@@ -24,13 +24,15 @@ def now() -> str:
 def build_manifest(
     spec: dict[str, Any],
     inputs: dict[str, list[Path]],
-    outputs: dict[str, tuple[Path, Path]],
+    outputs: dict[str, list[tuple[Path, Path]]],
+    timed: set[str],
     started: str,
 ) -> dict[str, Any]:
     """Return the manifest of the job that `spec` describes and that has just ended in this process.
 
-    `inputs` are paths by argument name; `outputs` are (where the bytes are now, where they will be).
-    Memory is in bytes, times in UTC. The machine stands here and only here: never in a spec.
+    `inputs` are paths by argument name; `outputs` are (where the bytes are now, where they will be); those
+    in `timed` hold measured times, so that nobody expects the same bytes of another run. Memory is in bytes,
+    times in UTC. The machine stands here and only here: never in a spec.
     """
     commit, dirty = head(ROOT)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -39,13 +41,10 @@ def build_manifest(
         "rule": spec["rule"],
         "wildcards": spec["wildcards"],
         "spec": spec,
-        "inputs": {
-            name: [{"path": str(p), "md5": cached_md5(p), "bytes": p.stat().st_size} for p in paths]
-            for name, paths in inputs.items()
-        },
+        "inputs": {name: [_entry(path, path) for path in paths] for name, paths in inputs.items()},
         "outputs": {
-            name: {"path": str(final), "md5": cached_md5(present), "bytes": present.stat().st_size}
-            for name, (present, final) in outputs.items()
+            name: [_entry(*pair) | ({"timed": True} if name in timed else {}) for pair in pairs]
+            for name, pairs in outputs.items()
         },
         "seed": spec["seed"],
         "threads": spec["threads"],
@@ -58,6 +57,10 @@ def build_manifest(
         "commit": commit,
         "dirty": dirty,
     }
+
+
+def _entry(present: Path, final: Path) -> dict[str, Any]:
+    return {"path": str(final), "md5": cached_md5(present), "bytes": present.stat().st_size}
 
 
 def _device() -> str:

@@ -1,0 +1,77 @@
+"""The public RO-Crate validator, without a network."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCHEMA = "https://w3id.org/ro/crate/1.1/context"
+WORKFLOW_RUN = "https://w3id.org/ro/terms/workflow-run/context"
+BIOSCHEMAS = {
+    "ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow",
+    "FormalParameter": "https://bioschemas.org/FormalParameter",
+    "input": "https://bioschemas.org/ComputationalWorkflow#input",
+    "output": "https://bioschemas.org/ComputationalWorkflow#output",
+}
+"""The terms that RO-Crate 1.1 maps to other addresses than the later version which the rocrate package ships."""
+RUN_TERMS = (
+    "ParameterConnection", "connection", "sourceParameter", "targetParameter", "md5", "sha512", "resourceUsage",
+)  # fmt: skip
+
+PROFILES = {
+    "ro-crate", "workflow-ro-crate", "process-run-crate", "workflow-run-crate", "provenance-run-crate",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def validate_crate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[dict[str, Any]]]:
+    """Return a function that lists what `rocrate-validator` finds in a crate, required or recommended.
+
+    The validator fetches the JSON-LD contexts through an HTTP cache of requests-cache, and with --offline from
+    nothing else; the cache is filled here by an adapter that answers in the stead of the two addresses.
+    """
+    import urllib3
+    from requests.adapters import HTTPAdapter
+    from requests_cache import CachedSession
+    from rocrate.vocabs import RO_CRATE
+
+    contexts = {
+        SCHEMA: RO_CRATE["@context"] | BIOSCHEMAS,
+        WORKFLOW_RUN: {term: f"https://w3id.org/ro/terms/workflow-run#{term}" for term in RUN_TERMS},
+    }
+
+    class Contexts(HTTPAdapter):
+        def send(self, request, **_):
+            body = BytesIO(json.dumps({"@context": contexts[request.url]}).encode())
+            headers = {"Content-Type": "application/ld+json"}
+            answer = urllib3.HTTPResponse(body, headers, status=200, preload_content=False)
+            return self.build_response(request, answer)
+
+    cache = tmp_path_factory.mktemp("validator") / "contexts"
+    with CachedSession(str(cache), backend="sqlite") as session:
+        session.mount("https://", Contexts())
+        for address in contexts:
+            session.get(address)
+
+    def validate(crate: Path) -> list[dict[str, Any]]:
+        report = cache.parent / f"{crate.name}.json"
+        report.unlink(missing_ok=True)
+        command = [
+            str(Path(sys.executable).parent / "rocrate-validator"), "validate", "--offline",
+            "--cache-path", str(cache), "--profile-identifier", "provenance-run-crate",
+            "--requirement-severity", "recommended", "--no-paging", "--output-format", "json",
+            "--output-file", str(report), str(crate),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert report.exists(), done.stdout[-3000:] + done.stderr[-3000:]
+        found = json.loads(report.read_text())
+        profiles = {profile.rpartition("-")[0] for profile in found["statistics"]["profiles"]}
+        assert profiles == PROFILES and found["statistics"]["total_skipped_checks"] == 0
+        return found["issues"]
+
+    return validate

@@ -1,0 +1,161 @@
+"""Verdicts, on hand-made jobs: each way in which a job can fail to hold."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossmodal.provenance.account import account
+from crossmodal.provenance.audit import Verdict, audit_jobs, files_of, lineage, worst
+from crossmodal.provenance.dag import Job
+from crossmodal.provenance.settle import holding
+from crossmodal.provenance.waivers import Waiver
+
+SOURCE = Job("build_dataset", (("dataset", "a"),), ("own.csv",), ("train",), "build.manifest.json", "")
+MODEL = Job("adapt_model", (("cell", "x"),), ("train",), ("weights",), "adapt.manifest.json", "")
+TABLE = Job("summarise_numbers", (), ("weights",), ("metrics",), "table.manifest.json", "")
+JOBS = [SOURCE, MODEL, TABLE]
+DIGESTS = {"own.csv": "d0", "train": "d1", "weights": "d2", "metrics": "d3"}
+
+
+def spec(job: Job) -> dict[str, Any]:
+    return {
+        "rule": job.rule, "wildcards": dict(job.wildcards), "parameters": {"rank": 8}, "seed": 0, "threads": 1,
+        "code": {"loop": "c1"}, "environment": {"torch": "1"},
+    }  # fmt: skip
+
+
+def manifest(job: Job) -> dict[str, Any]:
+    def files(paths: tuple[str, ...]) -> dict[str, Any]:
+        return {"files": [{"path": path, "md5": DIGESTS[path], "bytes": 1} for path in paths]}
+
+    return {
+        "rule": job.rule, "spec": spec(job), "inputs": files(job.inputs), "outputs": files(job.outputs),
+        "versions": {"torch": "1"}, "platform": "p", "device": "cpu", "started": "2026-01-01T00:00:00+00:00",
+        "ended": "2026-01-01T00:00:02+00:00", "peak_memory_bytes": 1, "commit": "c", "dirty": False,
+    }  # fmt: skip
+
+
+class World:
+    """A study in which everything holds, to be spoilt."""
+
+    def __init__(self) -> None:
+        self.jobs = list(JOBS)
+        self.specs = {job.name: spec(job) for job in JOBS}
+        self.manifests = {job.manifest: manifest(job) for job in JOBS}
+        self.ledger = deepcopy(self.manifests)
+        self.digests: dict[Path, str | None] = {Path(path): digest for path, digest in DIGESTS.items()}
+        self.waivers: list[Waiver] = []
+
+    def audit(self):
+        return audit_jobs(self.jobs, self.specs, self.manifests, self.ledger, self.digests, self.waivers)
+
+    def verdicts(self) -> list[str]:
+        return [str(node.verdict) for node in self.audit().values()]
+
+    def details(self) -> list[str]:
+        return [f.detail for node in self.audit().values() for f in node.findings]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_everything_holds(world: World) -> None:
+    assert world.verdicts() == ["verified"] * 3
+    assert holding(world.audit()) == [job.name for job in JOBS]
+    assert files_of(JOBS, world.manifests) == set(world.digests)
+
+
+def test_a_changed_byte_is_tampering_and_makes_what_read_it_stale(world: World) -> None:
+    world.digests[Path("weights")] = "other"
+    assert world.verdicts() == ["verified", "tampered", "stale"]
+    assert world.details() == [
+        "weights: recorded d2, found other", "input: weights was d2, is other",
+    ]  # fmt: skip
+    assert holding(world.audit()) == [SOURCE.name]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "detail"),
+    [
+        ("parameters", {"rank": 4}, "params: rank 8 → 4"),
+        ("seed", 1, "params: seed 0 → 1"),
+        ("code", {"loop": "c2"}, "code: loop c1 → c2"),
+        ("environment", {"torch": "2"}, "environment: torch 1 → 2"),
+    ],
+)
+def test_another_spec_is_stale_with_the_difference(world: World, key: str, value: Any, detail: str) -> None:
+    world.specs[MODEL.name][key] = value
+    assert world.verdicts() == ["verified", "stale", "verified"]
+    assert world.details() == [detail]
+    assert holding(world.audit()) == [SOURCE.name], "what is below a stale job does not hold either"
+
+
+def test_another_set_of_inputs_is_stale(world: World) -> None:
+    world.jobs[1] = Job(MODEL.rule, MODEL.wildcards, ("more",), MODEL.outputs, MODEL.manifest, "")
+    world.digests[Path("more")] = "d9"
+    assert world.details() == ["input: more is new", "input: train is gone"]
+
+
+def test_missing_files(world: World) -> None:
+    world.digests[Path("weights")] = None
+    assert world.verdicts() == ["verified", "missing", "verified"]
+    assert world.details() == ["weights: not here"]
+    world.digests[Path("own.csv")] = None
+    assert world.details()[0] == "own.csv: not here, and no job writes it"
+
+
+def test_a_source_of_the_users_own_is_watched_too(world: World) -> None:
+    world.digests[Path("own.csv")] = "edited"
+    assert world.details() == ["input: own.csv was d0, is edited"]
+
+
+def test_a_file_without_a_manifest_is_unrecorded(world: World) -> None:
+    del world.manifests[MODEL.manifest]
+    assert world.verdicts() == ["verified", "unrecorded", "verified"]
+    world.digests[Path("weights")] = None
+    assert world.verdicts() == ["verified", "missing", "verified"]
+
+
+def test_the_ledger_speaks_where_nothing_is_here(world: World) -> None:
+    world.manifests, world.digests = {}, dict.fromkeys(world.digests)
+    world.digests[Path("own.csv")] = "d0"
+    world.specs[MODEL.name]["seed"] = 5
+    nodes = world.audit()
+    assert world.verdicts() == ["missing"] * 3
+    assert [f.detail for f in nodes[MODEL.name].findings] == ["weights: not here", "params: seed 0 → 5"]
+
+
+def test_an_accepted_edit_is_accepted_and_holds_but_is_not_verified(world: World) -> None:
+    world.specs[MODEL.name]["code"] = {"loop": "c2"}
+    world.waivers = [Waiver(MODEL.rule, {"loop": ["c1", "c2"]}, "Ada", "2026-01-02", "a comment")]
+    assert world.verdicts() == ["verified", "accepted", "verified"]
+    assert world.details() == ["code: loop; accepted by Ada on 2026-01-02: a comment"]
+    assert holding(world.audit()) == [job.name for job in JOBS]
+    world.specs[MODEL.name]["seed"] = 1
+    assert world.verdicts()[1] == "stale"
+
+
+def test_a_number_is_as_good_as_the_worst_job_of_its_chain(world: World) -> None:
+    other = Job("shift_dataset", (), (), ("shifted",), "shift.manifest.json", "")
+    world.jobs.append(other)
+    world.specs[other.name] = spec(other)
+    world.specs[SOURCE.name]["seed"] = 1
+    nodes = world.audit()
+    numbers = [{"number_id": "n", "sources": [MODEL.name], "table": TABLE.name}]
+    audited = account("x", nodes, numbers)
+    (number,) = audited["numbers"]
+    assert number["jobs"] == [SOURCE.name, MODEL.name, TABLE.name] == list(audited["jobs"])
+    assert number["verdict"] == audited["verdict"] == "stale"
+    assert audited["counts"] == {"verified": 2, "stale": 1}
+    assert account("x", nodes, numbers, list(nodes))["verdict"] == "missing", "all jobs were asked for"
+    assert audited["jobs"][MODEL.name]["seconds"] == 2.0
+
+
+def test_walks_and_order_of_verdicts(world: World) -> None:
+    assert lineage(world.audit(), [TABLE.name]) == [job.name for job in JOBS]
+    assert worst([]) is Verdict.VERIFIED
+    assert worst(Verdict) is Verdict.TAMPERED

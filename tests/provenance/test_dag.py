@@ -1,0 +1,58 @@
+"""Snakemake's listing of jobs, read, and walks over it."""
+
+from crossmodal.provenance.dag import Job, ancestors, parse_listing, producers, upstream
+
+LISTING = """\
+host: somewhere
+Building DAG of jobs...
+[Sun Nov 22 05:20:00 2026]
+rule adapt_model:
+    input: results/x/base.safetensors, data/x/train.parquet
+    output: results/x/full/adapter.safetensors, results/x/full/manifest.json
+    log: results/x/logs/full.log
+    jobid: 3
+    reason: Missing output files: results/x/full/adapter.safetensors; Params have changed: a: b
+    wildcards: cell=full, seed=0
+    resources: tmpdir=/tmp
+
+[Sun Nov 22 05:20:00 2026]
+localrule all:
+    input: results/x/full/adapter.safetensors
+    jobid: 0
+
+[Sun Nov 22 05:20:00 2026]
+rule pretrain_base:
+    input: data/x/train.parquet, data/x/train.parquet
+    output: results/x/base.safetensors, results/x/base.manifest.json
+    reason: Forced execution
+Job stats:
+"""
+
+
+def test_a_listing_is_read() -> None:
+    adapted, base = parse_listing(LISTING)
+    assert adapted == Job(
+        "adapt_model",
+        (("cell", "full"), ("seed", "0")),
+        ("results/x/base.safetensors", "data/x/train.parquet"),
+        ("results/x/full/adapter.safetensors",),
+        "results/x/full/manifest.json",
+        "Missing output files: results/x/full/adapter.safetensors; Params have changed: a: b",
+    )
+    assert adapted.name == "adapt_model cell=full seed=0"
+    assert (base.name, base.inputs) == ("pretrain_base", ("data/x/train.parquet",))
+    assert parse_listing("Nothing to be done (all requested files are present and up to date).") == []
+
+
+def job(name: str, inputs: str = "", outputs: str = "") -> Job:
+    return Job(name, (), tuple(inputs.split()), tuple(outputs.split()), f"{name}.manifest.json", "")
+
+
+def test_walks_go_up_to_the_sources_and_name_each_job_once() -> None:
+    a, b = job("a", "", "1 2"), job("b", "1", "3")
+    c, d = job("c", "3 2 own.csv", "4"), job("d", "4 1", "5")
+    other = job("other", "1", "6")
+    made_by = producers([d, other, c, b, a])
+    assert upstream(c, made_by) == [b, a]
+    assert ancestors([d], made_by) == [a, b, c, d]
+    assert ancestors([other, d], made_by) == [a, other, b, c, d]

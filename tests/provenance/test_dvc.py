@@ -1,0 +1,140 @@
+"""The parameters of each DVC stage are those that the specs of its jobs hold."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crossmodal.errors import UserError
+from crossmodal.provenance.dag import Job, list_jobs
+from crossmodal.provenance.dvc import PARAMETERS, PLOTS, STUDY_KEYS, dvc_yaml, rule_stages
+from crossmodal.specs import JOBS, spec
+from crossmodal.study import load_study
+
+PARAMS = yaml.safe_load(Path("params.yaml").read_text())
+
+
+def covers(named: str, path: str) -> bool:
+    return path == named or path.startswith(f"{named}.")
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (dotted path, value) of all that is no mapping."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value
+
+
+def edited(path: str, value: Any) -> dict[str, Any]:
+    """Return params.yaml with another value at `path`."""
+    params = deepcopy(PARAMS)
+    *parents, last = path.split(".")
+    place = params
+    for key in parents:
+        place = place[key]
+    place[last] = value
+    return params
+
+
+def others(value: Any) -> list[Any]:
+    """Return values to try instead of `value`; some may not be valid there."""
+    if isinstance(value, bool) or value is None:
+        return [1, 0.5, "openmoji"]
+    if isinstance(value, int):
+        return [value + 1, value - 1, 2 * value, 4]
+    if isinstance(value, float):
+        return [value * 0.5, value * 1.5]
+    if isinstance(value, list):
+        return [value[:-1], value[:1]]
+    return [
+        "vit-nano-32",
+        "ivf-pq",
+        "lora-r8-pgd",
+        "bitfit",
+        "fluent",
+        "l2",
+        "4/255",
+        "jpeg_compression",
+        "fog",
+        f"{value}2",
+    ]
+
+
+def test_every_rule_has_a_stage_and_every_stage_its_parameters() -> None:
+    stages = rule_stages()
+    assert set(stages) == set(JOBS)
+    assert set(stages.values()) == set(PARAMETERS)
+
+
+def test_every_named_key_exists_and_every_key_of_a_study_is_named() -> None:
+    paths = [path for path, _ in leaves(PARAMS)]
+    for names in PARAMETERS.values():
+        assert [name for name in names if not any(covers(name, path) for path in paths)] == []
+    named = [name for stage, names in PARAMETERS.items() if stage != "provenance" for name in names]
+    unnamed = [path for path in paths if not any(covers(name, path) for name in named)]
+    assert {path.split(".")[0] for path in unnamed} <= {"compute"}
+    assert set(STUDY_KEYS) == set(PARAMS) - {"compute"}
+
+
+@pytest.fixture(scope="module")
+def jobs() -> list[Job]:
+    return list_jobs(())
+
+
+def specs_of(jobs: list[Job], params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the spec of each job, less its code, which the parameters' own code cannot name."""
+    study = load_study(params, {})
+    found = {job.name: json.loads(spec(study, job.rule, **dict(job.wildcards))) for job in jobs}
+    return {
+        name: {k: v for k, v in content.items() if k in ("parameters", "seed", "threads")}
+        for name, content in found.items()
+    }
+
+
+@pytest.mark.slow
+def test_a_stage_names_every_parameter_in_its_specs(jobs: list[Job]) -> None:
+    """Each value of params.yaml in turn is changed: the stages whose specs differ are those that name it."""
+    stages = rule_stages()
+    # One job of a rule and cell is enough; all of them would take minutes.
+    chosen = list(
+        {
+            (job.rule, dict(job.wildcards).get("cell"), dict(job.wildcards).get("pipeline")): job
+            for job in jobs
+        }.values()
+    )
+    before = specs_of(chosen, PARAMS)
+    tried = 0
+    for path, value in leaves(PARAMS):
+        for other in others(value):
+            if other == value:
+                continue
+            try:
+                after = specs_of(chosen, edited(path, other))
+            except (UserError, KeyError):
+                continue  # not valid here, or the job is gone with what it was of
+            tried += 1
+            changed = {stages[job.rule] for job in chosen if before[job.name] != after[job.name]}
+            silent = [s for s in changed if not any(covers(n, path) for n in PARAMETERS[s])]
+            assert silent == [] or path.startswith("compute."), (path, other)
+            break
+    assert tried > 60
+
+
+@pytest.mark.slow
+def test_another_study_has_its_own_files_and_names_its_overlay() -> None:
+    content = yaml.safe_load(dvc_yaml([Path("studies/tiny.yaml")]))
+    assert set(content["stages"]) == set(PARAMETERS)
+    for stage in content["stages"].values():
+        assert stage["cmd"].endswith(" --configfile studies/tiny.yaml")
+        outs = [path for out in stage["outs"] for path in out]
+        assert outs and all(path.split("/")[1] == "tiny" for path in (*outs, *stage["deps"]))
+        assert all(out == {path: {"persist": True}} for out, path in zip(stage["outs"], outs, strict=True))
+        assert not set(outs) & set(stage["deps"])
+    assert content["metrics"] == ["results/tiny/figures/headline.json"]
+    assert [name for plot in content["plots"] for name in plot] == list(PLOTS)

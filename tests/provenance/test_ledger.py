@@ -1,0 +1,48 @@
+"""All manifests in one sorted file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossmodal.errors import UserError
+from crossmodal.provenance.ledger import entries, find_manifests, read_ledger, write_ledger
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.text()
+MANIFESTS = st.dictionaries(
+    st.text(min_size=1), st.dictionaries(st.text().filter(lambda key: key != "manifest"), LEAVES)
+)
+
+
+@given(MANIFESTS)
+def test_what_is_written_is_read(tmp_path_factory, manifests: dict) -> None:
+    path = tmp_path_factory.mktemp("ledger") / "ledger.jsonl"
+    write_ledger(path, manifests)
+    assert read_ledger(path) == manifests
+    names = [json.loads(line)["manifest"] for line in path.read_text().split("\n")[:-1]]
+    assert names == sorted(manifests)
+
+
+def test_manifests_are_found_by_their_paths(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("data/x/a.manifest.json", "results/x/b/manifest.json", "results/x/b/card.json"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(json.dumps({"rule": name}))
+    found = find_manifests([Path("data/x"), Path("results/x"), Path("results/none")])
+    assert list(found) == ["data/x/a.manifest.json", "results/x/b/manifest.json"]
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    assert read_ledger(path) == {}
+    path.write_text('{"manifest": "a"}\n{"manifest": \n')
+    with pytest.raises(UserError, match=r"ledger\.jsonl, line 2: not a manifest .*git checkout"):
+        read_ledger(path)
+
+
+def test_entries_of_a_side() -> None:
+    manifest = {"inputs": {"a": [{"path": "1"}, {"path": "2"}], "b": []}, "outputs": {"c": [{"path": "3"}]}}
+    assert entries(manifest, "inputs") == [{"path": "1"}, {"path": "2"}]
+    assert entries(manifest, "outputs") == [{"path": "3"}]

@@ -1,0 +1,134 @@
+"""`crossmodal audit`: where does a number come from, and does every step of it still hold?"""
+
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crossmodal.commands.context import Context, StudyOption, load_context
+from crossmodal.errors import UserError
+from crossmodal.provenance.account import account
+
+STATED = re.compile(r"<!-- numbers: (.*?) -->", re.DOTALL)
+
+
+def audit(
+    numbers: Annotated[
+        list[str] | None, typer.Argument(metavar="[NUMBER_ID]...", help="Number ids; * and ? match.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every number and every job of the study.")
+    ] = False,
+    published: Annotated[
+        bool,
+        typer.Option("--report", help="Every number that the report, the README or docs/results.md states."),
+    ] = False,
+    study: StudyOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all that is known, as JSON.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also write a page that draws each number's chain.")
+    ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(help="Trust digests taken before of files whose size, time and inode are the same."),
+    ] = True,
+) -> None:
+    """Say of each number which jobs it comes from and whether each still holds.
+
+    Verdicts: verified, accepted (a declared code edit), stale, unrecorded, missing, tampered. The exit
+    status is 0 only if all is verified.
+    """
+    from crossmodal.commands.audit_text import console, print_account
+
+    if not (numbers or everything or published):
+        raise UserError("nothing to audit: name a number id or a glob, or give --all or --report")
+    context = load_context(study)
+    rows = _select(context, numbers or [], everything, published)
+    nodes = context.audit(cache=cache)
+    others = list(nodes) if everything else ["write_report"] if published else []
+    audited = account(context.study.study, nodes, _with_jobs(context, rows), others)
+    if html:
+        from crossmodal.report.audit_page import write_audit_page
+
+        write_audit_page(audited, html)
+    if as_json:
+        print(json.dumps(audited, indent=1, ensure_ascii=False))
+    else:
+        print_account(audited, console())
+        if html:
+            print(f"page: {html}")
+    wrong = _outdated(context) if published else []
+    for page in wrong:
+        print(
+            f"{page}: its tables are not the numbers of this study; `make publish` writes them",
+            file=sys.stderr,
+        )
+    if audited["verdict"] != "verified" or wrong:
+        raise typer.Exit(1)
+
+
+def _select(context: Context, patterns: list[str], everything: bool, published: bool) -> list[dict[str, Any]]:
+    """Return the rows of metrics.parquet that are asked for, in file order."""
+    from fnmatch import fnmatchcase
+
+    from crossmodal.evaluation.numbers import read_numbers
+
+    results = Path("results") / context.study.study
+    path = results / "metrics.parquet"
+    if not path.exists():
+        if everything:
+            return []  # the jobs alone say what is missing
+        raise UserError(f"{path}: not here; `crossmodal restore` fetches what is published, or run the study")
+    found = {number.number_id: number for number in read_numbers(path)}
+    wanted = set(found) if everything else set()
+    if published:
+        stated = _stated(results, pages=not context.overlays)
+        if unknown := sorted(stated - set(found)):
+            raise UserError(f"{unknown[0]}: stated in a published page, but no number of this study")
+        wanted |= stated
+    for pattern in patterns:
+        # Ids hold `*` themselves (all seeds), so an id goes before a glob.
+        matching = {pattern} & set(found) or {n for n in found if fnmatchcase(n, pattern)}
+        if not matching:
+            raise UserError(f"no number id matches {pattern!r}; `crossmodal numbers` lists them")
+        wanted |= matching
+    return [{"number_id": name} | asdict(number) for name, number in found.items() if name in wanted]
+
+
+def _stated(results: Path, pages: bool) -> set[str]:
+    """Return the ids of all numbers that the study's report and, with `pages`, the published pages state."""
+    from urllib.parse import unquote
+
+    from crossmodal.report.readme import PAGES
+
+    ids: set[str] = set()
+    for page in PAGES if pages else ():
+        if page.exists():
+            ids.update(name for block in STATED.findall(page.read_text()) for name in block.split())
+    report = results / "report" / "index.html"
+    if report.exists():
+        links = re.findall(r'href="audit\.html#([^"]+)"', report.read_text(encoding="utf-8"))
+        ids.update(unquote(link) for link in links)
+    return ids
+
+
+def _outdated(context: Context) -> list[Path]:
+    """Return the published pages that state other numbers than those of the default study."""
+    from crossmodal.report.readme import outdated_pages
+
+    return [] if context.overlays else outdated_pages(Path("results") / context.study.study)
+
+
+def _with_jobs(context: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add to each number the jobs that wrote its sources and the one that computed it."""
+    writer = {path: job.name for job in context.jobs for path in job.outputs}
+    table = writer[f"results/{context.study.study}/metrics.parquet"]
+    numbers = []
+    for row in rows:
+        sources = [writer[path] for path in row["source"].split(";") if path in writer]
+        numbers.append(row | {"sources": list(dict.fromkeys(sources)), "table": table})
+    return numbers

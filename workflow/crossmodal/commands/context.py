@@ -1,0 +1,82 @@
+"""What the commands about provenance start from: the study as it is now and as it was recorded."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crossmodal.configuration import merge, read_yaml
+from crossmodal.errors import UserError
+from crossmodal.provenance.audit import Node, audit_jobs, files_of
+from crossmodal.provenance.dag import Job, list_jobs
+from crossmodal.provenance.digests import CACHE, md5_of
+from crossmodal.provenance.ledger import Manifest, find_manifests, read_ledger, study_folders
+from crossmodal.provenance.waivers import Waiver, read_waivers
+from crossmodal.study import Study, load_study
+
+PARAMS = Path("params.yaml")
+
+StudyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--study", help="Name of the study: its overlay is studies/NAME.yaml. Default: params.yaml's."
+    ),
+]
+
+
+def overlays_of(study: str | None) -> list[Path]:
+    """Return the overlays that describe the study of a name; UserError if there is none of that name."""
+    if study in (None, read_yaml(PARAMS).get("study")):
+        return []
+    path = Path("studies") / f"{study}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in Path("studies").glob("*.yaml")))
+        raise UserError(f"{path}: no such study; there are {known} and params.yaml's own")
+    return [path]
+
+
+def resolve(overlays: Sequence[Path]) -> Study:
+    """Return the study that params.yaml with `overlays` describes."""
+    overrides: dict[str, Any] = {}
+    for path in overlays:
+        overrides = merge(overrides, read_yaml(path))
+    return load_study(read_yaml(PARAMS), overrides)
+
+
+@dataclass(frozen=True)
+class Context:
+    """A study now (jobs and the specs that they would have) and on record (manifests, ledger, waivers)."""
+
+    study: Study
+    overlays: list[Path]
+    jobs: list[Job]
+    specs: dict[str, dict[str, Any]]
+    manifests: dict[str, Manifest]
+    ledger: dict[str, Manifest]
+    waivers: list[Waiver]
+
+    def audit(self, jobs: Sequence[Job] | None = None, *, cache: bool = True) -> dict[str, Node]:
+        """Return the nodes of `jobs` (default: all), with every file hashed that they read or wrote."""
+        wanted = self.jobs if jobs is None else jobs
+        known = self.ledger | self.manifests
+        digests = md5_of(files_of(wanted, known), CACHE if cache else None)
+        return audit_jobs(wanted, self.specs, self.manifests, self.ledger, digests, self.waivers)
+
+
+def load_context(study: str | None, targets: Sequence[str] = ()) -> Context:
+    """Return what is known of a study; Snakemake is asked for its jobs while the manifests are read."""
+    from crossmodal.specs import spec
+
+    overlays = overlays_of(study)
+    resolved = resolve(overlays)
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(list_jobs, overlays, targets)
+        manifests = find_manifests(study_folders(resolved.study))
+        jobs: list[Job] = listing.result()
+    specs = {job.name: json.loads(spec(resolved, job.rule, **dict(job.wildcards))) for job in jobs}
+    ledger = {path: m for path, m in read_ledger().items() if path in {job.manifest for job in jobs}}
+    return Context(resolved, overlays, jobs, specs, manifests, ledger, read_waivers())

@@ -1,0 +1,85 @@
+"""`crossmodal restore`: bring back the published results that are still current, and nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+from crossmodal.commands.context import Context, StudyOption, load_context
+from crossmodal.errors import UserError
+from crossmodal.provenance.audit import Node, Verdict, audit_jobs
+from crossmodal.provenance.digests import md5_of
+from crossmodal.provenance.ledger import LEDGER, entries
+from crossmodal.provenance.manifest import write_manifest
+from crossmodal.provenance.remote import pull
+from crossmodal.provenance.settle import HOLDS, holding, settle
+
+
+def restore(study: StudyOption = None) -> None:
+    """Pull what is current, verify every byte, and only then tell Snakemake that it is up to date.
+
+    Current are the jobs in ledger.jsonl whose recorded spec is the one that they would have now, and all of
+    whose ancestors are current. Everything else stays absent, so that a run makes it anew. A file that is
+    here already is kept as it is.
+    """
+    context = load_context(study)
+    if not context.ledger:
+        raise UserError(
+            f"{LEDGER}: says nothing of study {context.study.study!r}; only a published study is restored"
+        )
+    wanted = _current(context)
+    absent = [
+        entry["path"]
+        for node in wanted.values()
+        for entry in entries(context.ledger[node.job.manifest], "outputs")
+        if not Path(entry["path"]).exists()
+    ]
+    print(f"{len(wanted)} of {len(context.jobs)} jobs are current, {len(absent)} of their files are not here")
+    if absent:
+        pull(absent)
+    for node in wanted.values():
+        _put_manifest(context, node)
+    context = load_context(study)
+    nodes = context.audit(cache=False)
+    _discard_wrong(nodes, set(absent))
+    sound = set(holding(nodes))
+    settle([job for job in context.jobs if job.name in sound], context.overlays)
+    for name, node in nodes.items():
+        if name in wanted and node.verdict not in HOLDS:
+            print(f"{node.verdict} {name}: {node.findings[0].detail}")
+    left = len(nodes) - len(sound)
+    print(
+        f"restored and verified: {len(sound)} jobs"
+        + (f"; {left} are left to a run (`crossmodal why`)" if left else "")
+    )
+    if any(name not in sound for name in wanted):
+        raise typer.Exit(1)
+
+
+def _current(context: Context) -> dict[str, Node]:
+    """Return the published jobs that would be the same today, judged by the ledger alone."""
+    recorded = {
+        Path(entry["path"]): entry["md5"]
+        for manifest in context.ledger.values()
+        for entry in entries(manifest, "outputs")
+    }
+    sources = {Path(path) for job in context.jobs for path in job.inputs} - set(recorded)
+    digests = recorded | md5_of(sources)  # files of the user's own, which no job writes
+    nodes = audit_jobs(context.jobs, context.specs, context.ledger, {}, digests, context.waivers)
+    return {name: nodes[name] for name in holding(nodes)}
+
+
+def _put_manifest(context: Context, node: Node) -> None:
+    """Write a job's manifest from the ledger where its outputs came without one."""
+    path = Path(node.job.manifest)
+    if not path.exists() and all(Path(output).exists() for output in node.job.outputs):
+        write_manifest(path, context.ledger[node.job.manifest])
+
+
+def _discard_wrong(nodes: Mapping[str, Node], pulled: set[str]) -> None:
+    """Remove pulled files that are not what the ledger says: a run makes them anew."""
+    for node in nodes.values():
+        if node.verdict is Verdict.TAMPERED and node.manifest:
+            for entry in entries(node.manifest, "outputs"):
+                if entry["path"] in pulled and node.found.get(entry["path"]) != entry["md5"]:
+                    Path(entry["path"]).unlink(missing_ok=True)

@@ -1,0 +1,101 @@
+"""The jobs of a study, as Snakemake lists them: what would run, from what, to what, and why."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossmodal.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job of the DAG."""
+
+    rule: str
+    wildcards: tuple[tuple[str, str], ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    """Without the manifest."""
+    manifest: str
+    """Path of its manifest."""
+    reason: str
+    """Why Snakemake would run it, in its words."""
+
+    @property
+    def name(self) -> str:
+        """Rule and wildcards, for example `adapt_model cell=full seed=0`: unique in a study."""
+        return " ".join([self.rule, *(f"{key}={value}" for key, value in self.wildcards)])
+
+
+def list_jobs(
+    overlays: Sequence[Path], targets: Sequence[str] = (), *, stale_only: bool = False
+) -> list[Job]:
+    """Return the jobs of the study that params.yaml and `overlays` describe, sources first.
+
+    All that `targets` (default: the whole study) need, or with `stale_only` those that a run would execute
+    now. Snakemake itself is asked by a dry run, so nothing can disagree with it; it takes seconds. Raises
+    UserError with Snakemake's own last line where it cannot make its plan.
+    """
+    command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", "--cores", "1", "--nolock"]
+    command += [] if stale_only else ["--forceall"]
+    command += ["--configfile", *map(str, overlays)] if overlays else []
+    listed = subprocess.run(command, capture_output=True, text=True)
+    if listed.returncode:
+        lines = (listed.stderr.strip() or listed.stdout.strip() or "no message").splitlines()
+        raise UserError(lines[-1].removeprefix("error: "))
+    return _sources_first(parse_listing(listed.stdout))
+
+
+def parse_listing(text: str) -> list[Job]:
+    """Return the jobs in the output of a Snakemake dry run; those without a manifest (`all`) are left out."""
+    found = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n?)*)", text, flags=re.MULTILINE)
+    jobs = []
+    for rule, details in found:
+        fields = dict(re.findall(r"^ {4}(\w+): (.*)$", details, flags=re.MULTILINE))
+        files = _split(fields.get("output", ""))
+        manifests = [path for path in files if path.endswith("manifest.json")]
+        if not manifests:
+            continue
+        wildcards = tuple(
+            (key, value) for key, _, value in (w.partition("=") for w in _split(fields.get("wildcards", "")))
+        )
+        outputs = tuple(path for path in files if path not in manifests)
+        inputs = tuple(dict.fromkeys(_split(fields.get("input", ""))))
+        jobs.append(Job(rule, wildcards, inputs, outputs, manifests[0], fields.get("reason", "")))
+    return jobs
+
+
+def _split(listed: str) -> list[str]:
+    return [item for item in listed.split(", ") if item]
+
+
+def producers(jobs: Sequence[Job]) -> dict[str, Job]:
+    """Return for each output the job that writes it."""
+    return {path: job for job in jobs for path in (*job.outputs, job.manifest)}
+
+
+def upstream(job: Job, made_by: dict[str, Job]) -> list[Job]:
+    """Return the jobs that write what `job` reads, each once, in the order of its inputs."""
+    return list(dict.fromkeys(made_by[path] for path in job.inputs if path in made_by))
+
+
+def ancestors(wanted: Sequence[Job], made_by: dict[str, Job]) -> list[Job]:
+    """Return `wanted` and every job above them, each once, sources first."""
+    order: dict[Job, None] = {}
+
+    def visit(job: Job) -> None:
+        if job not in order:
+            for parent in upstream(job, made_by):
+                visit(parent)
+            order[job] = None
+
+    for job in wanted:
+        visit(job)
+    return list(order)
+
+
+def _sources_first(jobs: list[Job]) -> list[Job]:
+    return ancestors(jobs, producers(jobs))

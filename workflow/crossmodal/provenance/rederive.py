@@ -1,0 +1,71 @@
+"""Deriving results again in a scratch folder, from source packages, by their upstream jobs only."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crossmodal.errors import UserError
+from crossmodal.provenance.ledger import Manifest
+
+DEPTH = 3
+"""Folders between the root of the scratch folder and the work in it: paths may begin with that many `..`."""
+
+
+def prepare(root: Path, own_files: Iterable[str]) -> Path:
+    """Make the folder below `root` in which Snakemake is to work and return it.
+
+    It holds params.yaml and links to the user's own source files, which no job can derive.
+    """
+    root = root.resolve()
+    work = root.joinpath(*(["work"] * DEPTH))
+    work.mkdir(parents=True)
+    shutil.copy2("params.yaml", work)
+    for name in own_files:
+        link = Path(os.path.normpath(work / name))
+        if not Path(name).is_absolute():
+            if not link.is_relative_to(root):
+                raise UserError(
+                    f"{name}: too far away to be linked from a scratch folder; give an absolute path"
+                )
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(Path(name).resolve())
+    return work
+
+
+def run_jobs(work: Path, targets: Sequence[str], overlays: Sequence[Path], cores: str) -> None:
+    """Let Snakemake make `targets` in `work`, where nothing is yet; UserError with the folder if it fails."""
+    command = [
+        sys.executable, "-m", "snakemake", *targets, "--snakefile", str(Path("Snakefile").resolve()),
+        "--directory", str(work), "--cores", cores, "--quiet", "rules",
+    ]  # fmt: skip
+    command += ["--configfile", *(str(path.resolve()) for path in overlays)] if overlays else []
+    if subprocess.run(command, stdout=sys.stderr).returncode:
+        raise UserError(f"the jobs could not be repeated; their logs are in {work}")
+
+
+def repeat_job(work: Path, manifest: Manifest, spec: Mapping[str, Any], keep: set[str]) -> dict[str, Path]:
+    """Run the job of `manifest` again in `work`, on those of its inputs only that are in `keep`.
+
+    Its outputs go to a folder `partial`, since they are those of some of its inputs. Returns them by name.
+    """
+    folder = work / "partial"
+    outputs = {
+        name: [folder / f"{name}-{i}" / Path(entry["path"]).name for i, entry in enumerate(listed)]
+        for name, listed in manifest["outputs"].items()
+    }
+    arguments = []
+    for name, listed in manifest["inputs"].items():
+        arguments += [f"{name}=", *(entry["path"] for entry in listed if entry["path"] in keep)]
+    for name, paths in outputs.items():
+        arguments += [f"{name}=", *map(str, paths)]
+    arguments += [f"manifest={folder / 'manifest.json'}", f"spec={json.dumps(spec)}"]
+    command = [sys.executable, "-m", f"crossmodal.jobs.{manifest['rule']}", *arguments]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{manifest['rule']} could not be repeated: {done.stderr.strip().splitlines()[-1]}")
+    return {name: paths[0] for name, paths in outputs.items()}
