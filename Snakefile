@@ -38,5 +38,4 @@ localrules:
 rule all:
     default_target: True
     input:
-        "<results>/report/index.html",
-        "<results>/clip_benchmark.json",
+        every_output(),

@@ -27,6 +27,8 @@ class Job:
     threads: int = 1
     modules: tuple[str, ...] = ()
     """Modules that the parameters name (a method, an attack, an index): further roots of its code."""
+    entry: str = ""
+    """Its module in crossmodal.jobs, where that is not called like the rule."""
     resources: tuple[Path, ...] = ()
     """Files that the code reads as if they were code: templates, model configurations."""
 
@@ -34,7 +36,9 @@ class Job:
 def spec(study: Study, rule: str, **wildcards: Any) -> str:
     """Return the spec of the job of `rule` with `wildcards`, as sorted JSON without spaces."""
     job = JOBS[rule](study, **wildcards)
-    code, environment = _fingerprint((f"crossmodal.jobs.{rule}", "crossmodal.determinism", *job.modules))
+    code, environment = _fingerprint(
+        (f"crossmodal.jobs.{job.entry or rule}", "crossmodal.determinism", *job.modules)
+    )
     content = {
         "rule": rule,
         "wildcards": {key: str(value) for key, value in wildcards.items()},
@@ -118,8 +122,9 @@ def _merging(study: Study, cell: str, seed: str) -> Job:
     return Job({}, seed=int(seed), modules=(_method_of(study, cell),))
 
 
-def _embedding(study: Study, cell: str, seed: str, dataset: str, split: str, variant: str) -> Job:
-    return Job(_plain(study.embeddings), seed=int(seed), modules=(_method_of(study, cell),))
+def _embedding(study: Study, cell: str, seed: str) -> Job:
+    method = _method_of(study, cell)
+    return Job(_plain(study.embeddings), seed=int(seed), modules=(method,), entry="embed_sets")
 
 
 def _index(study: Study, cell: str, seed: str, index: str, split: str) -> Job:
@@ -186,6 +191,10 @@ def _report(study: Study) -> Job:
     return Job(parameters, resources=resources)
 
 
+def _figures(study: Study) -> Job:
+    return Job({"target": study.adaptation.dataset})
+
+
 JOBS: dict[str, Callable[..., Job]] = {
     "record_study": _study,
     "fetch_package": _package,
@@ -194,7 +203,9 @@ JOBS: dict[str, Callable[..., Job]] = {
     "pretrain_base": _base,
     "adapt_model": _adaptation,
     "merge_model": _merging,
-    "embed_set": _embedding,
+    "embed_clean": _embedding,
+    "embed_shifted": _embedding,
+    "embed_galleries": _embedding,
     "build_index": _index,
     "train_reranker": _reranker,
     "measure_search": _search,
@@ -202,4 +213,5 @@ JOBS: dict[str, Callable[..., Job]] = {
     "evaluate_retrieval": _retrieval,
     "summarise_numbers": _summary,
     "write_report": _report,
+    "tabulate_figures": _figures,
 }

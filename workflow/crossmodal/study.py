@@ -5,7 +5,7 @@ Imported by the Snakefile and the command line only; a job gets its resolved spe
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -128,6 +128,13 @@ class Report(Parameters):
     """Cell whose retrieved images are shown."""
 
 
+class Compute(Parameters):
+    """What jobs ask a cluster for beside what their rules say; never part of what they compute."""
+
+    gpus_per_job: Annotated[int, Field(ge=0, le=1)] = 0
+    """GPUs that a training or embedding job asks for (it computes on one device); never part of a spec."""
+
+
 class SetName(NamedTuple):
     """A set of images with captions: a split of a dataset, as it is (`clean`) or under a shift."""
 
@@ -153,6 +160,7 @@ class Study(Parameters):
     reranking: Reranking = Reranking()
     hypotheses: HypothesisParameters = HypothesisParameters()
     report: Report
+    compute: Compute = Compute()
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
@@ -203,14 +211,23 @@ class Study(Parameters):
         for cell in self.search.cells:
             yield cell, self.seeds_of(cell)[0]
 
-    def evaluated_sets(self) -> Iterator[SetName]:
-        """Yield the sets that every cell is evaluated on, the target's clean test split first."""
+    def sets(self, kind: str) -> list[SetName]:
+        """Return the sets of a kind, the target's own first.
+
+        `clean` are the test splits that cells are evaluated on as they are, `shifted` those under a shift,
+        `galleries` what search needs beside them.
+        """
         target = self.adaptation.dataset
-        yield SetName(target, "test", "clean")
-        for shift in self.evaluation.shifts:
-            yield SetName(target, "test", shift)
-        for domain in self.evaluation.domains:
-            yield SetName(domain, "test", "clean")
+        if kind == "clean":
+            return [SetName(name, "test", "clean") for name in (target, *self.evaluation.domains)]
+        if kind == "shifted":
+            return [SetName(target, "test", shift) for shift in self.evaluation.shifts]
+        own = [SetName(target, split, "clean") for split in ("train", "val")]
+        return own + [SetName(name, "train", "clean") for name in self.search.distractors]
+
+    def evaluated_sets(self) -> list[SetName]:
+        """Return the sets that every cell is evaluated on, the target's clean test split first."""
+        return [*self.sets("clean"), *self.sets("shifted")]
 
     def gallery_sets(self, split: str) -> list[SetName]:
         """Return the sets in the gallery of `split`: the target's own images first, then distractors."""

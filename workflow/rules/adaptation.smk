@@ -18,7 +18,9 @@ rule adapt_model:
         "../../envs/cpu.yaml"
     threads: training_threads
     resources:
-        mem_mb=4000,
+        mem_mb=scaled(4000),
+        runtime=scaled(480),
+        gpu=STUDY.compute.gpus_per_job,
     params:
         spec=spec_of("adapt_model"),
         checkpoints=f"{CHECKPOINTS}/adaptation-{{cell}}-s{{seed}}",
@@ -45,6 +47,9 @@ rule merge_model:
         "<results>/logs/adaptation/merge-{cell}-s{seed}.log",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(20),
     params:
         spec=spec_of("merge_model"),
     shell:

@@ -1,8 +1,11 @@
 import sys
 from pathlib import Path
 
+from crossmodal import grid
 from crossmodal.configuration import read_yaml, use_this_interpreter
 from crossmodal.errors import UserError
+from crossmodal.provenance.folders import check_writable, settle_times
+from crossmodal.provenance.ledger import study_folders
 from crossmodal.specs import spec
 from crossmodal.study import check_files, load_study
 
@@ -20,9 +23,37 @@ TARGET = STUDY.adaptation.dataset
 CHECKPOINTS = f"results/{STUDY.study}/checkpoints"
 
 
+def prepare_folders():
+    """Check that the study's folders can be written, and mend times that the clock has not reached."""
+    folders = study_folders(STUDY.study)
+    try:
+        check_writable(folders)
+        if settled := settle_times(folders):
+            print(
+                f"{settled} files were from the future: the clock was moved back?",
+                file=sys.stderr,
+            )
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
 def spec_of(rule):
     """Return the params function of `rule`: its job's spec from the study and the wildcards."""
     return lambda wildcards: spec(STUDY, rule, **wildcards)
+
+
+def scaled(amount):
+    """Return the resource function of `amount` (MB or minutes): a retried job, perhaps ended for it, gets more."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def every_output():
+    """Return every file of the study: one that is missing in the middle is a reason to run as well."""
+    return [
+        file
+        for rule, wildcards in grid.jobs(STUDY)
+        for file in expand(list(map(str, getattr(rules, rule).output)), **wildcards)
+    ]
 
 
 def training_threads(wildcards):
@@ -36,11 +67,21 @@ def dataset_sources(wildcards):
     return [*packages, *params.files().values()]
 
 
-def set_images(wildcards):
-    """Return the Parquet file of a set: a dataset's split as it is, or under a shift."""
-    if wildcards.variant == "clean":
-        return f"<data>/datasets/{wildcards.dataset}/{wildcards.split}.parquet"
-    return f"<data>/shifts/{wildcards.variant}/{wildcards.dataset}/{wildcards.split}.parquet"
+def set_images(kind):
+    """Return the Parquet files of the sets of a kind: splits of datasets as they are, or under a shift."""
+    return [
+        (
+            f"<data>/datasets/{dataset}/{split}.parquet"
+            if variant == "clean"
+            else f"<data>/shifts/{variant}/{dataset}/{split}.parquet"
+        )
+        for dataset, split, variant in STUDY.sets(kind)
+    ]
+
+
+def set_embeddings(kind, side):
+    """Return the embeddings, of `images` or of `captions`, of the sets of a kind."""
+    return [embeddings("{cell}", "{seed}", name, side) for name in STUDY.sets(kind)]
 
 
 def adapter(cell, seed, name):

@@ -7,6 +7,9 @@ rule fetch_package:
     retries: 1
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(500),
+        runtime=scaled(10),
     params:
         spec=spec_of("fetch_package"),
     shell:
@@ -29,6 +32,9 @@ rule build_dataset:
         "<results>/logs/data/{dataset}.log",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
     params:
         spec=spec_of("build_dataset"),
     shell:

@@ -9,6 +9,9 @@ rule evaluate_retrieval:
         "<results>/logs/evaluation/{cell}-s{seed}-{dataset}-{split}-{variant}.log",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
     params:
         spec=spec_of("evaluate_retrieval"),
     shell:
@@ -34,6 +37,9 @@ rule measure_search:
         "../../envs/cpu.yaml"
     # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
     threads: workflow.cores or 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
     params:
         spec=spec_of("measure_search"),
     shell:
@@ -64,6 +70,9 @@ rule measure_encoders:
         "../../envs/cpu.yaml"
     # Timed: see measure_search.
     threads: workflow.cores or 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
     params:
         spec=spec_of("measure_encoders"),
     shell:
@@ -94,7 +103,8 @@ rule summarise_numbers:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
     params:
         spec=spec_of("summarise_numbers"),
     shell:

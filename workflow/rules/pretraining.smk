@@ -19,7 +19,9 @@ rule pretrain_base:
         "../../envs/cpu.yaml"
     threads: STUDY.pretraining.training.threads if STUDY.pretraining.training else 1
     resources:
-        mem_mb=4000,
+        mem_mb=scaled(6000),
+        runtime=scaled(480),
+        gpu=STUDY.compute.gpus_per_job,
     params:
         spec=spec_of("pretrain_base"),
         checkpoints=f"{CHECKPOINTS}/pretraining",

@@ -1,3 +1,8 @@
+onstart:
+    # Not in a dry run, and not where a cluster's node runs one job.
+    prepare_folders()
+
+
 rule record_study:
     output:
         study="<results>/study.json",
@@ -6,6 +11,9 @@ rule record_study:
         "<results>/logs/provenance/study.log",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(500),
+        runtime=scaled(5),
     params:
         spec=spec_of("record_study"),
     shell:

@@ -24,6 +24,9 @@ rule write_report:
         "<results>/logs/report/page.log",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
     params:
         spec=spec_of("write_report"),
     shell:
@@ -31,4 +34,30 @@ rule write_report:
         "hypotheses={input.hypotheses:q} metrics_manifest={input.metrics_manifest:q} "
         "sheets= {input.sheets:q} images={input.images:q} "
         "queries={input.queries:q} page={output.page:q} "
+        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+
+
+rule tabulate_figures:
+    input:
+        metrics="<results>/metrics.parquet",
+        hypotheses="<results>/hypotheses.json",
+    output:
+        figures="<results>/figures/headline.json",
+        accuracy="<results>/figures/accuracy-parameters.csv",
+        degradation="<results>/figures/degradation.csv",
+        search="<results>/figures/recall-latency.csv",
+        manifest="<results>/figures/manifest.json",
+    log:
+        "<results>/logs/report/figures.log",
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
+    params:
+        spec=spec_of("tabulate_figures"),
+    shell:
+        "python -m crossmodal.jobs.tabulate_figures metrics={input.metrics:q} "
+        "hypotheses={input.hypotheses:q} figures={output.figures:q} accuracy={output.accuracy:q} "
+        "degradation={output.degradation:q} search={output.search:q} "
         "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

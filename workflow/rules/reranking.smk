@@ -16,7 +16,8 @@ rule train_reranker:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=scaled(4000),
+        runtime=scaled(240),
     params:
         spec=spec_of("train_reranker"),
     shell:

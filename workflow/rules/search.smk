@@ -9,6 +9,9 @@ rule build_index:
         "<results>/logs/search/{cell}-s{seed}-{index}-{split}.log",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
     params:
         spec=spec_of("build_index"),
     shell:

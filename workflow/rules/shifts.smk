@@ -8,6 +8,9 @@ rule shift_dataset:
         "<results>/logs/shifts/{shift}-{dataset}-{split}.log",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
     params:
         spec=spec_of("shift_dataset"),
     shell:

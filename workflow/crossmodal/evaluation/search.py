@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,15 +10,17 @@ from crossmodal.embeddings import Embeddings
 from crossmodal.evaluation.queries import evaluate_lists
 from crossmodal.search.gallery import Candidates, Gallery, find_candidates
 from crossmodal.search.measure import index_recall, latency
-from crossmodal.search.reranker import Reranker, rerank
 from crossmodal.search.settings import LatencyProtocol
+
+if TYPE_CHECKING:
+    from crossmodal.search.reranker import Reranker
 
 DEPTH = 100  # items of a list that is scored: what nDCG@100 looks at
 TOP = 10  # items that a user is shown: what is timed and what recall of the index is about
 
 
 def measure_search(
-    index: Any, reranker: Reranker | None, gallery: Gallery, captions: Embeddings, protocol: LatencyProtocol,
+    index: Any, reranker: "Reranker | None", gallery: Gallery, captions: Embeddings, protocol: LatencyProtocol,
     card: Path, coordinates: dict[str, Any], measured: Path, results: Path,
 ) -> None:  # fmt: skip
     """Answer every caption and write `results` (queries.parquet) and `measured` (a SearchRecord, JSON).
@@ -28,7 +30,11 @@ def measure_search(
     """
     depth = max(DEPTH, reranker.params.candidates if reranker else 0)
     found = find_candidates(index, gallery, captions, depth)
-    positions = rerank(reranker, gallery.vectors, found) if reranker else found.positions
+    positions = found.positions
+    if reranker:
+        from crossmodal.search.reranker import rerank  # torch: a search without a re-ranker starts sooner
+
+        positions = rerank(reranker, gallery.vectors, found)
     evaluate_lists(captions, gallery.ids, gallery.labels, positions, results)
     wanted = reranker.params.candidates if reranker else TOP
     queries = np.ascontiguousarray(captions.vectors)

@@ -4,7 +4,7 @@ import json
 
 from crossmodal.adaptation import adapters
 from crossmodal.determinism import prepare_torch
-from crossmodal.jobs.run import Folder, In, Out, Spec, run
+from crossmodal.jobs.run import Folder, In, Out, Spec, Timed, run
 from crossmodal.models.clip import load_clip
 from crossmodal.registry import parse
 from crossmodal.training.batches import load_training_set
@@ -14,7 +14,7 @@ from crossmodal.training.settings import AdversaryParameters, TrainingParameters
 
 def main(
     config: In, weights: In, train: In, validation: In,
-    adapter_config: Out, adapter: Out, card: Out, training: Out, checkpoints: Folder, spec: Spec,
+    adapter_config: Out, adapter: Out, card: Timed, training: Timed, checkpoints: Folder, spec: Spec,
 ) -> None:  # fmt: skip
     values, seed = spec["parameters"], spec["seed"]
     prepare_torch(spec["threads"], seed)
@@ -45,4 +45,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, accelerated=True)

@@ -5,12 +5,12 @@ import json
 from crossmodal.adaptation import adapters
 from crossmodal.determinism import prepare_torch
 from crossmodal.evaluation.encoders import measure_encoders
-from crossmodal.jobs.run import In, Ins, Out, Spec, run
+from crossmodal.jobs.run import In, Ins, Spec, Timed, run
 from crossmodal.models.clip import load_clip
 
 
 def main(
-    config: In, weights: In, adapter_configs: Ins, adapter_weights: Ins, latency: Out, spec: Spec
+    config: In, weights: In, adapter_configs: Ins, adapter_weights: Ins, latency: Timed, spec: Spec
 ) -> None:
     prepare_torch(spec["threads"], spec["seed"])
     models = []

@@ -2,27 +2,31 @@
 
 import faiss
 
-from crossmodal.determinism import prepare_torch
 from crossmodal.embeddings import read_embeddings
 from crossmodal.evaluation.search import measure_search
-from crossmodal.jobs.run import In, Ins, Out, Spec, run
+from crossmodal.jobs.run import In, Ins, Out, Spec, Timed, run
 from crossmodal.registry import parse
 from crossmodal.search.gallery import assemble
 from crossmodal.search.index import read_index
-from crossmodal.search.reranker import load_reranker
 from crossmodal.search.settings import LatencyProtocol
 
 
 def main(
-    index: In, card: In, gallery: Ins, queries: In, reranker: Ins, measured: Out, results: Out, spec: Spec
+    index: In, card: In, gallery: Ins, queries: In, reranker: Ins, measured: Timed, results: Out, spec: Spec
 ) -> None:
     values, coordinates = spec["parameters"], spec["wildcards"]
-    prepare_torch(spec["threads"], spec["seed"])
+    model = None
+    if reranker:
+        from crossmodal.determinism import prepare_torch
+        from crossmodal.search.reranker import load_reranker
+
+        prepare_torch(spec["threads"], spec["seed"])
+        model = load_reranker(*reranker)
     faiss.omp_set_num_threads(spec["threads"])
     own, *distractors = map(read_embeddings, gallery)
     measure_search(
         read_index(index, parse("search", values["index"])),
-        load_reranker(*reranker) if reranker else None,
+        model,
         assemble(own, distractors),
         read_embeddings(queries),
         LatencyProtocol.model_validate(values["latency"]),

@@ -1,7 +1,7 @@
 """Job: make the base model, by pretraining it or by fetching it from a hub."""
 
 from crossmodal.determinism import prepare_torch
-from crossmodal.jobs.run import Folder, Ins, Out, Spec, run
+from crossmodal.jobs.run import Folder, Ins, Out, Spec, Timed, run
 from crossmodal.models.clip import save_clip
 from crossmodal.registry import load, parse
 from crossmodal.training.batches import load_training_set
@@ -11,7 +11,7 @@ from crossmodal.training.settings import TrainingParameters
 
 
 def main(
-    train: Ins, validation: Ins, config: Out, weights: Out, training: Out, checkpoints: Folder, spec: Spec
+    train: Ins, validation: Ins, config: Out, weights: Out, training: Timed, checkpoints: Folder, spec: Spec
 ) -> None:
     seed = spec["seed"]
     prepare_torch(spec["threads"], seed)
@@ -27,4 +27,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, accelerated=True)

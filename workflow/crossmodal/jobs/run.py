@@ -1,9 +1,11 @@
 """How a job module is run: `python -m crossmodal.jobs.NAME input=path ... output=path ... spec=JSON`.
 
-The signature of the job's `main` says what it takes: `In`, `Ins` and `Out` are paths, `Folder` is a scratch
-folder that survives an interruption, `spec` is the job's parameters. A job reads nothing else.
+The signature of the job's `main` says what it takes: `In`, `Ins`, `Out` and `Outs` are paths, `Timed` is an
+output that holds measured times and so differs from run to run, `Folder` is a scratch folder that survives an
+interruption, `spec` is the job's parameters. A job reads nothing else.
 """
 
+import errno
 import hashlib
 import inspect
 import json
@@ -17,28 +19,46 @@ from typing import Annotated, Any, get_args
 
 import psutil
 
+from crossmodal.accelerators import claim_accelerator
 from crossmodal.determinism import prepare
 from crossmodal.errors import UserError
-from crossmodal.provenance.manifest import build_manifest, now, write_manifest
+from crossmodal.jobs.lock import job_lock
+from crossmodal.provenance.digests import md5_of
+from crossmodal.provenance.manifest import build_manifest, now, read_manifest, write_manifest
 
 In = Annotated[Path, "input"]
 Ins = Annotated[list[Path], "inputs"]
 Out = Annotated[Path, "output"]
+Outs = Annotated[list[Path], "outputs"]
+Timed = Annotated[Path, "timed"]
 Folder = Annotated[Path, "folder"]
 Spec = Annotated[dict[str, Any], "spec"]
+OUTPUTS = ("output", "outputs", "timed")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+REFUSED = (*NO_ROOM, errno.EROFS, errno.EIO)
 
 
-def run(main: Callable[..., None]) -> None:
+def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
     """Run `main` with the process's arguments and end the process: 0, or 1 after one line for the user.
 
+    A job that is `accelerated` first claims a GPU for itself, where there is one.
+
     Outputs are written to a partial folder beside their place and moved there together at the end, the
-    manifest last, so that an interrupted job leaves nothing that looks finished.
+    manifest last, so that an interrupted job leaves nothing that looks finished. Where another process does
+    the same job (Snakemake was killed and its job lives on), this one waits for it and keeps what it wrote
+    if that is the same job's.
     """
     kinds = {name: get_args(p.annotation)[1] for name, p in inspect.signature(main).parameters.items()}
     try:
-        _execute(main, kinds, _parse(sys.argv[1:], kinds))
+        values = _parse(sys.argv[1:], kinds)
+        if accelerated:
+            claim_accelerator()
+        _execute(main, kinds, values)
     except UserError as error:
         sys.exit(f"error: {error}")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # nothing is left to do, and taking torch apart takes a second
 
 
 def _parse(arguments: list[str], kinds: dict[str, str]) -> dict[str, list[str]]:
@@ -68,35 +88,130 @@ def _execute(main: Callable[..., None], kinds: dict[str, str], values: dict[str,
         if not path.exists():
             raise UserError(f"{path}: no such file; the job that writes it has not run")
     manifest_path = Path(values["manifest"][0])
-    partial = _partial_folder(manifest_path.parent)
-    finals = {name: Path(values[name][0]) for name, kind in kinds.items() if kind == "output"}
-    outputs = {name: (partial / path.name, path) for name, path in finals.items()}
-    call: dict[str, Any] = {name: temporary for name, (temporary, _) in outputs.items()}
-    for name, kind in kinds.items():
-        if kind == "input":
-            call[name] = inputs[name][0]
-        elif kind == "inputs":
-            call[name] = inputs[name]
-        elif kind == "folder":
-            call[name] = Path(values[name][0]) / _digest(spec)
-        elif kind == "spec":
-            call[name] = spec
     try:
+        with job_lock(manifest_path) as waited:
+            if waited and _is_done(manifest_path, spec, inputs, _finals(kinds, values)):
+                print("the process before has done this job; its outputs are kept", file=sys.stderr)
+                return
+            _write_outputs(main, kinds, values, spec, inputs, manifest_path, started)
+    except UserError:
+        raise
+    except Exception as error:
+        if reason := _refusal(error):
+            where = getattr(error, "filename", None) or manifest_path.parent
+            raise UserError(f"{where}: {reason}") from error
+        if reason := _broken([path for paths in inputs.values() for path in paths]):
+            raise UserError(reason) from error
+        raise
+
+
+def _write_outputs(
+    main: Callable[..., None],
+    kinds: dict[str, str],
+    values: dict[str, list[str]],
+    spec: dict[str, Any],
+    inputs: dict[str, list[Path]],
+    manifest_path: Path,
+    started: str,
+) -> None:
+    """Call `main`, then move its outputs and the manifest to their places."""
+    partial = _partial_folder(manifest_path.parent)
+    outputs = {
+        name: [(partial / f"{name}-{i}" / final.name, final) for i, final in enumerate(finals)]
+        for name, finals in _finals(kinds, values).items()
+    }
+    moves = [pair for pairs in outputs.values() for pair in pairs]
+    call = {name: _argument(kind, name, values, outputs, spec) for name, kind in kinds.items()}
+    try:
+        for temporary, final in moves:
+            temporary.parent.mkdir()
+            final.parent.mkdir(parents=True, exist_ok=True)
         prepare(spec["threads"], spec["seed"])
         main(**call)
-        manifest = build_manifest(spec, inputs, outputs, started)
+        timed = {name for name, kind in kinds.items() if kind == "timed"}
+        manifest = build_manifest(spec, inputs, outputs, timed, started)
         write_manifest(partial / manifest_path.name, manifest)
-        for temporary, final in outputs.values():
-            final.parent.mkdir(parents=True, exist_ok=True)
+        for temporary, final in moves:
             temporary.replace(final)
         (partial / manifest_path.name).replace(manifest_path)
-    except OSError as error:
-        raise UserError(f"{error.filename or manifest_path.parent}: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)  # on a full disk this is the room for the message
     for name, kind in kinds.items():
         if kind == "folder":
             shutil.rmtree(values[name][0], ignore_errors=True)  # the result is safe now
+
+
+def _finals(kinds: dict[str, str], values: dict[str, list[str]]) -> dict[str, list[Path]]:
+    """Return the places of the outputs, by argument name."""
+    return {name: [Path(value) for value in values[name]] for name, kind in kinds.items() if kind in OUTPUTS}
+
+
+def _is_done(
+    manifest_path: Path, spec: dict[str, Any], inputs: dict[str, list[Path]], outputs: dict[str, list[Path]]
+) -> bool:
+    """Return whether the manifest is of this very job and every file is as it says."""
+    try:
+        manifest = read_manifest(manifest_path)
+    except UserError:
+        return False
+    if manifest["spec"] != spec:
+        return False
+    recorded = {
+        (name, Path(entry["path"])): entry["md5"]
+        for side in ("inputs", "outputs")
+        for name, entries in manifest[side].items()
+        for entry in entries
+    }
+    files = {(name, path) for name, paths in (inputs | outputs).items() for path in paths}
+    digests = md5_of(path for _, path in files)
+    return files == recorded.keys() and all(digests[path] == digest for (_, path), digest in recorded.items())
+
+
+def _refusal(error: Exception) -> str | None:
+    """Return what the system says where `error` is its refusal of a file, else None.
+
+    FAISS and safetensors raise errors of their own for a failed write, with the system's words in them.
+    """
+    said = str(error)
+    for number in REFUSED:
+        if os.strerror(number) in said:
+            advice = "make room there and run again" if number in NO_ROOM else "mend that and run again"
+            return f"{os.strerror(number)}; {advice}"
+    return (error.strerror or said) if isinstance(error, OSError) else None
+
+
+def _broken(paths: list[Path]) -> str | None:
+    """Return what is wrong with the first of `paths` that is not a whole JSON or Parquet file, else None."""
+    from pyarrow.parquet import read_metadata
+
+    for path in paths:
+        try:
+            if path.suffix == ".json":
+                json.loads(path.read_bytes())
+            elif path.suffix == ".parquet":
+                read_metadata(path)
+        except (ValueError, OSError) as error:  # ArrowInvalid is a ValueError
+            reason = str(error).splitlines()[0]
+            return f"{path}: not a readable {path.suffix[1:]} file ({reason}); remove it and run again"
+    return None
+
+
+def _argument(
+    kind: str,
+    name: str,
+    values: dict[str, list[str]],
+    outputs: dict[str, list[tuple[Path, Path]]],
+    spec: dict[str, Any],
+) -> Any:
+    """Return what `main` gets for one of its arguments: where outputs are concerned, their temporary places."""
+    paths = (
+        [temporary for temporary, _ in outputs[name]] if kind in OUTPUTS else list(map(Path, values[name]))
+    )
+    if kind == "spec":
+        return spec
+    if kind == "folder":
+        return paths[0] / _digest(spec)
+    return paths if kind in ("inputs", "outputs") else paths[0]
 
 
 def _digest(spec: dict[str, Any]) -> str:
@@ -108,12 +223,20 @@ def _partial_folder(parent: Path) -> Path:
     """Make the folder that outputs are written to, and remove those of killed jobs on this machine."""
     host = socket.gethostname()
     try:
-        parent.mkdir(parents=True, exist_ok=True)
         for old in parent.glob(f".partial-{host}-*"):
-            if not psutil.pid_exists(int(old.name.rpartition("-")[2])):
+            owner = int(old.name.rpartition("-")[2])
+            # A container starts anew with the same host name and the same few process ids.
+            if owner == os.getpid() or not _is_alive(owner):
                 shutil.rmtree(old, ignore_errors=True)
         folder = parent / f".partial-{host}-{os.getpid()}"
         folder.mkdir()
     except OSError as error:
         raise UserError(f"{parent}: cannot be written ({error.strerror})") from error
     return folder
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,27 @@
+"""Job: embed the images and captions of several sets with one adapted model."""
+
+from crossmodal.adaptation import adapters
+from crossmodal.determinism import device, prepare_torch
+from crossmodal.jobs.run import In, Ins, Outs, Spec, run
+from crossmodal.models.clip import load_clip
+from crossmodal.models.export import export_embeddings
+from crossmodal.provenance.digests import cached_md5
+
+
+def main(
+    config: In, weights: In, adapter_config: In, adapter: In, datasets: Ins,
+    images: Outs, captions: Outs, spec: Spec,
+) -> None:  # fmt: skip
+    prepare_torch(spec["threads"], spec["seed"])
+    model = load_clip(config, weights)
+    adapters.merge(model, adapters.load_adapter(model, adapter_config, adapter))
+    model.to(device())
+    made_by = f"{cached_md5(weights)}+{cached_md5(adapter)}"
+    batch_size = spec["parameters"]["batch_size"]
+    for dataset, images_path, captions_path in zip(datasets, images, captions, strict=True):
+        digests = {"model": made_by, "dataset": cached_md5(dataset)}
+        export_embeddings(model, dataset, images_path, captions_path, batch_size, digests)
+
+
+if __name__ == "__main__":
+    run(main, accelerated=True)
