@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from crossmodal.generate import SCHEMA, environment, generated, schema
-from crossmodal.provenance.dvc import dag_jobs, rule_stages
+from crossmodal.provenance.dag import list_jobs
+from crossmodal.provenance.dvc import rule_stages
 
 
 @pytest.mark.slow
@@ -36,10 +37,11 @@ def test_the_schema_accepts_the_default_study_and_refuses_a_wrong_key() -> None:
 def test_every_output_belongs_to_one_stage_and_every_stage_is_in_dvc_yaml() -> None:
     stages = rule_stages()
     content = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
-    jobs = [job for job in dag_jobs() if job[0] in stages]
-    assert len(jobs) > 200
-    owners = {path: stages[rule] for rule, _, outputs in jobs for path in outputs}
-    assert len(owners) == sum(len(outputs) for _, _, outputs in jobs)
+    jobs = list_jobs(())
+    assert len(jobs) > 150
+    outputs = [(path, stages[job.rule]) for job in jobs for path in (*job.outputs, job.manifest)]
+    owners = dict(outputs)
+    assert len(owners) == len(outputs)
     for path, stage in owners.items():
         assert {path: {"persist": True}} in content[stage]["outs"]
     assert set(content) == set(stages.values())

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = ("Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs", ".dvc/config")
+NEEDED = (
+    "Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs", ".dvc/config", ".dvc/plots",
+)  # fmt: skip
 
 
 class Project:

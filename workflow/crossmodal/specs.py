@@ -66,7 +66,7 @@ def _module(package: str, params: Any) -> str:
 
 
 def _study(study: Study) -> Job:
-    return Job({"study": _plain(study)})
+    return Job({"study": study.model_dump(mode="json", exclude={"compute"})})
 
 
 def _package(study: Study, package: str) -> Job:

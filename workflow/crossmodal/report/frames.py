@@ -65,15 +65,13 @@ def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None =
     cells = numbers.distinct("cell", experiment="search", metric=metric)
     chosen = cell if cell in cells else (cells[0] if cells else "")
     rows: list[dict[str, object]] = []
-    for recall in numbers.select("search", metric, cell=chosen):
-        where = {"cell": chosen, "dataset": recall.dataset, "variant": recall.variant}
+    measured = numbers.select("search", metric, cell=chosen)
+    for dataset, variant in dict.fromkeys((n.dataset, n.variant) for n in measured):
+        where = {"cell": chosen, "dataset": dataset, "variant": variant}
+        recall = numbers.find("search", metric, **where)  # over seeds, as the latencies are
         median = numbers.find("search", "latency_p50", **where)
         tail = numbers.find("search", "latency_p99", **where)
-        if (
-            not (median and median.value > 0)
-            or math.isnan(recall.value)
-            or any(row["index"] == recall.variant for row in rows)
-        ):
+        if not (median and median.value > 0) or recall is None or math.isnan(recall.value):
             continue
         rows.append(
             {

@@ -80,12 +80,17 @@ def table_markdown(table: Table) -> str:
     return _markdown([table.corner, *columns], rows, table.number_ids(), left=1)
 
 
+def blocks(text: str) -> list[str]:
+    """Return the names of the tables that `text` has places for."""
+    return [match["name"] for match in _BLOCK.finditer(text)]
+
+
 def fill(text: str, tables: Mapping[str, str]) -> str:
     """Return `text` with tables[NAME] between each `<!-- table:NAME -->` and `<!-- /table -->`.
 
     Filling twice changes nothing. UserError for a block without a table, or a table without a block.
     """
-    found = [match["name"] for match in _BLOCK.finditer(text)]
+    found = blocks(text)
     unknown = [name for name in found if name not in tables]
     if unknown:
         raise UserError(f"no table is called {unknown[0]!r}; there are {', '.join(sorted(tables)) or 'none'}")

@@ -1,31 +1,21 @@
-"""Where the time of a finished study went, from its manifests: `make performance` fills docs/performance.md."""
+"""Where the time of a finished study went, from its manifests: `make bench-overhead` fills docs/performance.md."""
 
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from crossmodal.errors import UserError
-from crossmodal.provenance.manifest import read_manifest
-from crossmodal.report.markdown import fill
-
-CORES = 2  # that the published run was given
+from crossmodal.provenance.account import seconds
+from crossmodal.provenance.ledger import Manifest, find_manifests, study_folders
 
 
-def read_manifests(study: str) -> list[dict[str, Any]]:
+def read_manifests(study: str) -> list[Manifest]:
     """Return every manifest of a study; UserError if there is none."""
-    folders = (Path("data") / study, Path("results") / study)
-    manifests = [read_manifest(p) for folder in folders for p in sorted(folder.rglob("*manifest.json"))]
+    manifests = list(find_manifests(study_folders(study)).values())
     if not manifests:
         raise UserError(f"results/{study}: no manifests; run the study first")
     return manifests
-
-
-def seconds(manifest: Mapping[str, Any]) -> float:
-    """Return how long the job ran, from after its imports to its last output."""
-    return (_time(manifest, "ended") - _time(manifest, "started")).total_seconds()
 
 
 def stages_table(manifests: Sequence[Mapping[str, Any]]) -> str:
@@ -70,12 +60,3 @@ def totals_table(manifests: Sequence[Mapping[str, Any]], cores: int) -> str:
 
 def _time(manifest: Mapping[str, Any], key: str) -> datetime:
     return datetime.fromisoformat(manifest[key])
-
-
-if __name__ == "__main__":
-    try:
-        page, found = Path("docs/performance.md"), read_manifests(sys.argv[1])
-        tables = {"totals": totals_table(found, CORES), "stages": stages_table(found)}
-        page.write_text(fill(page.read_text(), tables))
-    except UserError as error:
-        sys.exit(f"error: {error}")

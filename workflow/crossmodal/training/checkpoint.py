@@ -82,7 +82,8 @@ def fingerprint(tensors: Mapping[str, Tensor]) -> str:
 def save_checkpoint(folder: Path, identity: str, start: str, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` into `folder`, first under a temporary name, and remove all but the last two.
 
-    `identity` names the job, `start` its initial weights and data (see `fingerprint`).
+    `identity` names the job, `start` its initial weights and data (see `fingerprint`). Raises UserError where
+    the file cannot be written; the checkpoints before it stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     groups = {"model": checkpoint.model, "best": checkpoint.best, "optimiser": checkpoint.optimiser}
@@ -95,10 +96,18 @@ def save_checkpoint(folder: Path, identity: str, start: str, checkpoint: Checkpo
     number = len(checkpoint.history.epochs)
     path = _path(folder, number)
     temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, {_HEADER: json.dumps(story)})
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        save_file(tensors, temporary, {_HEADER: json.dumps(story)})
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (SafetensorError, OSError) as error:
+        temporary.unlink(missing_ok=True)  # half a file would only fill a full disk
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{path}: the checkpoint cannot be written ({reason}); mend that and run again: training goes on"
+            " from the checkpoint before it"
+        ) from None
     for old in _found(folder)[_KEPT:]:
         old.unlink()
 
