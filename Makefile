@@ -1,12 +1,13 @@
 # `make help` lists the targets. Everything runs in .venv, made from requirements.lock.
 PYTHON ?= python3
 CORES ?= all
+KILLS ?= 20
 UV_VERSION := 0.13.9
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke flickr8k test test-fast lint format lock generate readme performance witness
+.PHONY: help setup study smoke flickr8k test test-fast test-faults test-slurm lint format lock generate publish bench-overhead
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -24,21 +25,32 @@ $(READY): requirements.lock pyproject.toml
 
 study: setup  ## Run the default study and print the hypothesis table
 	snakemake --cores $(CORES)
+	@crossmodal audit --all --html results/emoji/report/audit.html
 	@crossmodal hypotheses
 
 smoke: setup  ## Run the same DAG on procedural images, without network, in minutes
 	snakemake --cores $(CORES) --configfile studies/smoke.yaml
+	@crossmodal audit --all --study smoke --html results/smoke/report/audit.html
 	@crossmodal hypotheses --study smoke
 
 flickr8k: setup  ## Run the same DAG on real photographs (studies/flickr8k.yaml says from where)
 	snakemake --cores $(CORES) --configfile studies/flickr8k.yaml
+	@crossmodal audit --all --study flickr8k --html results/flickr8k/report/audit.html
 	@crossmodal hypotheses --study flickr8k
 
 test: setup  ## Run all tests (the end-to-end ones take some minutes)
-	python -m pytest tests
+	python -m pytest tests --ignore=tests/faults --ignore=tests/slurm
 
 test-fast: setup  ## Run the tests that take seconds
 	python -m pytest tests -m "not slow"
+
+test-faults: setup  ## Kill, fill, truncate and lock the tiny study (KILLS=20 kills, half an hour at most)
+	CROSSMODAL_KILLS=$(KILLS) python -m pytest tests/faults -rP --session-timeout=1800
+
+test-slurm: setup  ## Run the tiny study on a real Slurm, started on this machine's loopback (as root)
+	@for program in slurmctld slurmd sbatch; do PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || \
+	  { echo "error: no $$program here: apt-get install --no-install-recommends slurmctld slurmd slurm-client" >&2; exit 1; }; done
+	python -m pytest tests/slurm
 
 lint: setup  ## Check code, rules and types
 	ruff check .
@@ -53,18 +65,15 @@ format: setup  ## Format code and rules
 	snakefmt Snakefile workflow/rules
 
 lock: setup  ## Resolve requirements.lock anew, for all supported Python versions
-	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --extra cpu --extra dev \
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --extra cpu --extra dev --extra slurm \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 	$(MAKE) generate
 
 generate: setup  ## Write what is generated: the schema, envs/, dvc.yaml
 	python -m crossmodal.generate
 
-readme: setup  ## Fill the README's tables from the finished default study
-	python -m crossmodal.report.readme results/emoji
+publish: setup  ## Audit the finished default study, then write dvc.lock, the ledger and the published tables
+	crossmodal publish $(if $(PUSH),--push)
 
-witness: setup  ## Check the finished default study and record it in dvc.lock
-	python -m crossmodal.provenance.witness
-
-performance: setup  ## Fill docs/performance.md from the finished default study
-	python -m crossmodal.report.performance emoji
+bench-overhead: setup  ## Measure what the machinery costs, and fill docs/performance.md
+	python tests/benchmarks/overhead.py

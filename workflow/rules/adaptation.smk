@@ -15,7 +15,7 @@ rule adapt_model:
     # The longest jobs start first, so that the short ones fill what they leave.
     priority: 10
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     threads: training_threads
     resources:
         mem_mb=scaled(4000),
@@ -46,7 +46,7 @@ rule merge_model:
     log:
         "<results>/logs/adaptation/merge-{cell}-s{seed}.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(4000),
         runtime=scaled(20),

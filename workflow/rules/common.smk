@@ -21,6 +21,7 @@ except UserError as error:
 TARGET = STUDY.adaptation.dataset
 # Not declared as an output of any rule, so that it outlives a failed job.
 CHECKPOINTS = f"results/{STUDY.study}/checkpoints"
+ENVIRONMENT = f"../../envs/{'gpu' if STUDY.compute.gpus_per_job else 'cpu'}.yaml"
 
 
 def prepare_folders():

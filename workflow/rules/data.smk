@@ -6,7 +6,7 @@ rule fetch_package:
         "<results>/logs/data/fetch-{package}.log",
     retries: 1
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(500),
         runtime=scaled(10),
@@ -31,7 +31,7 @@ rule build_dataset:
     log:
         "<results>/logs/data/{dataset}.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(2000),
         runtime=scaled(60),

@@ -14,7 +14,7 @@ rule embed_clean:
     log:
         "<results>/logs/embeddings/{cell}-s{seed}-clean.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(4000),
         runtime=scaled(60),

@@ -8,7 +8,7 @@ rule evaluate_retrieval:
     log:
         "<results>/logs/evaluation/{cell}-s{seed}-{dataset}-{split}-{variant}.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(1000),
         runtime=scaled(10),
@@ -34,7 +34,7 @@ rule measure_search:
     log:
         "<results>/logs/evaluation/search-{cell}-s{seed}-{pipeline}.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
     threads: workflow.cores or 1
     resources:
@@ -67,7 +67,7 @@ rule measure_encoders:
     log:
         "<results>/logs/evaluation/encoders.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     # Timed: see measure_search.
     threads: workflow.cores or 1
     resources:
@@ -101,7 +101,7 @@ rule summarise_numbers:
     log:
         "<results>/logs/evaluation/numbers.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(4000),
         runtime=scaled(30),

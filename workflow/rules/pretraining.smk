@@ -16,7 +16,7 @@ rule pretrain_base:
     log:
         "<results>/logs/pretraining/base.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     threads: STUDY.pretraining.training.threads if STUDY.pretraining.training else 1
     resources:
         mem_mb=scaled(6000),

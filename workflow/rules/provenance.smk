@@ -10,7 +10,7 @@ rule record_study:
     log:
         "<results>/logs/provenance/study.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(500),
         runtime=scaled(5),

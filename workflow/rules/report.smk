@@ -23,7 +23,7 @@ rule write_report:
     log:
         "<results>/logs/report/page.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(2000),
         runtime=scaled(10),
@@ -50,7 +50,7 @@ rule tabulate_figures:
     log:
         "<results>/logs/report/figures.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(1000),
         runtime=scaled(10),

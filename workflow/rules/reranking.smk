@@ -14,7 +14,7 @@ rule train_reranker:
     log:
         "<results>/logs/reranking/{cell}-s{seed}-{index}.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(4000),
         runtime=scaled(240),

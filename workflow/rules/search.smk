@@ -8,7 +8,7 @@ rule build_index:
     log:
         "<results>/logs/search/{cell}-s{seed}-{index}-{split}.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(4000),
         runtime=scaled(60),

@@ -7,7 +7,7 @@ rule shift_dataset:
     log:
         "<results>/logs/shifts/{shift}-{dataset}-{split}.log",
     conda:
-        "../../envs/cpu.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=scaled(2000),
         runtime=scaled(60),

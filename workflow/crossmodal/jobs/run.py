@@ -5,7 +5,6 @@ output that holds measured times and so differs from run to run, `Folder` is a s
 interruption, `spec` is the job's parameters. A job reads nothing else.
 """
 
-import errno
 import hashlib
 import inspect
 import json
@@ -23,6 +22,7 @@ from crossmodal.accelerators import claim_accelerator
 from crossmodal.determinism import prepare
 from crossmodal.errors import UserError
 from crossmodal.jobs.lock import job_lock
+from crossmodal.jobs.refusals import broken_input, refusal
 from crossmodal.provenance.digests import md5_of
 from crossmodal.provenance.manifest import build_manifest, now, read_manifest, write_manifest
 
@@ -34,8 +34,6 @@ Timed = Annotated[Path, "timed"]
 Folder = Annotated[Path, "folder"]
 Spec = Annotated[dict[str, Any], "spec"]
 OUTPUTS = ("output", "outputs", "timed")
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-REFUSED = (*NO_ROOM, errno.EROFS, errno.EIO)
 
 
 def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
@@ -97,10 +95,10 @@ def _execute(main: Callable[..., None], kinds: dict[str, str], values: dict[str,
     except UserError:
         raise
     except Exception as error:
-        if reason := _refusal(error):
+        if reason := refusal(error):
             where = getattr(error, "filename", None) or manifest_path.parent
             raise UserError(f"{where}: {reason}") from error
-        if reason := _broken([path for paths in inputs.values() for path in paths]):
+        if reason := broken_input([path for paths in inputs.values() for path in paths]):
             raise UserError(reason) from error
         raise
 
@@ -165,35 +163,6 @@ def _is_done(
     files = {(name, path) for name, paths in (inputs | outputs).items() for path in paths}
     digests = md5_of(path for _, path in files)
     return files == recorded.keys() and all(digests[path] == digest for (_, path), digest in recorded.items())
-
-
-def _refusal(error: Exception) -> str | None:
-    """Return what the system says where `error` is its refusal of a file, else None.
-
-    FAISS and safetensors raise errors of their own for a failed write, with the system's words in them.
-    """
-    said = str(error)
-    for number in REFUSED:
-        if os.strerror(number) in said:
-            advice = "make room there and run again" if number in NO_ROOM else "mend that and run again"
-            return f"{os.strerror(number)}; {advice}"
-    return (error.strerror or said) if isinstance(error, OSError) else None
-
-
-def _broken(paths: list[Path]) -> str | None:
-    """Return what is wrong with the first of `paths` that is not a whole JSON or Parquet file, else None."""
-    from pyarrow.parquet import read_metadata
-
-    for path in paths:
-        try:
-            if path.suffix == ".json":
-                json.loads(path.read_bytes())
-            elif path.suffix == ".parquet":
-                read_metadata(path)
-        except (ValueError, OSError) as error:  # ArrowInvalid is a ValueError
-            reason = str(error).splitlines()[0]
-            return f"{path}: not a readable {path.suffix[1:]} file ({reason}); remove it and run again"
-    return None
 
 
 def _argument(

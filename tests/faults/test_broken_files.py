@@ -1,0 +1,95 @@
+"""Truncated files: the job that reads one names it in one line, the audit finds it, `rm` and a run mend it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+RESULTS = "results/tiny"
+CELL = "lora-r8-pgd/s0"
+DATASET = "data/tiny/datasets/outlines/test.parquet"
+EMBEDDINGS = f"{RESULTS}/embeddings/{CELL}/outlines/test/clean/images.parquet"
+ADAPTER = f"{RESULTS}/adaptation/{CELL}/adapter_model.safetensors"
+INDEX = f"{RESULTS}/search/{CELL}/ivf-pq/test/index.faiss"
+MANIFEST = f"{RESULTS}/metrics.manifest.json"
+
+READERS = {
+    DATASET: "data/tiny/shifts/resolution-16/outlines/test.manifest.json",
+    EMBEDDINGS: f"{RESULTS}/evaluation/retrieval/{CELL}/outlines/test/clean/manifest.json",
+    ADAPTER: f"{RESULTS}/embeddings/{CELL}/clean.manifest.json",
+    f"{RESULTS}/pretraining/open_clip_model.safetensors": f"{RESULTS}/adaptation/{CELL}/manifest.json",
+    f"{RESULTS}/pretraining/open_clip_config.json": f"{RESULTS}/adaptation/{CELL}/manifest.json",
+    f"{RESULTS}/reranking/{CELL}/ivf-pq/reranker.safetensors": (
+        f"{RESULTS}/evaluation/search/{CELL}/ivf-pq+rerank/manifest.json"
+    ),
+    INDEX: f"{RESULTS}/evaluation/search/{CELL}/ivf-pq/manifest.json",
+    f"{RESULTS}/search/{CELL}/ivf-pq/test/card.json": (
+        f"{RESULTS}/evaluation/search/{CELL}/ivf-pq/manifest.json"
+    ),
+    MANIFEST: f"{RESULTS}/report/manifest.json",
+    f"{RESULTS}/metrics.parquet": f"{RESULTS}/report/manifest.json",
+    f"{RESULTS}/hypotheses.json": f"{RESULTS}/report/manifest.json",
+}
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_the_reader_names_the_broken_file(finished, tmp_path: Path, one_line: Callable) -> None:
+    for number, (path, reader) in enumerate(READERS.items()):
+        broken = finished.folder / path
+        whole = broken.read_bytes()
+        for content in [whole[: len(whole) // 2], *([b""] if path in (DATASET, MANIFEST) else [])]:
+            broken.write_bytes(content)
+            before = finished.digests()
+            out = tmp_path / f"{number}-{len(content)}"
+            places = {"checkpoints": str(out / "checkpoints")} if "adaptation" in reader else {}
+            done = finished.job(reader, out, **places)
+            one_line(done, path, "remove it and run again")
+            assert finished.digests() == before
+            assert [p.name for p in out.rglob("*") if p.is_file()] == []
+        broken.write_bytes(whole)
+
+
+def test_the_audit_finds_them_and_a_run_mends_them(finished, reference) -> None:
+    broken = [DATASET, EMBEDDINGS, ADAPTER, INDEX]
+    for path in broken:
+        truncate(finished.folder / path)
+    audited = finished.audit()
+    assert audited.returncode == 1
+    for path in broken:
+        assert f"{path}: recorded" in audited.stdout
+    assert f"{len(broken)} tampered" in audited.stdout
+    truncate(finished.folder / MANIFEST)
+    audited = finished.audit()
+    assert audited.returncode == 1
+    assert audited.stderr.strip().startswith(f"error: {MANIFEST}: not a manifest")
+    assert audited.stderr.strip().endswith("remove it and run the study again")
+    for path in (*broken, MANIFEST):
+        (finished.folder / path).unlink()
+    done = finished.snakemake()
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    reference.assert_equal(finished)
+
+
+def test_a_failed_job_shows_its_line_and_loses_nothing_upstream(finished, reference) -> None:
+    """Through Snakemake: its own message holds the job's line."""
+    (finished.folder / f"{RESULTS}/reranking/{CELL}/ivf-pq/manifest.json").unlink()
+    truncate(finished.folder / INDEX.replace("/test/", "/val/"))
+    before = finished.digests()
+    done = finished.snakemake()
+    assert done.returncode == 1
+    shown = done.stdout + done.stderr
+    line = f"error: {INDEX.replace('/test/', '/val/')}: not a readable FAISS index"
+    assert line in shown and "Traceback" not in shown
+    after = finished.digests()
+    lost = {path for path in before if path not in after}
+    assert all(path.startswith(f"{RESULTS}/reranking/{CELL}") for path in lost), lost
+    assert {path: digest for path, digest in before.items() if path in after} == after
+    (finished.folder / INDEX.replace("/test/", "/val/")).unlink()
+    done = finished.snakemake()
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    reference.assert_equal(finished)
