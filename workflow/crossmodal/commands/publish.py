@@ -46,4 +46,4 @@ def publish(
         print(f"written: {page}")
     if push:
         remote.push()
-    print("published; commit " + " ".join(git.changes(Path())))
+    print("published; commit " + " ".join(dict.fromkeys([str(LEDGER), *git.changes(Path())])))
