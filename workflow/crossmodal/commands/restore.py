@@ -1,6 +1,7 @@
 """`crossmodal restore`: bring back the published results that are still current, and nothing else."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import typer
@@ -10,7 +11,7 @@ from crossmodal.errors import UserError
 from crossmodal.provenance.audit import Node, Verdict, audit_jobs
 from crossmodal.provenance.digests import md5_of
 from crossmodal.provenance.ledger import LEDGER, entries
-from crossmodal.provenance.manifest import write_manifest
+from crossmodal.provenance.manifest import render_manifest, write_manifest
 from crossmodal.provenance.remote import pull
 from crossmodal.provenance.settle import HOLDS, holding, settle
 
@@ -28,12 +29,12 @@ def restore(study: StudyOption = None) -> None:
             f"{LEDGER}: says nothing of study {context.study.study!r}; only a published study is restored"
         )
     wanted = _current(context)
-    absent = [
-        entry["path"]
+    absent = {
+        path: digest
         for node in wanted.values()
-        for entry in entries(context.ledger[node.job.manifest], "outputs")
-        if not Path(entry["path"]).exists()
-    ]
+        for path, digest in _files(context, node)
+        if not Path(path).exists()
+    }
     print(f"{len(wanted)} of {len(context.jobs)} jobs are current, {len(absent)} of their files are not here")
     if absent:
         pull(absent)
@@ -69,8 +70,17 @@ def _current(context: Context) -> dict[str, Node]:
     return {name: nodes[name] for name in holding(nodes)}
 
 
+def _files(context: Context, node: Node) -> Iterator[tuple[str, str]]:
+    """Yield path and MD5 of a published job's outputs and of its manifest."""
+    manifest = context.ledger[node.job.manifest]
+    for entry in entries(manifest, "outputs"):
+        yield entry["path"], entry["md5"]
+    text = render_manifest(manifest).encode()
+    yield node.job.manifest, hashlib.md5(text, usedforsecurity=False).hexdigest()
+
+
 def _put_manifest(context: Context, node: Node) -> None:
-    """Write a job's manifest from the ledger where its outputs came without one."""
+    """Write a job's manifest from the ledger where its outputs came without it."""
     path = Path(node.job.manifest)
     if not path.exists() and all(Path(output).exists() for output in node.job.outputs):
         write_manifest(path, context.ledger[node.job.manifest])

@@ -68,9 +68,14 @@ def _device() -> str:
     return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else "cpu"
 
 
+def render_manifest(manifest: dict[str, Any]) -> str:
+    """Return `manifest` as indented JSON, equal text for equal manifests."""
+    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
-    """Write `manifest` to `path` as indented JSON."""
-    path.write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    """Write `manifest` to `path`."""
+    path.write_text(render_manifest(manifest), encoding="utf-8")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
