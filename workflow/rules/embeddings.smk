@@ -13,6 +13,8 @@ rule embed_clean:
         manifest="<results>/embeddings/{cell}/s{seed}/clean.manifest.json",
     log:
         "<results>/logs/embeddings/{cell}-s{seed}-clean.log",
+    # Before the shifted sets: search waits for these, and timed jobs wait until nothing else runs.
+    priority: 5
     conda:
         ENVIRONMENT
     resources:
@@ -41,6 +43,7 @@ use rule embed_clean as embed_shifted with:
         manifest="<results>/embeddings/{cell}/s{seed}/shifted.manifest.json",
     log:
         "<results>/logs/embeddings/{cell}-s{seed}-shifted.log",
+    priority: 0
     params:
         spec=spec_of("embed_shifted"),
 

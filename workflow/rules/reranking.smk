@@ -13,6 +13,7 @@ rule train_reranker:
         manifest="<results>/reranking/{cell}/s{seed}/{index}/manifest.json",
     log:
         "<results>/logs/reranking/{cell}-s{seed}-{index}.log",
+    priority: 5
     conda:
         ENVIRONMENT
     resources:

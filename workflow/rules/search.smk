@@ -7,6 +7,7 @@ rule build_index:
         manifest="<results>/search/{cell}/s{seed}/{index}/{split}/manifest.json",
     log:
         "<results>/logs/search/{cell}-s{seed}-{index}-{split}.log",
+    priority: 5
     conda:
         ENVIRONMENT
     resources:
