@@ -67,16 +67,21 @@ class Context:
         return audit_jobs(wanted, self.specs, self.manifests, self.ledger, digests, self.waivers)
 
 
-def load_context(study: str | None, targets: Sequence[str] = ()) -> Context:
+def load_context(study: str | None) -> Context:
+    """Return what is known of the study of a name; None for that of params.yaml."""
+    return context_of(overlays_of(study))
+
+
+def context_of(overlays: list[Path]) -> Context:
     """Return what is known of a study; Snakemake is asked for its jobs while the manifests are read."""
     from crossmodal.specs import spec
 
-    overlays = overlays_of(study)
     resolved = resolve(overlays)
     with ThreadPoolExecutor(1) as pool:
-        listing = pool.submit(list_jobs, overlays, targets)
+        listing = pool.submit(list_jobs, overlays)
         manifests = find_manifests(study_folders(resolved.study))
         jobs: list[Job] = listing.result()
     specs = {job.name: json.loads(spec(resolved, job.rule, **dict(job.wildcards))) for job in jobs}
-    ledger = {path: m for path, m in read_ledger().items() if path in {job.manifest for job in jobs}}
+    own = {job.manifest for job in jobs}
+    ledger = {path: manifest for path, manifest in read_ledger().items() if path in own}
     return Context(resolved, overlays, jobs, specs, manifests, ledger, read_waivers())

@@ -4,7 +4,6 @@ DVC records whatever lies there when a command ends with 0. Snakemake does not l
 and without its metadata, as in a fresh clone, not at parameters either; so the jobs of the stage are audited.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -14,15 +13,11 @@ from typing import Annotated
 
 import typer
 
-from crossmodal.commands.context import Context, resolve
+from crossmodal.commands.context import context_of
 from crossmodal.errors import UserError
-from crossmodal.provenance.audit import Node, Verdict
-from crossmodal.provenance.dag import Job, list_jobs
-from crossmodal.provenance.ledger import find_manifests, read_ledger, study_folders
-from crossmodal.provenance.waivers import read_waivers
-
-GOOD = (Verdict.VERIFIED, Verdict.ACCEPTED)
-"""Verdicts on a job whose outputs may be recorded; an accepted edit stands in waivers.yaml."""
+from crossmodal.provenance.audit import Node
+from crossmodal.provenance.dag import list_jobs
+from crossmodal.provenance.settle import HOLDS
 
 
 def stage(
@@ -38,7 +33,8 @@ def stage(
     command += ["--configfile", *map(str, overlays)] if overlays else []
     if subprocess.run(command).returncode:
         raise UserError("snakemake failed, its output above says why; DVC records nothing of this stage")
-    check(audit_jobs(jobs, overlays))
+    context = context_of(overlays)
+    check(list(context.audit([job for job in context.jobs if job.rule in rules], cache=False).values()))
 
 
 def refuse_copies() -> None:
@@ -51,20 +47,9 @@ def refuse_copies() -> None:
         )
 
 
-def audit_jobs(jobs: list[Job], overlays: Sequence[Path]) -> list[Node]:
-    """Return the nodes of `jobs`, with every file hashed anew that they read or wrote."""
-    from crossmodal.specs import spec
-
-    study = resolve(overlays)
-    specs = {job.name: json.loads(spec(study, job.rule, **dict(job.wildcards))) for job in jobs}
-    manifests = find_manifests(study_folders(study.study))
-    context = Context(study, list(overlays), jobs, specs, manifests, read_ledger(), read_waivers())
-    return list(context.audit(cache=False).values())
-
-
 def check(nodes: Sequence[Node]) -> None:
     """Raise UserError with the first finding that keeps a job from being recorded, and how many more there are."""
-    bad = [(node, finding) for node in nodes for finding in node.findings if finding.verdict not in GOOD]
+    bad = [(node, finding) for node in nodes for finding in node.findings if finding.verdict not in HOLDS]
     if bad:
         node, finding = bad[0]
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
