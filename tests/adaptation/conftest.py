@@ -7,7 +7,7 @@ import torch
 from open_clip.model import CLIP
 
 from crossmodal import registry
-from crossmodal.models import clip
+from crossmodal.models import clip, towers
 from crossmodal.models.scratch_params import CONFIGS
 
 CAPTIONS = ["a red octopus", "two green umbrellas in the rain", "a hat", "the flag of nowhere"]
@@ -60,7 +60,7 @@ def embed() -> Callable[[CLIP], torch.Tensor]:
 
     def both(model: CLIP) -> torch.Tensor:
         tokens = clip.tokenize(model, CAPTIONS)
-        return torch.cat([clip.encode_images(model, pixels), clip.encode_texts(model, tokens)])
+        return torch.cat([towers.encode_images(model, pixels), towers.encode_texts(model, tokens)])
 
     return both
 
@@ -75,7 +75,7 @@ def train(embed: Callable[[CLIP], torch.Tensor]) -> Callable[[CLIP], None]:
         optimiser = torch.optim.AdamW(trainable, lr=1e-2, weight_decay=0.1)
         for _ in range(3):
             images, texts = embed(model).chunk(2)
-            logits = clip.logit_scale(model) * images @ texts.T
+            logits = towers.logit_scale(model) * images @ texts.T
             optimiser.zero_grad()
             torch.nn.functional.cross_entropy(logits, torch.arange(4)).backward()
             optimiser.step()

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from crossmodal.adaptation import adapters, peft_layout
+from crossmodal.adaptation import methods, peft_layout
 from crossmodal.adaptation.low_rank import LowRank, adapted
 from crossmodal.errors import UserError
 from crossmodal.models import clip
@@ -37,7 +37,7 @@ def disturb(model: nn.Module) -> None:
 @grid
 def test_the_start_is_the_base_model(bases, fresh, params, embed, placement, towers, attention) -> None:
     model = fresh(attention)
-    adapters.attach(model, params("lora", rank=4, placement=placement, towers=towers), seed=1)
+    methods.attach(model, params("lora", rank=4, placement=placement, towers=towers), seed=1)
     for training, grad in itertools.product((True, False), (True, False)):
         # In eval() torch's attention takes a fused path that rounds differently where nothing has a gradient.
         reference = deepcopy(bases[attention]).train(training).requires_grad_(grad)
@@ -50,7 +50,7 @@ def test_the_start_is_the_base_model(bases, fresh, params, embed, placement, tow
 @pytest.mark.parametrize("training", [True, False])
 def test_every_factor_has_a_gradient(fresh, params, embed, placement, towers, attention, training) -> None:
     model = fresh(attention)
-    adapters.attach(model, params("lora", rank=4, placement=placement, towers=towers), seed=1)
+    methods.attach(model, params("lora", rank=4, placement=placement, towers=towers), seed=1)
     disturb(model)
     embed(model.train(training))[:, 0].sum().backward()
     gradients = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
@@ -66,11 +66,11 @@ def test_every_factor_has_a_gradient(fresh, params, embed, placement, towers, at
 @grid
 def test_merged_equals_unmerged(bases, fresh, params, embed, placement, towers, attention) -> None:
     model, lora = fresh(attention), params("lora", rank=4, placement=placement, towers=towers)
-    adapters.attach(model, lora, seed=1)
+    methods.attach(model, lora, seed=1)
     disturb(model)
     with torch.no_grad():
         unmerged = embed(model)
-        adapters.merge(model, lora)
+        methods.merge(model, lora)
         merged = embed(model)
         assert (merged - unmerged).abs().max() <= 1e-6
         assert (merged - embed(bases[attention])).abs().max() > 1e-3
@@ -85,11 +85,11 @@ def test_saved_and_loaded_is_the_same(fresh, params, embed, tmp_path, placement,
     files = tmp_path / "adapter_config.json", tmp_path / "adapter_model.safetensors"
     model = fresh(attention)
     lora = params("lora", rank=4, placement=placement, towers=towers, scaling="alpha/sqrt(r)", alpha=3.0)
-    adapters.attach(model, lora, seed=1)
+    methods.attach(model, lora, seed=1)
     disturb(model)
-    adapters.save_adapter(model, lora, *files)
+    methods.save_adapter(model, lora, *files)
     loaded = fresh(attention)
-    assert adapters.load_adapter(loaded, *files) == lora
+    assert methods.load_adapter(loaded, *files) == lora
     with torch.no_grad():
         assert torch.equal(embed(loaded), embed(model))
     for (_, _, ours), (_, _, theirs) in zip(adapted(model), adapted(loaded), strict=True):
@@ -100,7 +100,7 @@ def test_saved_and_loaded_is_the_same(fresh, params, embed, tmp_path, placement,
 @pytest.mark.parametrize("attention", ["torch", "open_clip"])
 def test_the_base_weights_stay_as_they_are(bases, fresh, params, train, embed, attention) -> None:
     model = fresh(attention)
-    adapters.attach(model, params("lora", rank=4, placement="qkvo+mlp"), seed=1)
+    methods.attach(model, params("lora", rank=4, placement="qkvo+mlp"), seed=1)
     train(model)
     embed(model.train())
     embed(model.eval())
@@ -124,8 +124,8 @@ def test_the_base_weights_stay_as_they_are(bases, fresh, params, train, embed, a
 def test_counts_of_vit_b_32(vit_b_32, params, placement, shares) -> None:
     for rank, share in zip((4, 8, 16, 32), shares, strict=True):
         model = vit_b_32()
-        adapters.attach(model, params("lora", rank=rank, placement=placement), seed=0)
-        counts = adapters.parameter_counts(model)
+        methods.attach(model, params("lora", rank=rank, placement=placement), seed=0)
+        counts = methods.parameter_counts(model)
         assert counts["total"] == 151_277_313
         assert round(100 * counts["share"], 2) == share
         per_block = {"qkv": 6, "qkvo": 8, "qkvo+mlp": 18}[placement]
@@ -200,9 +200,9 @@ def test_peft_opens_our_file(
 ) -> None:
     model, theirs = fresh(), fresh()
     lora = params("lora", rank=3, alpha=5.0, placement=placement, towers=towers, scaling=scaling)
-    adapters.attach(model, lora, seed=1)
+    methods.attach(model, lora, seed=1)
     disturb(model)
-    adapters.save_adapter(
+    methods.save_adapter(
         model, lora, tmp_path / "adapter_config.json", tmp_path / "adapter_model.safetensors"
     )
     opened = peft.PeftModel.from_pretrained(theirs, str(tmp_path)).eval()
@@ -220,9 +220,9 @@ def test_peft_opens_our_file(
 @pytest.mark.filterwarnings("ignore:Unexpected keyword arguments:UserWarning")
 def test_peft_writes_the_same_tensors(fresh, params, tmp_path: Path) -> None:
     model, lora = fresh(), params("lora", rank=3, placement="qkvo+mlp")
-    adapters.attach(model, lora, seed=1)
+    methods.attach(model, lora, seed=1)
     disturb(model)
-    adapters.save_adapter(
+    methods.save_adapter(
         model, lora, tmp_path / "adapter_config.json", tmp_path / "adapter_model.safetensors"
     )
     peft.PeftModel.from_pretrained(fresh(), str(tmp_path)).save_pretrained(tmp_path / "again")
@@ -237,8 +237,8 @@ def test_peft_writes_the_same_tensors(fresh, params, tmp_path: Path) -> None:
 def test_packing_is_exact(bases, params, rank: int, placement: str, towers: str, seed: int) -> None:
     model, other = deepcopy(bases["torch"]), deepcopy(bases["torch"])
     lora = params("lora", rank=rank, placement=placement, towers=towers)
-    adapters.attach(model, lora, seed)
-    adapters.attach(other, lora, seed + 1)
+    methods.attach(model, lora, seed)
+    methods.attach(other, lora, seed + 1)
     disturb(model)
     peft_layout.unpack(adapted(other), peft_layout.pack(adapted(model)))
     for (_, _, ours), (_, _, theirs) in zip(adapted(model), adapted(other), strict=True):
@@ -249,14 +249,14 @@ def test_packing_is_exact(bases, params, rank: int, placement: str, towers: str,
 def test_scaling_conventions(fresh, params) -> None:
     for scaling, expected in (("alpha/r", 8 / 16), ("alpha/sqrt(r)", 8 / math.sqrt(16))):
         model = fresh()
-        adapters.attach(model, params("lora", rank=16, alpha=8.0, scaling=scaling), seed=0)
+        methods.attach(model, params("lora", rank=16, alpha=8.0, scaling=scaling), seed=0)
         assert {term.scale for _, _, term in adapted(model)} == {expected}
 
 
 def test_the_seed_decides_the_factors(fresh, params) -> None:
     def factors(seed: int) -> list[torch.Tensor]:
         model = fresh()
-        adapters.attach(model, params("lora"), seed)
+        methods.attach(model, params("lora"), seed)
         return [term.lora_A for _, _, term in adapted(model)]
 
     assert all(torch.equal(a, b) for a, b in zip(factors(3), factors(3), strict=True))
@@ -268,9 +268,9 @@ def test_the_seed_decides_the_factors(fresh, params) -> None:
 def test_a_rank_above_the_width_is_one_line(fresh, params, bases) -> None:
     model = fresh()
     with pytest.raises(UserError, match="rank 65 exceeds the width 64 of visual"):
-        adapters.attach(model, params("lora", rank=65), seed=0)
+        methods.attach(model, params("lora", rank=65), seed=0)
     assert model.state_dict().keys() == bases["torch"].state_dict().keys()
-    adapters.attach(model, params("lora", rank=64, placement="qkvo+mlp"), seed=0)
+    methods.attach(model, params("lora", rank=64, placement="qkvo+mlp"), seed=0)
 
 
 def test_a_tower_without_attention_is_one_line(params) -> None:
@@ -279,24 +279,24 @@ def test_a_tower_without_attention_is_one_line(params) -> None:
     with torch.device("meta"):
         model = clip.build_clip(config)
     with pytest.raises(UserError, match="the image tower has no fused attention"):
-        adapters.attach(model, params("lora", rank=2), seed=0)
+        methods.attach(model, params("lora", rank=2), seed=0)
 
 
 def test_an_adapter_of_another_cell_is_one_line(fresh, params, tmp_path: Path) -> None:
     files = tmp_path / "adapter_config.json", tmp_path / "adapter_model.safetensors"
     model, lora = fresh(), params("lora", rank=4)
-    adapters.attach(model, lora, seed=0)
-    adapters.save_adapter(model, lora, *files)
+    methods.attach(model, lora, seed=0)
+    methods.save_adapter(model, lora, *files)
     config = json.loads(files[0].read_text())
     for change, message in (({"rank": 8}, "is of another model or rank"), ({"towers": "text"}, "unexpected")):
         wrong = config | {"crossmodal": config["crossmodal"] | change}
         files[0].write_text(json.dumps(wrong))
         with pytest.raises(UserError, match=message):
-            adapters.load_adapter(fresh(), *files)
+            methods.load_adapter(fresh(), *files)
     files[0].write_text(json.dumps(config))
     tensors = load_file(files[1])
     key = "base_model.model.visual.transformer.resblocks.0.attn.lora_B.weight"
     tensors[key][0, -1] = 1.0
     save_file(tensors, files[1])
     with pytest.raises(UserError, match="separate q, k, v factors cannot hold"):
-        adapters.load_adapter(fresh(), *files)
+        methods.load_adapter(fresh(), *files)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from crossmodal import registry
-from crossmodal.adaptation import adapters
+from crossmodal.adaptation import methods
 from crossmodal.errors import UserError
 from crossmodal.models import clip
 
@@ -34,7 +34,7 @@ def test_the_kinds() -> None:
 @every_method
 def test_attaching_changes_no_embedding(values, base, fresh, embed) -> None:
     model = fresh()
-    adapters.attach(model, registry.parse("adaptation", values), seed=0)
+    methods.attach(model, registry.parse("adaptation", values), seed=0)
     with torch.no_grad():
         assert torch.equal(embed(model), embed(base))
 
@@ -42,17 +42,17 @@ def test_attaching_changes_no_embedding(values, base, fresh, embed) -> None:
 @every_method
 def test_trained_saved_loaded_and_merged(values, base, fresh, embed, train, tmp_path) -> None:
     model, params = fresh(), registry.parse("adaptation", values)
-    adapters.attach(model, params, seed=0)
+    methods.attach(model, params, seed=0)
     if any(p.requires_grad for p in model.parameters()):
         train(model)
-    adapters.save_adapter(model, params, *files(tmp_path))
+    methods.save_adapter(model, params, *files(tmp_path))
     loaded = fresh()
-    assert adapters.load_adapter(loaded, *files(tmp_path)) == params
+    assert methods.load_adapter(loaded, *files(tmp_path)) == params
     with torch.no_grad():
         trained = embed(model)
         assert torch.equal(embed(loaded), trained)
         assert torch.equal(trained, embed(base)) == (values["kind"] == "zero_shot")
-        adapters.merge(loaded, params)
+        methods.merge(loaded, params)
         assert (embed(loaded) - trained).abs().max() <= 1e-6
     assert loaded.state_dict().keys() == base.state_dict().keys()
     folder = tmp_path / "merged"
@@ -67,7 +67,7 @@ def test_trained_saved_loaded_and_merged(values, base, fresh, embed, train, tmp_
 def test_state_is_a_copy_on_its_own(values, fresh, train) -> None:
     """Early stopping keeps the best state while training goes on."""
     model, params = fresh(), registry.parse("adaptation", values)
-    adapters.attach(model, params, seed=0)
+    methods.attach(model, params, seed=0)
     method = registry.load("adaptation", params.kind)
     before = method.state(model)
     kept = {key: tensor.clone() for key, tensor in before.items()}
@@ -85,18 +85,18 @@ def test_the_same_files_twice(values, fresh, tmp_path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         model = fresh()
-        adapters.attach(model, params, seed=0)
-        adapters.save_adapter(model, params, *files(tmp_path / name))
+        methods.attach(model, params, seed=0)
+        methods.save_adapter(model, params, *files(tmp_path / name))
         written.append([file.read_bytes() for file in files(tmp_path / name)])
     assert written[0] == written[1]
 
 
 def test_zero_shot_and_full(base, fresh, params) -> None:
     model = fresh()
-    adapters.attach(model, params("zero_shot"), seed=0)
-    assert adapters.parameter_counts(model)["trainable"] == 0
-    adapters.attach(model, params("full"), seed=0)
-    counts = adapters.parameter_counts(model)
+    methods.attach(model, params("zero_shot"), seed=0)
+    assert methods.parameter_counts(model)["trainable"] == 0
+    methods.attach(model, params("full"), seed=0)
+    counts = methods.parameter_counts(model)
     assert counts["share"] == 1.0
     assert counts["trainable"] == counts["total"] == sum(p.numel() for p in base.parameters())
     assert counts["trainable_image"] == sum(p.numel() for p in base.visual.parameters())
@@ -108,7 +108,7 @@ def test_zero_shot_and_full(base, fresh, params) -> None:
 @pytest.mark.parametrize("layer_norm", [True, False])
 def test_bitfit_trains_biases_only(fresh, params, layer_norm) -> None:
     model = fresh()
-    adapters.attach(model, params("bitfit", layer_norm=layer_norm), seed=0)
+    methods.attach(model, params("bitfit", layer_norm=layer_norm), seed=0)
     trainable = {name for name, p in model.named_parameters() if p.requires_grad}
     linear = ("in_proj_bias", "out_proj.bias", "c_fc.bias", "c_proj.bias")
     norm = ("ln_pre.bias", "ln_post.bias", "ln_1.bias", "ln_2.bias", "ln_final.bias")
@@ -120,8 +120,8 @@ def test_bitfit_trains_biases_only(fresh, params, layer_norm) -> None:
 @pytest.mark.parametrize(("layer_norm", "share"), [(True, 0.11), (False, 0.09)])
 def test_bitfit_of_vit_b_32(vit_b_32, params, layer_norm, share) -> None:
     model = vit_b_32()
-    adapters.attach(model, params("bitfit", layer_norm=layer_norm), seed=0)
-    counts = adapters.parameter_counts(model)
+    methods.attach(model, params("bitfit", layer_norm=layer_norm), seed=0)
+    counts = methods.parameter_counts(model)
     assert round(100 * counts["share"], 2) == share
     layers = 12 * 9 + (12 * 2 * 1 if layer_norm else 0)
     assert counts["trainable_image"] == (layers + (2 if layer_norm else 0)) * 768
@@ -130,19 +130,19 @@ def test_bitfit_of_vit_b_32(vit_b_32, params, layer_norm, share) -> None:
 
 def test_a_file_of_another_method_is_one_line(fresh, params, tmp_path) -> None:
     model = fresh()
-    adapters.attach(model, params("bitfit"), seed=0)
-    adapters.save_adapter(model, params("bitfit"), *files(tmp_path))
+    methods.attach(model, params("bitfit"), seed=0)
+    methods.save_adapter(model, params("bitfit"), *files(tmp_path))
     config, weights = files(tmp_path)
     for values in ({"kind": "lora"}, {"kind": "full"}, {"kind": "zero_shot"}):
         config.write_text(json.dumps({"crossmodal": values}))
         with pytest.raises(UserError, match=r"adapter_model\.safetensors: the saved adapter") as error:
-            adapters.load_adapter(fresh(), config, weights)
+            methods.load_adapter(fresh(), config, weights)
         assert "\n" not in str(error.value)
     for text in ("{}", '{"crossmodal": {"kind": "magic"}}', '{"peft_type": "LORA"}'):
         config.write_text(text)
         with pytest.raises(UserError, match="no adapter of this study"):
-            adapters.load_adapter(fresh(), config, weights)
+            methods.load_adapter(fresh(), config, weights)
     config.write_text(json.dumps({"crossmodal": {"kind": "bitfit"}}))
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(UserError, match="not a readable safetensors"):
-        adapters.load_adapter(fresh(), config, weights)
+        methods.load_adapter(fresh(), config, weights)

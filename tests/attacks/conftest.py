@@ -5,7 +5,8 @@ from collections import namedtuple
 import pytest
 import torch
 
-from crossmodal.models.clip import build_clip, encode_images, encode_texts, logit_scale, tokenize
+from crossmodal.models.clip import build_clip, tokenize
+from crossmodal.models.towers import encode_images, encode_texts, logit_scale
 from crossmodal.training.loss import contrastive_loss
 
 CONFIG = {

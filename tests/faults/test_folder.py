@@ -35,7 +35,9 @@ def test_a_finished_study_that_is_read_only_is_said_before_any_job(finished, ref
     done = finished.snakemake()
     assert done.returncode == 1
     said = done.stdout + done.stderr
-    assert "Write-protected output files for rule" in said  # Snakemake's own words, about one of the stale jobs
+    assert (
+        "Write-protected output files for rule" in said
+    )  # Snakemake's own words, about one of the stale jobs
     assert "Traceback" not in said and "localrule" not in said
     assert finished.digests() == before
     subprocess.run(["mount", "-o", "remount,rw,bind", str(results)], check=True)

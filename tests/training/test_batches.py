@@ -11,7 +11,8 @@ from PIL import Image
 
 from crossmodal.data.tables import Example, write_examples
 from crossmodal.errors import UserError
-from crossmodal.models.clip import to_pixels, tokenize
+from crossmodal.models.clip import tokenize
+from crossmodal.models.towers import to_pixels
 from crossmodal.training.augmentation import augment
 from crossmodal.training.batches import TrainingSet, count_batches, epoch_batches, load_training_set
 from crossmodal.training.randomness import Stream, derive_seed, make_generator

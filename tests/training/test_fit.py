@@ -8,16 +8,17 @@ import pytest
 import torch
 
 from crossmodal.errors import UserError
-from crossmodal.models.clip import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.provenance.closure import closure
 from crossmodal.training import loop
 from crossmodal.training.adversary import attack_part
+from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.checkpoint import fingerprint
 from crossmodal.training.history import Epoch, validation_score
 from crossmodal.training.loop import fit
 from crossmodal.training.loss import contrastive_loss
 from crossmodal.training.optimiser import learning_rate, make_optimiser, trainable
-from crossmodal.training.settings import AdversaryParameters, TrainingParameters
+from crossmodal.training.settings import TrainingParameters
 from crossmodal.training.step import batch_loss
 from crossmodal.training.validation import recall_at_1, validate
 

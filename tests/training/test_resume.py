@@ -11,6 +11,7 @@ import torch
 
 from crossmodal.errors import UserError
 from crossmodal.registry import load, parse
+from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.checkpoint import (
     discard_checkpoints,
     fingerprint,
@@ -19,7 +20,7 @@ from crossmodal.training.checkpoint import (
     set_model_state,
 )
 from crossmodal.training.loop import fit
-from crossmodal.training.settings import AdversaryParameters, TrainingParameters
+from crossmodal.training.settings import TrainingParameters
 
 EPOCHS = 4
 

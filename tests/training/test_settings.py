@@ -6,7 +6,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from crossmodal.training.settings import AdversaryParameters, AugmentationParameters, TrainingParameters
+from crossmodal.training.adversary_settings import AdversaryParameters
+from crossmodal.training.settings import AugmentationParameters, TrainingParameters
 
 
 def test_defaults_are_complete_but_for_the_epochs():

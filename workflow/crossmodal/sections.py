@@ -9,7 +9,8 @@ from crossmodal.evaluation.settings import EvaluationParameters
 from crossmodal.parameters import Count, Name, Parameters
 from crossmodal.registry import any_of
 from crossmodal.search.settings import LatencyProtocol, RerankerParameters
-from crossmodal.training.settings import AdversaryParameters, TrainingParameters
+from crossmodal.training.adversary_settings import AdversaryParameters
+from crossmodal.training.settings import TrainingParameters
 
 if TYPE_CHECKING:
     AnyDataset = Any

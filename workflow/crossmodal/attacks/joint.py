@@ -9,7 +9,13 @@ from torch import Generator, Tensor
 from crossmodal.attacks.ascent import Ball, ascend
 from crossmodal.attacks.context import frozen
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.clip import encode_images, encode_texts, mean_token_norm, perturbable, token_embedding
+from crossmodal.models.towers import (
+    encode_images,
+    encode_texts,
+    mean_token_norm,
+    perturbable,
+    token_embedding,
+)
 from crossmodal.parameters import Parameters
 from crossmodal.registry import load
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from crossmodal.models import clip
+from crossmodal.models import clip, towers
 from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
 
@@ -38,8 +38,8 @@ def measure_encoders(models: list[tuple[str, str, CLIP]], repeats: int) -> list[
 
 
 def _image_call(model: CLIP, pixels: torch.Tensor) -> Callable[[], object]:
-    return lambda: clip.encode_images(model, pixels)
+    return lambda: towers.encode_images(model, pixels)
 
 
 def _text_call(model: CLIP, tokens: torch.Tensor) -> Callable[[], object]:
-    return lambda: clip.encode_texts(model, tokens)
+    return lambda: towers.encode_texts(model, tokens)

@@ -2,14 +2,15 @@
 
 import json
 
-from crossmodal.adaptation import adapters
+from crossmodal.adaptation import methods
 from crossmodal.determinism import prepare_torch
 from crossmodal.jobs.run import Folder, In, Out, Spec, Timed, run
 from crossmodal.models.clip import load_clip
 from crossmodal.registry import parse
+from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.batches import load_training_set
 from crossmodal.training.loop import fit
-from crossmodal.training.settings import AdversaryParameters, TrainingParameters
+from crossmodal.training.settings import TrainingParameters
 
 
 def main(
@@ -20,15 +21,15 @@ def main(
     prepare_torch(spec["threads"], seed)
     model = load_clip(config, weights)
     method = parse("adaptation", values["method"])
-    adapters.attach(model, method, seed)
-    counts = adapters.parameter_counts(model)
+    methods.attach(model, method, seed)
+    counts = methods.parameter_counts(model)
     history = fit(
         model, load_training_set(model, [train]), load_training_set(model, [validation]),
         TrainingParameters.model_validate(values["training"]), seed,
         AdversaryParameters.model_validate(values["adversary"]) if values["adversary"] else None,
         checkpoints, training, checkpoints.name,
     )  # fmt: skip
-    adapters.save_adapter(model, method, adapter_config, adapter)
+    methods.save_adapter(model, method, adapter_config, adapter)
     facts = {
         "cell": spec["wildcards"]["cell"],
         "seed": spec["wildcards"]["seed"],

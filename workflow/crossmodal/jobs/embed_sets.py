@@ -1,6 +1,6 @@
 """Job: embed the images and captions of several sets with one adapted model."""
 
-from crossmodal.adaptation import adapters
+from crossmodal.adaptation import methods
 from crossmodal.determinism import device, prepare_torch
 from crossmodal.jobs.run import In, Ins, Outs, Spec, run
 from crossmodal.models.clip import load_clip
@@ -14,7 +14,7 @@ def main(
 ) -> None:  # fmt: skip
     prepare_torch(spec["threads"], spec["seed"])
     model = load_clip(config, weights)
-    adapters.merge(model, adapters.load_adapter(model, adapter_config, adapter))
+    methods.merge(model, methods.load_adapter(model, adapter_config, adapter))
     model.to(device())
     made_by = f"{cached_md5(weights)}+{cached_md5(adapter)}"
     batch_size = spec["parameters"]["batch_size"]

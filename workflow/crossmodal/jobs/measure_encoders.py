@@ -2,7 +2,7 @@
 
 import json
 
-from crossmodal.adaptation import adapters
+from crossmodal.adaptation import methods
 from crossmodal.determinism import prepare_torch
 from crossmodal.evaluation.encoders import measure_encoders
 from crossmodal.jobs.run import In, Ins, Spec, Timed, run
@@ -19,13 +19,13 @@ def main(
     ):
         merged = load_clip(config, weights)
         bare = set(merged.state_dict())
-        params = adapters.load_adapter(merged, method, adapter)
+        params = methods.load_adapter(merged, method, adapter)
         adds = set(merged.state_dict()) != bare
-        adapters.merge(merged, params)
+        methods.merge(merged, params)
         models.append((cell, "merged", merged))
         if adds:
             unmerged = load_clip(config, weights)
-            adapters.load_adapter(unmerged, method, adapter)
+            methods.load_adapter(unmerged, method, adapter)
             models.append((cell, "unmerged", unmerged))
     latency.write_text(json.dumps(measure_encoders(models, spec["parameters"]["repeats"])) + "\n")
 

@@ -1,6 +1,6 @@
 """Job: fold a cell's adapter into the base weights and save a plain open_clip model."""
 
-from crossmodal.adaptation import adapters
+from crossmodal.adaptation import methods
 from crossmodal.jobs.run import In, Out, Spec, run
 from crossmodal.models.clip import load_clip, save_clip
 
@@ -9,7 +9,7 @@ def main(
     config: In, weights: In, adapter_config: In, adapter: In, merged_config: Out, merged: Out, spec: Spec
 ) -> None:
     model = load_clip(config, weights)
-    adapters.merge(model, adapters.load_adapter(model, adapter_config, adapter))
+    methods.merge(model, methods.load_adapter(model, adapter_config, adapter))
     save_clip(model, merged_config, merged)
 
 

@@ -6,9 +6,35 @@ from torch import Generator, Tensor
 from crossmodal.attacks.context import frozen
 from crossmodal.attacks.joint import attack_batch
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.clip import encode_images, encode_texts, logit_scale
+from crossmodal.models.towers import encode_images, encode_texts, logit_scale
+from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.loss import contrastive_loss
-from crossmodal.training.settings import AdversaryParameters
+from crossmodal.training.step import Adversary, Prepared, prepare
+
+
+class RetrievalAdversary:
+    """Attacks part of each batch so that its contrastive loss grows: the inner problem of min-max training."""
+
+    def __init__(self, params: AdversaryParameters) -> None:
+        self.params = params
+
+    def prepare(
+        self,
+        model: CLIP,
+        pixels: Tensor,
+        tokens: Tensor,
+        labels: Tensor,
+        generator: Generator,
+        progress: float,
+    ) -> Prepared:
+        """Return the batch with its first pairs attacked, and the contrastive loss."""
+        pixels, delta = attack_part(model, pixels, tokens, labels, self.params, generator)
+        return prepare(pixels, labels)._replace(delta=delta)
+
+
+def make_adversary(model: CLIP, params: AdversaryParameters) -> Adversary:
+    """Return the adversary of `params` for `model`, which is as it stands before training."""
+    return RetrievalAdversary(params)
 
 
 def attack_part(

@@ -18,6 +18,8 @@ from crossmodal.determinism import device as find_device
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
+from crossmodal.registry import load
+from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.augmentation import augment
 from crossmodal.training.batches import TrainingSet, count_batches, epoch_batches
 from crossmodal.training.checkpoint import (
@@ -33,8 +35,8 @@ from crossmodal.training.checkpoint import (
 from crossmodal.training.history import Epoch, History, validation_score, write_log
 from crossmodal.training.optimiser import learning_rate, limit_logit_scale, make_optimiser, trainable
 from crossmodal.training.randomness import Stream, derive_seed, make_generator
-from crossmodal.training.settings import AdversaryParameters, TrainingParameters
-from crossmodal.training.step import batch_loss
+from crossmodal.training.settings import TrainingParameters
+from crossmodal.training.step import Adversary, batch_loss, prepare
 from crossmodal.training.validation import validate
 
 
@@ -127,7 +129,11 @@ class _Run:
         adversary: AdversaryParameters | None, device: str, folder: Path,
     ) -> None:  # fmt: skip
         self.model, self.train, self.settings, self.seed = model, train, settings, seed
-        self.adversary, self.device, self.folder = adversary, device, folder
+        self.device, self.folder = device, folder
+        # Loaded by name, so that an edit of the attacks makes no cell stale that is trained without them: a job
+        # with an adversary names this module as a root of its fingerprint.
+        make = load("training", "adversary").make_adversary if adversary else None
+        self.adversary: Adversary | None = make(model, adversary) if make else None
         self.parameters = trainable(model)
         self.optimiser = make_optimiser(self.parameters, settings)
         self.batches = count_batches(len(train), settings.batch_size)
@@ -149,7 +155,14 @@ class _Run:
                 batch = batch.to(self.device)
                 pixels = augment(batch.images, settings.augmentation, augmentation)
                 with self._precision():
-                    loss = batch_loss(self.model, pixels, batch.tokens, batch.labels, self.adversary, attack)
+                    if self.adversary is None:
+                        prepared = prepare(pixels, batch.labels)
+                    else:
+                        share = step / (self.steps_per_epoch * settings.epochs)
+                        prepared = self.adversary.prepare(
+                            self.model, pixels, batch.tokens, batch.labels, attack, share
+                        )
+                    loss = batch_loss(self.model, prepared, batch.tokens)
                 value = float(loss.detach())
                 self._check(value, "loss", step, epoch)
                 total += value * len(pixels)

@@ -1,28 +1,58 @@
-"""The loss of one batch: clean, or min-max against an adversary."""
+"""One training step as two parts: a batch made ready, clean or attacked, and the loss of its features.
+
+The loss is a function of features, so that whoever takes the step may encode the batch in pieces, or gather the
+features of other processes, before it is called.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from torch import Generator, Tensor
 
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.clip import encode_images, encode_texts, logit_scale
-from crossmodal.registry import load
+from crossmodal.models.towers import encode_images, encode_texts, logit_scale
 from crossmodal.training.loss import contrastive_loss
-from crossmodal.training.settings import AdversaryParameters
+
+FeatureLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Image features [b, d], text features [b, d] and the scale of the logits to a scalar with a gradient."""
 
 
-def batch_loss(
-    model: CLIP, pixels: Tensor, tokens: Tensor, labels: Tensor,
-    adversary: AdversaryParameters | None, generator: Generator,
-) -> Tensor:  # fmt: skip
-    """Return the contrastive loss of the pairs, a scalar with a gradient.
+class Prepared(NamedTuple):
+    """A batch ready for the step."""
 
-    `pixels` [b, 3, s, s] are in [0, 1]. With an `adversary` the first pairs, all but `clean_share` of them,
-    are attacked; `generator` draws the starts of the attack.
-    """
-    delta = None
-    if adversary is not None:
-        # Loaded by name, so that an edit of the attacks makes no cell stale that is trained without them:
-        # a job with an adversary names this module as a root of its fingerprint.
-        attack = load("training", "adversary").attack_part
-        pixels, delta = attack(model, pixels, tokens, labels, adversary, generator)
-    image_features, text_features = encode_images(model, pixels), encode_texts(model, tokens, delta)
-    return contrastive_loss(image_features, text_features, labels, logit_scale(model))
+    pixels: Tensor
+    """float32 [b, 3, s, s] in [0, 1]."""
+    delta: Tensor | None
+    """Offsets of the token embeddings, float [b, context, width], or None."""
+    loss: FeatureLoss
+
+
+class Adversary(Protocol):
+    """Whoever attacks batches before the step (`training.adversary`)."""
+
+    def prepare(
+        self,
+        model: CLIP,
+        pixels: Tensor,
+        tokens: Tensor,
+        labels: Tensor,
+        generator: Generator,
+        progress: float,
+    ) -> Prepared:
+        """Return the attacked batch; `progress` is the share of all steps that is done, 0 to 1."""
+
+
+def prepare(pixels: Tensor, labels: Tensor) -> Prepared:
+    """Return the clean batch of `pixels` with the contrastive loss of `labels` [b]."""
+
+    def loss(image_features: Tensor, text_features: Tensor, scale: Tensor) -> Tensor:
+        return contrastive_loss(image_features, text_features, labels, scale)
+
+    return Prepared(pixels, None, loss)
+
+
+def batch_loss(model: CLIP, prepared: Prepared, tokens: Tensor) -> Tensor:
+    """Return the loss of a prepared batch, a scalar with a gradient."""
+    image_features = encode_images(model, prepared.pixels)
+    text_features = encode_texts(model, tokens, prepared.delta)
+    return prepared.loss(image_features, text_features, logit_scale(model))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.clip import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.training.batches import TrainingSet
 from crossmodal.training.loss import contrastive_loss
 

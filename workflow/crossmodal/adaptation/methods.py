@@ -1,4 +1,8 @@
-"""Adapted models, whatever the method: attach, save, load, merge, count.
+"""What every method of adaptation can do: attach, save, load, merge, count.
+
+A method is a module with `attach`, `merge`, `state` and `restore`; `MERGES = False` says that it cannot be folded
+into the base weights, `hooks(params)` what it asks of the training loop, `peft_config(model, params)` what
+peft needs.
 
 An adapter is two files in Hugging Face peft's layout, `adapter_config.json` and `adapter_model.safetensors`.
 The configuration carries the method's parameters under the key "crossmodal", which peft ignores; for methods
@@ -14,9 +18,10 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from crossmodal import registry
+from crossmodal.adaptation.hooks import Hooks
 from crossmodal.adaptation.trainable import tower_of
 from crossmodal.errors import UserError
-from crossmodal.models import clip
+from crossmodal.models import clip, towers
 from crossmodal.models.architecture import CLIP
 
 PACKAGE = "adaptation"
@@ -45,9 +50,24 @@ def attach(model: CLIP, params: Any, seed: int) -> None:
     registry.load(PACKAGE, params.kind).attach(model, params, torch.Generator().manual_seed(seed))
 
 
+def merges(params: Any) -> bool:
+    """Return whether `merge` leaves a plain model with the base model's keys."""
+    return bool(getattr(registry.load(PACKAGE, params.kind), "MERGES", True))
+
+
 def merge(model: CLIP, params: Any) -> None:
-    """Fold the adapter of `params` into the weights in place; keys are the base model's afterwards."""
+    """Fold the adapter of `params` into the weights in place, as far as the method can be folded (`merges`).
+
+    Where it can, the keys are the base model's afterwards; the function that the model computes stays the same.
+    """
     registry.load(PACKAGE, params.kind).merge(model)
+
+
+def hooks(params: Any) -> Hooks:
+    """Return what the method of `params` asks of the training loop."""
+    method = registry.load(PACKAGE, params.kind)
+    found: Hooks = method.hooks(params) if hasattr(method, "hooks") else Hooks()
+    return found
 
 
 def save_adapter(model: CLIP, params: Any, config: Path, weights: Path) -> None:
@@ -102,5 +122,5 @@ def parameter_counts(model: CLIP) -> Counts:
         total_image=total["image"],
         trainable_text=trainable["text"],
         total_text=total["text"],
-        total_token_embeddings=clip.token_embedding(base).weight.numel(),
+        total_token_embeddings=towers.token_embedding(base).weight.numel(),
     )
