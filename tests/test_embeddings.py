@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,36 @@ def test_export_equals_one_at_a_time(nano: CLIP, tmp_path: Path, batch_size: int
     for (_, _, caption), vector in zip(rows, read.vectors, strict=True):
         expected = towers.encode_texts(nano, clip.tokenize(nano, [caption]))[0].detach().numpy()
         np.testing.assert_allclose(vector, expected, atol=1e-3)
+
+
+def test_what_a_set_shares_with_the_one_before_is_encoded_once(nano: CLIP, tmp_path: Path) -> None:
+    """A shift of the images leaves the captions as they are; the files are those of sets embedded alone."""
+    first = [example(i, [f"caption {i}"]) for i in range(5)]
+    shifted = [replace(e, image=example(10 + i, []).image) for i, e in enumerate(first)]
+    reworded = [replace(e, captions=[f"a caption {i}"]) for i, e in enumerate(shifted)]
+    calls = {"images": 0, "captions": 0}
+    count = export.Encoded.of
+
+    def counted(self, what, content, encode):
+        def counting():
+            calls[what] += 1
+            return encode()
+
+        return count(self, what, content, counting)
+
+    class Counted(export.Encoded):
+        of = counted
+
+    encoded = Counted()
+    for name, examples in (("a", first), ("b", shifted), ("c", reworded)):
+        write_examples(tmp_path / f"{name}.parquet", examples)
+        for folder, memory in ((tmp_path / "shared", encoded), (tmp_path / "alone", None)):
+            folder.mkdir(exist_ok=True)
+            files = folder / f"{name}-images.parquet", folder / f"{name}-captions.parquet"
+            export.export_embeddings(nano, tmp_path / f"{name}.parquet", *files, 2, METADATA, memory)
+    assert calls == {"images": 2, "captions": 2}
+    for path in (tmp_path / "alone").iterdir():
+        assert path.read_bytes() == (tmp_path / "shared" / path.name).read_bytes()
 
 
 def test_an_empty_split(nano: CLIP, tmp_path: Path) -> None:

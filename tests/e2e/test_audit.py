@@ -14,7 +14,7 @@ DEGRADATION = "robustness/lora-r8-pgd/s*/outlines/test/shifts-mean/mean/degradat
 CHAIN = [
     "build_dataset dataset=crowd", "pretrain_base", "build_dataset dataset=outlines",
     "adapt_model cell=full seed=0", "embed_clean cell=full seed=0",
-    "evaluate_retrieval cell=full seed=0 dataset=outlines split=test variant=clean", "summarise_numbers",
+    "evaluate_clean cell=full seed=0", "summarise_numbers",
 ]  # fmt: skip
 
 

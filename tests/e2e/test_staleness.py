@@ -21,13 +21,13 @@ NUMBERS = {"summarise_numbers", *PAGES}
 RECORDED = {"record_study", *NUMBERS}
 
 
-def evaluated(cell: str, shifts: tuple[str, ...] = SHIFTS, seed: int = 0) -> set[str]:
-    return {f"evaluate_retrieval {cell} {seed} outlines test {variant}" for variant in shifts}
+def evaluated(cell: str, seed: int = 0) -> set[str]:
+    return {f"{rule}_{kind} {cell} {seed}" for rule in ("embed", "evaluate") for kind in ("clean", "shifted")}
 
 
-def shifted(shifts: tuple[str, ...] = SHIFTS) -> set[str]:
+def shifted() -> set[str]:
     """Return what is made anew where a shifted set is."""
-    return {job for cell in CELLS for job in {f"embed_shifted {cell} 0", *evaluated(cell, shifts)}} | NUMBERS
+    return {f"{rule}_shifted {cell} 0" for rule in ("embed", "evaluate") for cell in CELLS} | NUMBERS
 
 
 def indexed(index: str) -> set[str]:
@@ -40,8 +40,7 @@ def indexed(index: str) -> set[str]:
 
 def embedded(cell: str, seed: int = 0) -> set[str]:
     """Return what is made anew where an adapted model is."""
-    jobs = {f"embed_clean {cell} {seed}", f"embed_shifted {cell} {seed}"}
-    jobs |= evaluated(cell, ("clean", *SHIFTS), seed)
+    jobs = evaluated(cell, seed)
     if seed == 0 and cell == SEARCHED:
         jobs |= {f"embed_galleries {cell} 0"} | indexed("flat") | indexed("ivf-pq")
     if seed == 0 and cell in TIMED:
@@ -134,7 +133,7 @@ TABLE = {
     "code: one adaptation method": Row(adapted("full"), code("adaptation/full.py")),
     "code: the index": Row(indexed("ivf-pq") | NUMBERS, code("search/ivf_pq.py")),
     "code: metrics": Row(
-        {job for cell in CELLS for job in evaluated(cell, ("clean", *SHIFTS))}
+        {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("clean", "shifted")}
         | {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES}
         | NUMBERS,
         code("evaluation/metrics.py"),
@@ -144,18 +143,16 @@ TABLE = {
     "a parameter of one cell": Row(adapted("lora-r8-pgd") | RECORDED, config=(LORA,)),
     "two parameters swapped in value": Row(adapted("full") | RECORDED, config=(SWAPPED,)),
     "a cell added": Row(
-        RECORDED | {"adapt_model lora-r4 0", "embed_clean lora-r4 0", "embed_shifted lora-r4 0"}
-        | evaluated("lora-r4", ("clean", *SHIFTS)),
+        RECORDED | {"adapt_model lora-r4 0"} | evaluated("lora-r4"),
         config=(ADDED,),
     ),
     "a cell removed": Row(RECORDED, config=REMOVED),
     "a cell renamed": Row(
-        RECORDED | {"adapt_model untouched 0", "embed_clean untouched 0", "embed_shifted untouched 0"}
-        | evaluated("untouched", ("clean", *SHIFTS)),
+        RECORDED | {"adapt_model untouched 0"} | evaluated("untouched"),
         config=RENAMED,
     ),
     "a shift added": Row(
-        RECORDED | {"shift_dataset fog-2 outlines test"} | shifted((*SHIFTS, "fog-2")), config=FOG
+        RECORDED | {"shift_dataset fog-2 outlines test"} | shifted(), config=FOG
     ),
     "a seed added": Row(
         RECORDED | adapted("full", 1) | adapted("lora-r8-pgd", 1), config=("seeds=[0,1]",)
@@ -240,7 +237,7 @@ def test_a_deleted_output_is_made_again(project) -> None:
     inner = project.folder / "results/tiny/embeddings/full/s0/outlines/test/clean/images.parquet"
     kept = inner.rename(inner.with_suffix(".kept"))
     try:
-        assert project.stale() == {"embed_clean full 0", *evaluated("full", ("clean",))} | NUMBERS
+        assert project.stale() == {"embed_clean full 0", "evaluate_clean full 0"} | NUMBERS
         assert "missing embed_clean cell=full seed=0" in project.crossmodal("audit", "--all").stdout
         assert project.stale(str(inner.relative_to(project.folder))) == {"embed_clean full 0"}
     finally:

@@ -17,7 +17,7 @@ MANIFEST = f"{RESULTS}/metrics.manifest.json"
 
 READERS = {
     DATASET: "data/tiny/shifts/resolution-16/outlines/test.manifest.json",
-    EMBEDDINGS: f"{RESULTS}/evaluation/retrieval/{CELL}/outlines/test/clean/manifest.json",
+    EMBEDDINGS: f"{RESULTS}/evaluation/retrieval/{CELL}/clean.manifest.json",
     ADAPTER: f"{RESULTS}/embeddings/{CELL}/clean.manifest.json",
     f"{RESULTS}/pretraining/open_clip_model.safetensors": f"{RESULTS}/adaptation/{CELL}/manifest.json",
     f"{RESULTS}/pretraining/open_clip_config.json": f"{RESULTS}/adaptation/{CELL}/manifest.json",

@@ -35,11 +35,9 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
 
 def _of_run(study: Study, run: Wildcards) -> Iterator[tuple[str, Wildcards]]:
     yield "adapt_model", run
-    yield "embed_clean", run
-    if study.sets("shifted"):
-        yield "embed_shifted", run
-    for dataset, split, variant in study.evaluated_sets():
-        yield "evaluate_retrieval", run | {"dataset": dataset, "split": split, "variant": variant}
+    for kind in study.evaluated_kinds(run["cell"]):
+        yield f"embed_{kind}", run
+        yield f"evaluate_{kind}", run
 
 
 def _of_search(study: Study, run: Wildcards) -> Iterator[tuple[str, Wildcards]]:

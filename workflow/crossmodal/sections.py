@@ -43,12 +43,14 @@ class Cell(Parameters):
     training: TrainingParameters
     """What is not given here is taken from adaptation.training."""
     adversary: AdversaryParameters | None = None
+    dataset: Name | None = None
+    """What this cell is adapted to: the target or one of evaluation.domains; null for the target."""
     seeds: list[int] | None = Field(default=None, min_length=1)
     """Training seeds of this cell; null for the study's."""
 
 
 class Adaptation(Parameters):
-    """The grid of cells, all adapted to one target dataset."""
+    """The grid of cells, adapted to one target dataset unless they say otherwise."""
 
     dataset: Name
     """The target: train split for training, val for early stopping, test for the results."""

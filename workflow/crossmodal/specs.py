@@ -164,8 +164,8 @@ def _encoders(study: Study) -> Job:
     )
 
 
-def _retrieval(study: Study, cell: str, seed: str, dataset: str, split: str, variant: str) -> Job:
-    return Job({}, seed=int(seed))
+def _retrieval(study: Study, cell: str, seed: str) -> Job:
+    return Job({}, seed=int(seed), entry="evaluate_sets")
 
 
 def _summary(study: Study) -> Job:
@@ -210,7 +210,8 @@ JOBS: dict[str, Callable[..., Job]] = {
     "train_reranker": _reranker,
     "measure_search": _search,
     "measure_encoders": _encoders,
-    "evaluate_retrieval": _retrieval,
+    "evaluate_clean": _retrieval,
+    "evaluate_shifted": _retrieval,
     "summarise_numbers": _summary,
     "write_report": _report,
     "tabulate_figures": _figures,

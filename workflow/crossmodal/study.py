@@ -62,6 +62,7 @@ class Study(Parameters):
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
         cells, indexes = self.adaptation.cells, self.search.indexes
+        evaluated = (self.adaptation.dataset, *self.evaluation.domains)
         for key, names, known, what in (
             ("pretraining.datasets", self.pretraining.datasets, self.datasets, "dataset"),
             ("pretraining.validation", _listed(self.pretraining.validation), self.datasets, "dataset"),
@@ -72,6 +73,10 @@ class Study(Parameters):
             ("search.cells", self.search.cells, cells, "cell"),
             ("search.distractors", self.search.distractors, self.datasets, "dataset"),
             ("reranking.indexes", self.reranking.indexes, indexes, "index"),
+            *(
+                (f"adaptation.cells.{name}.dataset", _listed(cell.dataset), evaluated, "evaluated dataset")
+                for name, cell in cells.items()
+            ),
             *((f"hypotheses.{role}", self._role(role), cells, "cell") for role in CELL_ROLES),
             *((f"hypotheses.{role}", self._role(role), indexes, "index") for role in INDEX_ROLES),
             ("report.gallery_cell", [self.report.gallery_cell], cells, "cell"),
@@ -122,9 +127,18 @@ class Study(Parameters):
         own = [SetName(target, split, "clean") for split in ("train", "val")]
         return own + [SetName(name, "train", "clean") for name in self.search.distractors]
 
-    def evaluated_sets(self) -> list[SetName]:
-        """Return the sets that every cell is evaluated on, the target's clean test split first."""
-        return [*self.sets("clean"), *self.sets("shifted")]
+    def target_of(self, cell: str) -> str:
+        """Return the dataset that `cell` is adapted to."""
+        return self.adaptation.cells[cell].dataset or self.adaptation.dataset
+
+    def evaluated_kinds(self, cell: str) -> list[str]:
+        """Return the kinds of sets that `cell` is evaluated on: shifts are those of the study's target."""
+        shifted = self.sets("shifted") and self.target_of(cell) == self.adaptation.dataset
+        return ["clean", "shifted"] if shifted else ["clean"]
+
+    def evaluated_sets(self, cell: str) -> list[SetName]:
+        """Return the sets that `cell` is evaluated on, the study's clean target first."""
+        return [name for kind in self.evaluated_kinds(cell) for name in self.sets(kind)]
 
     def gallery_sets(self, split: str) -> list[SetName]:
         """Return the sets in the gallery of `split`: the target's own images first, then distractors."""

@@ -2,8 +2,8 @@ rule adapt_model:
     input:
         config="<results>/pretraining/open_clip_config.json",
         weights="<results>/pretraining/open_clip_model.safetensors",
-        train=f"<data>/datasets/{TARGET}/train.parquet",
-        validation=f"<data>/datasets/{TARGET}/val.parquet",
+        train=cell_split("train"),
+        validation=cell_split("val"),
     output:
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",

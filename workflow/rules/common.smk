@@ -85,6 +85,18 @@ def set_embeddings(kind, side):
     return [embeddings("{cell}", "{seed}", name, side) for name in STUDY.sets(kind)]
 
 
+def set_queries(kind):
+    """Return the per-query results of the sets of a kind."""
+    return [queries_file("{cell}", "{seed}", name) for name in STUDY.sets(kind)]
+
+
+def cell_split(split):
+    """Return the input function of a split of the dataset that a cell is adapted to."""
+    return (
+        lambda wildcards: f"<data>/datasets/{STUDY.target_of(wildcards.cell)}/{split}.parquet"
+    )
+
+
 def adapter(cell, seed, name):
     return f"<results>/adaptation/{cell}/s{seed}/{name}"
 
@@ -105,12 +117,16 @@ def target_captions(wildcards, split):
     )
 
 
+def queries_file(cell, seed, set_name):
+    return f"<results>/evaluation/retrieval/{cell}/s{seed}/{'/'.join(set_name)}/queries.parquet"
+
+
 def queries():
-    """Return the per-query results of every cell, seed and evaluated set."""
+    """Return the per-query results of every cell, seed and set that the cell is evaluated on."""
     return [
-        f"<results>/evaluation/retrieval/{cell}/s{seed}/{'/'.join(name)}/queries.parquet"
+        queries_file(cell, seed, name)
         for cell, seed in STUDY.runs()
-        for name in STUDY.evaluated_sets()
+        for name in STUDY.evaluated_sets(cell)
     ]
 
 

@@ -1,23 +1,36 @@
-rule evaluate_retrieval:
+rule evaluate_clean:
     input:
-        images="<results>/embeddings/{cell}/s{seed}/{dataset}/{split}/{variant}/images.parquet",
-        captions="<results>/embeddings/{cell}/s{seed}/{dataset}/{split}/{variant}/captions.parquet",
+        images=set_embeddings("clean", "images"),
+        captions=set_embeddings("clean", "captions"),
     output:
-        queries="<results>/evaluation/retrieval/{cell}/s{seed}/{dataset}/{split}/{variant}/queries.parquet",
-        manifest="<results>/evaluation/retrieval/{cell}/s{seed}/{dataset}/{split}/{variant}/manifest.json",
+        queries=set_queries("clean"),
+        manifest="<results>/evaluation/retrieval/{cell}/s{seed}/clean.manifest.json",
     log:
-        "<results>/logs/evaluation/{cell}-s{seed}-{dataset}-{split}-{variant}.log",
+        "<results>/logs/evaluation/{cell}-s{seed}-clean.log",
     conda:
         ENVIRONMENT
     resources:
         mem_mb=scaled(1000),
-        runtime=scaled(10),
+        runtime=scaled(20),
     params:
-        spec=spec_of("evaluate_retrieval"),
+        spec=spec_of("evaluate_clean"),
     shell:
-        "python -m crossmodal.jobs.evaluate_retrieval images={input.images:q} "
-        "captions={input.captions:q} queries={output.queries:q} "
+        "python -m crossmodal.jobs.evaluate_sets images= {input.images:q} "
+        "captions= {input.captions:q} queries= {output.queries:q} "
         "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+
+
+use rule evaluate_clean as evaluate_shifted with:
+    input:
+        images=set_embeddings("shifted", "images"),
+        captions=set_embeddings("shifted", "captions"),
+    output:
+        queries=set_queries("shifted"),
+        manifest="<results>/evaluation/retrieval/{cell}/s{seed}/shifted.manifest.json",
+    log:
+        "<results>/logs/evaluation/{cell}-s{seed}-shifted.log",
+    params:
+        spec=spec_of("evaluate_shifted"),
 
 
 rule measure_search:

@@ -4,7 +4,7 @@ from crossmodal.adaptation import methods
 from crossmodal.determinism import device, prepare_torch
 from crossmodal.jobs.run import In, Ins, Outs, Spec, run
 from crossmodal.models.clip import load_clip
-from crossmodal.models.export import export_embeddings
+from crossmodal.models.export import Encoded, export_embeddings
 from crossmodal.provenance.digests import cached_md5
 
 
@@ -17,10 +17,10 @@ def main(
     methods.merge(model, methods.load_adapter(model, adapter_config, adapter))
     model.to(device())
     made_by = f"{cached_md5(weights)}+{cached_md5(adapter)}"
-    batch_size = spec["parameters"]["batch_size"]
+    batch_size, encoded = spec["parameters"]["batch_size"], Encoded()
     for dataset, images_path, captions_path in zip(datasets, images, captions, strict=True):
         digests = {"model": made_by, "dataset": cached_md5(dataset)}
-        export_embeddings(model, dataset, images_path, captions_path, batch_size, digests)
+        export_embeddings(model, dataset, images_path, captions_path, batch_size, digests, encoded)
 
 
 if __name__ == "__main__":

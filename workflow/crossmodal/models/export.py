@@ -1,6 +1,7 @@
 """Embedding a whole dataset with one model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,37 @@ from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
 
 
+class Encoded:
+    """What one model made of images and captions already seen: sets under shift share half of theirs.
+
+    A shift of the images leaves the captions as they are, and the other way round. Only the last of each is
+    kept: the sets of a job stand side by side.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[str, Vectors]] = {}
+
+    def of(self, what: str, content: Iterable[bytes], encode: Callable[[], Vectors]) -> Vectors:
+        """Return the vectors of `content`, encoded now unless the last `what` had the very same content."""
+        digest = sha256()
+        for part in content:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        key = digest.hexdigest()
+        if self._last.get(what, ("",))[0] != key:
+            self._last[what] = (key, encode())
+        return self._last[what][1]
+
+
 def export_embeddings(
-    model: CLIP, split: Path, images: Path, captions: Path, batch_size: int, metadata: dict[str, str]
-) -> tuple[int, int]:
+    model: CLIP, split: Path, images: Path, captions: Path, batch_size: int, metadata: dict[str, str],
+    encoded: Encoded | None = None,
+) -> tuple[int, int]:  # fmt: skip
     """Embed the dataset file `split` with `model` and write the files `images` and `captions`.
 
-    The model works in eval() on the device it is on and is left in the mode it had. Returns how many images
-    and captions there were.
+    The model works in eval() on the device it is on and is left in the mode it had. `encoded` carries what is
+    equal from set to set. Returns how many images and captions there were.
     """
+    encoded = encoded or Encoded()
     table = read_table(split, ["image_id", "captions", "label"])
     image_ids: list[str] = table.column("image_id").to_pylist()
     labels: list[str] = table.column("label").to_pylist()
@@ -33,12 +57,14 @@ def export_embeddings(
     model.eval()
     try:
         pixels = decode_split(split, clip.image_size(model))
-        vectors = embed_images(model, pixels, batch_size)
+        content = (pixels.tobytes(),)
+        vectors = encoded.of("images", content, lambda: embed_images(model, pixels, batch_size))
         write_embeddings(images, image_ids, image_ids, labels, vectors, metadata)
         flat = [caption for captions_of_one in texts for caption in captions_of_one]
         owners = [i for i, captions_of_one in enumerate(texts) for _ in captions_of_one]
         ids = [f"{image_ids[i]}#{k}" for i, one in enumerate(texts) for k in range(len(one))]
-        vectors = embed_captions(model, flat, batch_size)
+        content = tuple(caption.encode() for caption in flat)
+        vectors = encoded.of("captions", content, lambda: embed_captions(model, flat, batch_size))
         owner_ids, owner_labels = [image_ids[i] for i in owners], [labels[i] for i in owners]
         write_embeddings(captions, ids, owner_ids, owner_labels, vectors, metadata)
     finally:
