@@ -7,6 +7,8 @@ import torch
 from open_clip.model import CLIP
 
 from crossmodal import registry
+from crossmodal.adaptation import methods
+from crossmodal.adaptation.hooks import Hooks
 from crossmodal.models import clip, towers
 from crossmodal.models.scratch_params import CONFIGS
 
@@ -66,19 +68,23 @@ def embed() -> Callable[[CLIP], torch.Tensor]:
 
 
 @pytest.fixture(scope="session")
-def train(embed: Callable[[CLIP], torch.Tensor]) -> Callable[[CLIP], None]:
-    """Trains a model for three steps, with weight decay."""
+def train(embed: Callable[[CLIP], torch.Tensor]) -> Callable[..., None]:
+    """Trains a model for three steps, with weight decay and, given a method's parameters, with its hooks."""
 
-    def steps(model: CLIP) -> None:
+    def steps(model: CLIP, params: object = None) -> None:
         model.train()
+        hooks = Hooks() if params is None else methods.hooks(params)
         trainable = [p for p in model.parameters() if p.requires_grad]
         optimiser = torch.optim.AdamW(trainable, lr=1e-2, weight_decay=0.1)
-        for _ in range(3):
+        for step in range(3):
             images, texts = embed(model).chunk(2)
             logits = towers.logit_scale(model) * images @ texts.T
+            loss = torch.nn.functional.cross_entropy(logits, torch.arange(4))
             optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(logits, torch.arange(4)).backward()
+            (loss if hooks.penalty is None else loss + hooks.penalty(model)).backward()
             optimiser.step()
+            if hooks.after_step is not None:
+                hooks.after_step(model, step, 3)
         model.eval()
 
     return steps

@@ -1,9 +1,16 @@
 """The two towers as functions: pixels in [0, 1] and token ids in, unit vectors out.
 
-Every function takes the model first and works for any model that `clip` builds.
+Every function takes the model first and works for any model that `clip` builds. A method of adaptation that
+changes what a tower reads gives the model modules of these names, which are then called in its stead:
+
+- `model.visual.prompts(visual, images)`, normalised images [b, 3, h, w] to features [b, d];
+- `model.text_prompts(model, tokens, delta)`, with tokens and offsets as `encode_texts` has them, to features.
+
+As modules of the model they are copied, moved and loaded with it.
 """
 
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,32 +29,57 @@ def encode_images(model: CLIP, pixels: Tensor) -> Tensor:
 
     Normalisation by mean and standard deviation happens here, so attacks work on plain pixels.
     """
-    features = model.encode_image((pixels - model.pixel_mean) / model.pixel_std)
+    images = (pixels - model.pixel_mean) / model.pixel_std
+    prompts = getattr(model.visual, "prompts", None)
+    features = model.encode_image(images) if prompts is None else prompts(model.visual, images)
     return functional.normalize(features.float(), dim=-1)
 
 
 def encode_texts(model: CLIP, tokens: Tensor, delta: Tensor | None = None) -> Tensor:
     """Return the unit-length embeddings, float32 [b, d], of `tokens` int64 [b, context].
 
-    `delta` [b, context, width] is added to the token embeddings before the positional addition.
+    `delta` [b, context, width] is added to the token embeddings before the positional addition. Both are in
+    the positions of the caption itself, wherever prompts may move its tokens.
     """
-    if delta is None:
-        return functional.normalize(model.encode_text(tokens).float(), dim=-1)
+    prompts = getattr(model, "text_prompts", None)
+    if prompts is None:
+        features = text_features(model, tokens, None if delta is None else lambda embedded: embedded + delta)
+    else:
+        features = prompts(model, tokens, delta)
+    return functional.normalize(features.float(), dim=-1)
 
-    def add(_module: nn.Module, _args: object, embedded: Tensor) -> Tensor:
-        return embedded + delta
 
-    # A hook, so that whatever encode_text does (prompts, another open_clip version) stays in one place.
-    handle = token_embedding(model).register_forward_hook(add)
+def text_features(model: CLIP, tokens: Tensor, edit: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """Return the features [b, d] of `tokens` int64 [b, context], of any length and without prompts.
+
+    `edit` maps the token embeddings [b, context, width] to those that the tower reads in their place, before
+    the positional addition.
+    """
+    if edit is None:
+        return cast(Tensor, model.encode_text(tokens))
+
+    def replace(_module: nn.Module, _args: object, embedded: Tensor) -> Tensor:
+        return edit(embedded)
+
+    # A hook, so that whatever encode_text does (another open_clip version, another tower) stays in one place.
+    handle = token_embedding(model).register_forward_hook(replace)
     try:
-        return functional.normalize(model.encode_text(tokens).float(), dim=-1)
+        return cast(Tensor, model.encode_text(tokens))
     finally:
         handle.remove()
 
 
+def text_tower(model: CLIP) -> nn.Module:
+    """Return the module that holds the parts of the text tower: open_clip's CLIP keeps them at its top level."""
+    return cast(nn.Module, getattr(model, "text", model))
+
+
 def token_embedding(model: CLIP) -> nn.Embedding:
     """Return the module that turns token ids into vectors."""
-    return cast(nn.Embedding, model.token_embedding)
+    tower = text_tower(model)
+    if hasattr(tower, "token_embedding"):
+        return cast(nn.Embedding, tower.token_embedding)
+    return cast(nn.Embedding, cast(Any, tower.transformer).get_input_embeddings())  # Hugging Face's
 
 
 def embed_tokens(model: CLIP, tokens: Tensor) -> Tensor:
@@ -55,15 +87,26 @@ def embed_tokens(model: CLIP, tokens: Tensor) -> Tensor:
     return cast(Tensor, token_embedding(model)(tokens))
 
 
-def perturbable(tokens: Tensor) -> Tensor:
+def perturbable(tokens: Tensor, model: CLIP | None = None) -> Tensor:
     """Return bool [b, context], true for word tokens: start, end and padding are false.
 
-    Told by position, since padding has the id of the word token "!". The end is the first highest id, which
-    is where CLIP pools.
+    `model` is needed for text towers of Hugging Face only. Told by position: in CLIP's own tokens padding has
+    the id of the word token "!", and the end is the first highest id, which is where CLIP pools. Tokens of
+    Hugging Face's encoders have an id for padding, and the end is the last token before it.
     """
     position = torch.arange(tokens.shape[1], device=tokens.device)
-    end = tokens.argmax(dim=-1, keepdim=True)
+    padding = None if model is None else _padding(model)
+    if padding is None:
+        end = tokens.argmax(dim=-1, keepdim=True)
+    else:
+        end = (position * (tokens != padding)).amax(dim=-1, keepdim=True)
     return (position > 0) & (position < end)
+
+
+def _padding(model: CLIP) -> int | None:
+    """Return the id of padding in the tokens of a text tower of Hugging Face, None for CLIP's own tokens."""
+    config = getattr(text_tower(model), "config", None)
+    return getattr(config, "pad_token_id", None)
 
 
 def mean_token_norm(model: CLIP) -> float:

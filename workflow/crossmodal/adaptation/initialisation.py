@@ -1,0 +1,21 @@
+"""Random tensors and layers drawn from a generator, so that torch's global one has no part in a method."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+
+
+def normal(shape: Sequence[int], std: float, generator: Generator, like: Tensor) -> Tensor:
+    """Return numbers from N(0, `std`²) of `shape`, of the type and on the device of `like`."""
+    return (std * torch.randn(tuple(shape), generator=generator, device=generator.device)).to(like)
+
+
+def linear(inputs: int, outputs: int, generator: Generator, like: Tensor) -> nn.Linear:
+    """Return a layer as nn.Linear draws it: weights and biases uniform in ±1/√inputs."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, device=like.device, dtype=like.dtype)
+    for name, parameter in layer.named_parameters():
+        uniform = torch.rand(parameter.shape, generator=generator, device=generator.device)
+        setattr(layer, name, nn.Parameter(((2 * uniform - 1) / math.sqrt(inputs)).to(like)))
+    return layer

@@ -1,0 +1,45 @@
+"""Visual prompt tuning (Jia et al. 2022): n learnt vectors between the class token and the patches.
+
+Shallow prompts stand before the first block; deep ones are new before every block. They have n · width
+parameters, times the number of blocks if deep. All start from N(0, 0.02²), where the paper has a uniform
+distribution, so that prompts of both towers start alike. How the image tower reads them, and why peft cannot
+express them, is in `prompts`.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from crossmodal.adaptation import prompts
+from crossmodal.adaptation.trainable import freeze, restore_tensors, trainable_tensors
+from crossmodal.adaptation.vpt_params import Params
+from crossmodal.models.architecture import CLIP
+
+MERGES = False
+
+
+def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
+    """Give the image tower the vectors, the only parameters that train.
+
+    Raises UserError where the tower is not open_clip's vision transformer.
+    """
+    blocks = prompts.image_blocks(model, "vpt")
+    freeze(model)
+    model.visual.prompts = prompts.ImagePrompts(prompts.draw_image_context(model, params.length, generator))
+    for block in blocks[1:] if params.depth == "deep" else ():
+        prompts.add_to_block(block, prompts.draw_image_context(model, params.length, generator))
+
+
+def merge(model: CLIP) -> None:
+    """Do nothing: the vectors are inputs, not weights."""
+
+
+def state(model: CLIP) -> dict[str, Tensor]:
+    """Return copies of what was learnt, on the CPU, by their names in the model."""
+    return trainable_tensors(model)
+
+
+def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `state` returned; UserError where it is of another model or method."""
+    restore_tensors(model, tensors)
