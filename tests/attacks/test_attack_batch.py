@@ -1,18 +1,16 @@
-"""Attacks on a trained model: strength, side effects, parity with another library."""
+"""Attacks on a trained model: strength, side effects."""
 
 from itertools import pairwise
 
 import pytest
 import torch
-import torchattacks
-from torch import nn
 
 from crossmodal.attacks.context import evaluating, frozen
 from crossmodal.attacks.joint import attack_batch
 from crossmodal.attacks.pgd_images_params import Params as ImageParams
 from crossmodal.attacks.pgd_texts_params import Params as TextParams
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale, perturbable
-from crossmodal.training.loss import contrastive_loss, query_losses
+from crossmodal.training.loss import contrastive_loss
 
 
 def objective(trained):
@@ -135,42 +133,3 @@ def test_same_seed_same_attack(trained):
     images = ImageParams(kind="pgd_images", steps=2)
     first, second, other = (run(trained, images, None, seed=s)[0] for s in (3, 3, 4))
     assert torch.equal(first, second) and not torch.equal(first, other)
-
-
-class _Logits(nn.Module):
-    """Image to text as a classifier, which is what torchattacks attacks."""
-
-    def __init__(self, trained):
-        super().__init__()
-        self.model, self.scale = trained.model, logit_scale(trained.model).detach()
-        with torch.no_grad():
-            self.texts = encode_texts(trained.model, trained.tokens)
-
-    def forward(self, pixels):
-        return self.scale * encode_images(self.model, pixels) @ self.texts.T
-
-
-@pytest.mark.parametrize(
-    ("epsilon", "momentum", "tolerance"), [(0.03, 0, 0.02), (0.1, 0, 0.02), (0.03, 0.9, 0.1)]
-)
-def test_reaches_the_loss_of_torchattacks_pgd(trained, epsilon, momentum, tolerance):
-    scale = logit_scale(trained.model).detach()
-    peer = torchattacks.PGD(_Logits(trained), eps=epsilon, alpha=2.5 * epsilon / 20, steps=20)
-    params = ImageParams(kind="pgd_images", epsilon=epsilon, steps=20, momentum=momentum)
-
-    def losses(images, texts):
-        return query_losses(images, texts, trained.labels, trained.labels, scale)
-
-    ours, theirs = [], []
-    for seed in range(3):
-        torch.manual_seed(seed)
-        adversarial = peer(trained.pixels, trained.labels)
-        generator = torch.Generator().manual_seed(seed)
-        pixels, _ = attack_batch(
-            trained.model, trained.pixels, trained.tokens, losses, params, None, generator
-        )
-        with torch.no_grad():
-            texts = encode_texts(trained.model, trained.tokens)
-            ours.append(float(losses(encode_images(trained.model, pixels), texts).mean()))
-            theirs.append(float(losses(encode_images(trained.model, adversarial), texts).mean()))
-    assert sum(ours) == pytest.approx(sum(theirs), rel=tolerance)

@@ -38,8 +38,9 @@ def make_ball(inputs: Tensor, params: Params, mask: Tensor | None = None, scale:
     open_pixels = torch.ones((), device=inputs.device) if mask is None else mask
 
     def norm(values: Tensor) -> Tensor:
-        order = float("inf") if infinity else 2.0
-        return torch.linalg.vector_norm(values, order, dim=(1, 2, 3), keepdim=True)
+        if infinity:  # many times faster than torch's norm of this order
+            return values.abs().amax(dim=(1, 2, 3), keepdim=True)
+        return torch.linalg.vector_norm(values, dim=(1, 2, 3), keepdim=True)
 
     def unit(values: Tensor) -> Tensor:
         return values / norm(values).clamp_min(tiny)

@@ -1,37 +1,93 @@
 """Typed parameters of adversarial training. Free of torch."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from crossmodal.parameters import Parameters, Share
-from crossmodal.registry import any_of
+from crossmodal.parameters import Count, Parameters, Share
+from crossmodal.registry import any_of, module_name
 
 if TYPE_CHECKING:
-    AttackParameters = Parameters
+    from typing import Any
+
+    AttackParameters = Any
 else:
     AttackParameters = any_of("attacks")
 
 
-class AdversaryParameters(Parameters):
-    """Min-max training (Madry et al. 2018): part of each batch is attacked before the step."""
+class _Sides(Parameters):
+    """An attack on images, on texts, or on both together."""
 
     images: AttackParameters | None = None
-    """Attack on pixels, such as pgd_images; none for no attack on images."""
+    """Attack on images: on pixels (pgd_images, fgsm) or on their embedding (pgd_embeddings); none for none."""
     texts: AttackParameters | None = None
-    """Attack on token embeddings, such as pgd_texts; none for no attack on texts."""
-    clean_share: Share = 0.5
-    """Share of each batch that is left clean."""
+    """Attack on texts: on token embeddings (pgd_texts) or on their embedding (pgd_embeddings); none for none."""
 
     @model_validator(mode="after")
     def _sides_fit(self) -> Self:
         if self.images is None and self.texts is None:
             raise ValueError("an adversary needs an attack: give images, texts or both")
         for side, attack in (("images", self.images), ("texts", self.texts)):
-            if attack is not None and attack.space != side:  # type: ignore[attr-defined]
-                raise ValueError(
-                    f'{side}: the attack "{attack.kind}" is one on {attack.space}'  # type: ignore[attr-defined]
-                )
+            if attack is not None and attack.space not in (side, "embeddings"):
+                raise ValueError(f'{side}: the attack "{attack.kind}" is one on {attack.space}')
+        return self
+
+    def modules(self) -> list[str]:
+        """Return the dotted names of the attacks' modules: roots of a job's code fingerprint."""
+        return [module_name("attacks", attack.kind) for attack in (self.images, self.texts) if attack]
+
+
+class RobustValidation(_Sides):
+    """Attacks on validation data after each epoch, from the same random starts each time."""
+
+    max_images: Count | None = 256
+    """At most so many images, evenly spaced in the split, with all of their captions: both the queries and the
+    gallery of the robust recall. None for the whole split, whose clean recall is then comparable."""
+    select_on: Literal["clean", "robust"] = "clean"
+    """Recall@1 by which the best epoch is chosen and training ends early. After the first epochs of adversarial
+    training the clean one often falls while the robust one still rises."""
+
+
+class AdversaryParameters(_Sides):
+    """Min-max training (Madry et al. 2018): part of each batch is attacked before the step."""
+
+    objective: Literal["retrieval", "fare"] = "retrieval"
+    """What the attack makes large and the step small. retrieval: the contrastive loss of the batch. fare: the
+    squared distance of an attacked image's embedding from the clean image's before training (Schlarmann et
+    al. 2024), without captions."""
+    clean_share: Share = 0.5
+    """Share of each batch that is left clean."""
+    epsilon_warmup_share: Share = 0.0
+    """Share of all steps over which epsilon, and with it the step size, rises linearly from 0; 0 for none."""
+    validation: RobustValidation | None = None
+    """Attacks on the validation split after each epoch; none for clean validation only."""
+
+    @model_validator(mode="after")
+    def _trains(self) -> Self:
+        for side, attack in (("images", self.images), ("texts", self.texts)):
             if attack is not None and getattr(attack, "restarts", 1) > 1:
                 raise ValueError(f"{side}: training attacks from one start, restarts must be 1")
+        if self.objective == "fare":
+            if self.texts is not None or self.images is None:
+                raise ValueError("texts: the objective fare attacks images only; leave texts out")
+            if self.images.space != "images":
+                raise ValueError(f"images: the objective fare attacks pixels, not {self.images.space}")
+            if not getattr(self.images, "random_start", False):
+                raise ValueError(
+                    "images: the objective fare needs an attack with random_start: at the image itself the"
+                    " distance is smallest and has no gradient"
+                )
         return self
+
+    @property
+    def select_on(self) -> Literal["clean", "robust"]:
+        """Return the validation recall by which the best epoch is chosen."""
+        return "clean" if self.validation is None else self.validation.select_on
+
+    def modules(self) -> list[str]:
+        """Return the dotted names of the modules that this adversary runs: roots of a job's fingerprint."""
+        names = ["crossmodal.training.adversary", *super().modules()]
+        names += ["crossmodal.training.fare"] if self.objective == "fare" else []
+        if self.validation is not None:
+            names += ["crossmodal.training.robust_validation", *self.validation.modules()]
+        return list(dict.fromkeys(names))

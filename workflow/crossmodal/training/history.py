@@ -3,6 +3,7 @@
 import csv
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Epoch:
     seconds: float
     """Wall time of the training steps, without validation."""
     pairs_per_second: float
+    robust_text_to_image: float | None = None
+    """recall@1 under attack, a fraction; None where the adversary asks for no robust validation."""
+    robust_image_to_text: float | None = None
+    """recall@1 under attack, a fraction."""
 
 
 @dataclass(slots=True)
@@ -38,16 +43,21 @@ class History:
     stopped_early: bool = False
 
 
-def validation_score(epoch: Epoch) -> tuple[float, float]:
+def validation_score(epoch: Epoch, select_on: Literal["clean", "robust"] = "clean") -> tuple[float, ...]:
     """Return what the best epoch has most of: mean recall@1 of both directions, then less loss.
 
     Recall comes first because the loss of a contrastive model rises from over-confidence while its ranking
-    still improves; the loss decides between epochs that rank equally well, frequent with little data.
+    still improves; the loss decides between epochs that rank equally well, frequent with little data. With
+    `select_on` robust the recall under attack comes before both.
     """
     if epoch.validation_loss is None:
         return float(epoch.epoch), 0.0
     recalls = (epoch.validation_text_to_image or 0.0) + (epoch.validation_image_to_text or 0.0)
-    return recalls / 2, -epoch.validation_loss
+    clean = recalls / 2, -epoch.validation_loss
+    if select_on == "clean":
+        return clean
+    robust = (epoch.robust_text_to_image or 0.0) + (epoch.robust_image_to_text or 0.0)
+    return robust / 2, *clean
 
 
 def write_log(path: Path, history: History) -> None:

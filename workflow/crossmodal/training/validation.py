@@ -1,41 +1,56 @@
-"""Retrieval on validation data during training: clean loss and recall@1, all captions, both directions."""
+"""Retrieval on validation data during training: loss and recall@1, all captions, both directions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.registry import load
 from crossmodal.training.batches import TrainingSet
 from crossmodal.training.loss import contrastive_loss
+from crossmodal.training.step import Adversary
 
 _BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Loss in nats over the whole set at once, and recall@1 as fractions."""
+    """Loss in nats over the whole set at once, and recall@1 as fractions, clean and under attack."""
 
     loss: float
     text_to_image: float
     image_to_text: float
+    robust_text_to_image: float | None = None
+    """None where the adversary asks for no robust validation; else of the images that it asks for."""
+    robust_image_to_text: float | None = None
 
 
 @torch.no_grad()
-def validate(model: CLIP, data: TrainingSet, device: str) -> Validation:
-    """Return how `model` (on `device`, left in eval()) retrieves on `data`: not augmented, in float32."""
+def validate(model: CLIP, data: TrainingSet, device: str, adversary: Adversary | None = None) -> Validation:
+    """Return how `model` (on `device`, left in eval()) retrieves on `data`: not augmented, in float32.
+
+    Where the parameters of `adversary` ask for it, also under attack, with random starts that are the same
+    each time.
+    """
     model.eval()
     images = torch.cat([encode_images(model, to_pixels(b.to(device))) for b in data.images.split(_BATCH)])
     texts = torch.cat([encode_texts(model, b.to(device).long()) for b in data.tokens.split(_BATCH)])
     labels = data.labels.to(device)
     text_labels = labels[data.owners.to(device)]
     loss = contrastive_loss(images, texts, labels, logit_scale(model), text_labels)
-    return Validation(
+    clean = Validation(
         float(loss),
         recall_at_1(texts, images, text_labels, labels),
         recall_at_1(images, texts, labels, text_labels),
     )
+    if adversary is None or adversary.params.validation is None:
+        return clean
+    # By name, so that no cell without an adversary depends on attacks (see the loop).
+    robust_recall = load("training", "robust_validation").robust_recall
+    text_to_image, image_to_text = robust_recall(model, data, adversary.params.validation, device)
+    return replace(clean, robust_text_to_image=text_to_image, robust_image_to_text=image_to_text)
 
 
 def recall_at_1(queries: Tensor, gallery: Tensor, query_labels: Tensor, gallery_labels: Tensor) -> float:

@@ -1,0 +1,32 @@
+"""The fast gradient sign method (Goodfellow et al. 2015): PGD of one step, without start or momentum."""
+
+from collections.abc import Callable
+
+from torch import Generator, Tensor
+
+from crossmodal.attacks import pgd_images
+from crossmodal.attacks.ascent import Ball, ascend
+from crossmodal.attacks.fgsm_params import Params
+from crossmodal.attacks.pgd_images_params import Params as PgdParams
+
+
+def perturb(
+    loss: Callable[[Tensor], Tensor], inputs: Tensor, params: Params, generator: Generator, *,
+    keep_best: bool = True,
+) -> Tensor:  # fmt: skip
+    """Return δ = ε sign(∇ `loss`), float of the shape of `inputs` [b, c, h, w], cut to pixels in [0, 1].
+
+    With norm l2 it is the gradient at length ε. Arguments and bounds are those of `pgd_images.perturb`; with
+    `keep_best` an image whose loss the step lowers keeps δ = 0.
+    """
+    ball = make_ball(inputs, params)
+    return ascend(lambda deltas: loss(inputs + deltas[0]), [ball], generator, keep_best)[0]
+
+
+def make_ball(inputs: Tensor, params: Params, mask: Tensor | None = None, scale: float = 1.0) -> Ball:
+    """Return the perturbations allowed for the images `inputs` [b, c, h, w] (see `pgd_images.make_ball`)."""
+    one_step = PgdParams(
+        kind="pgd_images", norm=params.norm, epsilon=params.epsilon, steps=1, momentum=0.0,
+        step_size=params.epsilon or None, random_start=False,
+    )  # fmt: skip
+    return pgd_images.make_ball(inputs, one_step, mask, scale)
