@@ -7,7 +7,7 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke flickr8k test test-fast test-faults test-slurm lint format lock generate publish bench-overhead
+.PHONY: help setup study smoke flickr8k test test-fast test-faults test-slurm lint format lock generate publish bench-overhead bench-training
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -77,3 +77,6 @@ publish: setup  ## Audit the finished default study, then write dvc.lock, the le
 
 bench-overhead: setup  ## Measure what the machinery costs, and fill docs/performance.md
 	python tests/benchmarks/overhead.py
+
+bench-training: setup  ## Measure the training loop beside open_clip's, and PGD beside its passes
+	python tests/benchmarks/training.py

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.accelerators import Device, claim_accelerator, hold, parse_listing, visible_devices
+from crossmodal.accelerators import (
+    Device,
+    claim_accelerator,
+    claim_accelerators,
+    hold,
+    parse_listing,
+    visible_devices,
+)
 from crossmodal.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,3 +159,36 @@ def test_without_a_gpu_nothing_is_claimed(
 def test_a_folder_without_locks_is_one_line_for_the_user(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"missing/crossmodal-GPU-0\.lock: cannot be locked .*TMPDIR"):
         hold([Device("0", "GPU-0")], tmp_path / "missing")
+
+
+def test_several_are_claimed_together_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nvidia_smi(tmp_path, monkeypatch, f"cat <<'X'\n{LISTING}X")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,0")
+    with pytest.raises(UserError, match="3 processes want a GPU each, and this job may use 2"):
+        claim_accelerators(3)
+    assert claim_accelerators(2) == ["3", "0"] and os.environ["CUDA_VISIBLE_DEVICES"] == "3,0"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert claim_accelerators(2) == []
+
+
+def test_jobs_that_gather_several_do_not_wait_for_each_other_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four jobs want two of three devices, four want one: each gets what it wants in the end."""
+    nvidia_smi(tmp_path, monkeypatch, "".join(f"echo 'GPU {i}: X (UUID: GPU-{i})'\n" for i in range(3)))
+    code = """
+import sys, time
+from crossmodal.accelerators import claim_accelerators
+print(*claim_accelerators(int(sys.argv[1])))
+time.sleep(0.1)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "TMPDIR": str(tmp_path)}
+    environment.pop("CUDA_VISIBLE_DEVICES", None)
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, number], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for number in "2121" * 2
+    ]
+    claimed = [job.communicate(timeout=60)[0].split() for job in jobs]
+    assert [len(set(devices)) for devices in claimed] == [2, 1, 2, 1] * 2

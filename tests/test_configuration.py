@@ -56,6 +56,31 @@ def test_default_study_and_overlays_are_valid() -> None:
             ["shifts.jpeg-4.name: got 'jpeg'", "jpeg_compression"],
         ),
         ({"shifts": {"jpeg-4": {"severity": 9}}}, ["shifts.jpeg-4.severity: got 9; accepts less than"]),
+        (
+            {"evaluation": {"attacks": {"threats": {"text": {"attack": {"steps": 0}}}}}},
+            ["evaluation.attacks.threats.text.attack.steps: got 0; accepts greater than or equal to 1"],
+        ),
+        (
+            {"evaluation": {"attacks": {"threats": {"text": {"attack": {"kind": "pgd_images"}}}}}},
+            ['threat text: the attack "pgd_images" is one on images'],
+        ),
+        (
+            {"adaptation": {"cells": {"lora-r8-fluent": {"dataset": "web"}}}},
+            ["adaptation.cells.lora-r8-fluent.dataset:", "which is no evaluated dataset", "fluent"],
+        ),
+        (
+            {"evaluation": {"attacks": {"cells": ["full-fluent"]}}},
+            ["evaluation.attacks.cells:", "which is no cell of the target"],
+        ),
+        (
+            {"hypotheses": {"second": {"peft": "lora-r8"}}},
+            ["hypotheses.second.peft:", "which is no cell adapted to fluent", "lora-r8-fluent"],
+        ),
+        ({"seed_groups": {"more": {"cells": ["full"], "seeds": [7]}}}, ["full", "in two groups"]),
+        (
+            {"adaptation": {"cells": {"lora-r8-pgd": {"adversary": {"images": {"epsilon": -0.1}}}}}},
+            ["adversary.images.epsilon: got -0.1; accepts greater than or equal to 0"],
+        ),
         ({"search": {"cells": ["lora"]}}, ["search.cells:", 'did you mean "lora-r8"?']),
         ({"seeds": []}, ["seeds:"]),
         ({"study": "../evil"}, ["study: got '../evil'"]),
@@ -75,7 +100,7 @@ def test_a_wrong_parameter_is_named_with_what_it_accepts(overrides: dict, parts:
 
 def test_a_file_of_the_user_that_is_missing_is_named() -> None:
     own = {"split_file": "no/such.json", "images": "no/such", "source": "x", "licence": "y"}
-    mine = {"datasets": {"mine": {"kind": "karpathy", **own}}, "evaluation": {"domains": ["mine"]}}
+    mine = {"datasets": {"mine": {"kind": "karpathy", **own}}, "evaluation": {"domains": ["fluent", "mine"]}}
     with pytest.raises(UserError, match=r"datasets\.mine\.split_file: got 'no/such\.json', which is no file"):
         check_files(load_study(DEFAULTS, mine))
     unused = {"datasets": mine["datasets"]}
@@ -138,3 +163,23 @@ def test_resolved_parameters_are_parameters_again() -> None:
     study = load_study(DEFAULTS, {})
     again = yaml.safe_load(yaml.safe_dump(study.model_dump(mode="json")))
     assert type(study).model_validate(again) == study
+
+
+def test_seeds_come_from_the_cell_its_group_or_the_study() -> None:
+    study = load_study(
+        DEFAULTS,
+        {
+            "seeds": [5],
+            "seed_groups": {"headline": {"cells": ["full", "lora-r8"], "seeds": [1, 2]}},
+            "adaptation": {"cells": {"lora-r8": {"seeds": [9]}}},
+        },
+    )
+    assert [study.seeds_of(cell) for cell in ("full", "lora-r8", "bitfit")] == [[1, 2], [9], [5]]
+
+
+def test_a_cell_of_another_dataset_is_evaluated_on_all_clean_sets_and_no_shift() -> None:
+    study = load_study(DEFAULTS, {})
+    assert study.target_of("lora-r8-fluent") == "fluent" and study.target_of("lora-r8") == "openmoji"
+    clean = study.sets("clean")
+    assert study.evaluated_sets("lora-r8-fluent") == clean
+    assert study.evaluated_sets("lora-r8") == [*clean, *study.sets("shifted")]

@@ -49,7 +49,7 @@ def test_every_rule_is_in_a_group_or_long() -> None:
 @pytest.mark.parametrize("rule", rules())
 def test_every_rule_says_memory_and_time_that_grow_with_each_attempt(rule: str) -> None:
     text = rules()[rule]
-    assert re.search(r"mem_mb=scaled\(\d+\)", text) and re.search(r"runtime=scaled\(\d+\)", text)
+    assert re.search(r"mem_mb=scaled\(\d+[,)]", text) and re.search(r"runtime=scaled\(\d+\)", text)
 
 
 def study(**compute: int) -> Any:

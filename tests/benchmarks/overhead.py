@@ -15,16 +15,15 @@ from pathlib import Path
 from time import perf_counter
 
 import yaml
+from performance_page import fill_page
 
 from crossmodal.errors import UserError
 from crossmodal.provenance.dag import list_jobs
 from crossmodal.provenance.digests import md5_of
 from crossmodal.provenance.ledger import entries
 from crossmodal.provenance.manifest import build_manifest, now, read_manifest, write_manifest
-from crossmodal.report.markdown import fill
 from crossmodal.report.performance import read_manifests, stages_table, totals_table
 
-PAGE = Path("docs/performance.md")
 ROUNDS = 5
 GRID_SEEDS = 170  # of the tiny study's two trained cells with one more each: about 3,000 jobs
 NEEDED = ("Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs")
@@ -132,7 +131,7 @@ def main() -> None:
         "stages": stages_table(manifests),
         "overhead": overhead,
     }
-    PAGE.write_text(fill(PAGE.read_text(), tables))
+    fill_page(tables)
     print(json.dumps({"default": default, "grid": grid, "warm": warm, "cold": cold}, indent=1))
     print(overhead)
 

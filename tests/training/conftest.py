@@ -1,5 +1,7 @@
 """A tiny CLIP and a small training set of coloured patterns."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from open_clip.tokenizer import SimpleTokenizer
@@ -23,13 +25,15 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_clip():
-    """Return a function that builds the same random model each time."""
+    """Return a function that builds the same random model each time; `vision` adds to its image tower."""
 
-    def build(seed=0):
+    def build(seed=0, **vision):
+        config = deepcopy(CONFIG)
+        config["model_cfg"]["vision_cfg"] |= vision
         torch.manual_seed(seed)
-        return build_clip(CONFIG)
+        return build_clip(config)
 
     return build
 

@@ -14,7 +14,13 @@ from crossmodal.errors import UserError
 from crossmodal.models.clip import tokenize
 from crossmodal.models.towers import to_pixels
 from crossmodal.training.augmentation import augment
-from crossmodal.training.batches import TrainingSet, count_batches, epoch_batches, load_training_set
+from crossmodal.training.batches import (
+    TrainingSet,
+    count_batches,
+    epoch_batches,
+    load_training_set,
+    smallest_batch,
+)
 from crossmodal.training.randomness import Stream, derive_seed, make_generator
 from crossmodal.training.settings import AugmentationParameters
 
@@ -74,10 +80,30 @@ def test_an_epoch_shows_each_image_once_with_an_own_caption(counts, batch_size, 
     assert len(batches) == count_batches(len(data), batch_size)
     sizes = [len(batch.labels) for batch in batches]
     assert max(sizes) <= batch_size and max(sizes) - min(sizes) <= 1
+    assert min(sizes) == smallest_batch(len(data), batch_size)
     assert sorted(torch.cat([b.labels for b in batches]).tolist()) == list(range(len(counts)))
     for batch in batches:
         assert torch.equal(batch.images[:, 0, 0, 0].long(), batch.labels)
         assert torch.equal(batch.tokens[:, 0], batch.labels)
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_the_parts_of_a_batch_are_the_batch_and_are_augmented_alike(patterns, parts):
+    data, params = patterns(), AugmentationParameters()
+
+    def epoch(part, parts):
+        order, draws = torch.Generator().manual_seed(1), torch.Generator().manual_seed(2)
+        batches = list(epoch_batches(data, 5, order, part, parts))
+        return batches, [augment(b.images, params, draws, b.first, b.pairs) for b in batches]
+
+    whole, pixels = epoch(0, 1)
+    split = [epoch(part, parts) for part in range(parts)]
+    for i, batch in enumerate(whole):
+        own = [batches[i] for batches, _ in split]
+        assert [b.pairs for b in own] == [batch.pairs] * parts == [len(batch.labels)] * parts
+        assert torch.equal(torch.cat([b.tokens for b in own]), batch.tokens)
+        assert torch.equal(torch.cat([b.labels for b in own]), batch.labels)
+        assert torch.equal(torch.cat([augmented[i] for _, augmented in split]), pixels[i])
 
 
 def test_captions_are_drawn_evenly():
@@ -95,8 +121,11 @@ def test_captions_are_drawn_evenly():
 
 
 def test_streams_differ_by_seed_epoch_and_purpose():
-    seeds = {derive_seed(s, e, stream) for s in range(3) for e in range(3) for stream in Stream}
-    assert len(seeds) == 3 * 3 * len(Stream)
+    seeds = {
+        derive_seed(s, e, stream, process)
+        for s in range(3) for e in range(3) for stream in Stream for process in range(2)
+    }  # fmt: skip
+    assert len(seeds) == 3 * 3 * len(Stream) * 2
 
 
 def test_augmentation_of_nothing_changes_nothing(patterns):

@@ -10,16 +10,15 @@ import torch
 from crossmodal.errors import UserError
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.provenance.closure import closure
-from crossmodal.training import loop
-from crossmodal.training.adversary import attack_part
 from crossmodal.training.adversary_settings import AdversaryParameters
+from crossmodal.training.batches import epoch_batches
 from crossmodal.training.checkpoint import fingerprint
 from crossmodal.training.history import Epoch, validation_score
 from crossmodal.training.loop import fit
 from crossmodal.training.loss import contrastive_loss
 from crossmodal.training.optimiser import learning_rate, make_optimiser, trainable
+from crossmodal.training.randomness import Stream, make_generator
 from crossmodal.training.settings import TrainingParameters
-from crossmodal.training.step import batch_loss
 from crossmodal.training.validation import recall_at_1, validate
 
 ADVERSARY = AdversaryParameters.model_validate(
@@ -99,8 +98,8 @@ def test_accumulation_averages_the_gradients_of_its_batches(tmp_path, tiny_clip,
     assert history.epochs[0].steps == 2
     chosen = settings(epochs=1, **plain)
     optimiser = make_optimiser(trainable(reference), chosen)
-    order = loop.make_generator(0, 1, loop.Stream.ORDER)
-    batches = list(loop.epoch_batches(data, 8, order))
+    order = make_generator(0, 1, Stream.ORDER)
+    batches = list(epoch_batches(data, 8, order))
     for step, group in enumerate((batches[:2], batches[2:])):
         losses = [
             contrastive_loss(
@@ -192,46 +191,6 @@ def test_the_logit_scale_stays_at_most_100(tmp_path, tiny_clip, patterns):
         model.logit_scale.fill_(7.0)
     train(model, tmp_path, patterns(), epochs=1)
     assert float(logit_scale(model).detach()) <= 100.001
-
-
-@pytest.mark.parametrize("clean_share", [0.0, 0.25, 0.5, 1.0])
-def test_an_adversary_attacks_its_share_of_the_batch(tiny_clip, patterns, clean_share):
-    model, data = tiny_clip(), patterns()
-    model.train()
-    pixels, tokens = to_pixels(data.images[:8]), data.tokens[:16:2].long()
-    labels = data.labels[:8]
-    adversary = ADVERSARY.model_copy(update={"clean_share": clean_share})
-    changed, delta = attack_part(model, pixels, tokens, labels, adversary, torch.Generator().manual_seed(0))
-    attacked = 8 - round(8 * clean_share)
-    assert (changed != pixels).flatten(1).any(1).tolist() == [i < attacked for i in range(8)]
-    if delta is None:
-        assert attacked == 0
-    else:
-        assert (delta != 0).flatten(1).any(1).tolist() == [i < attacked for i in range(8)]
-    clean = batch_loss(model, pixels, tokens, labels, None, torch.Generator())
-    harder = batch_loss(model, pixels, tokens, labels, adversary, torch.Generator().manual_seed(0))
-    assert float(harder) > float(clean) if attacked else float(harder) == float(clean)
-    assert model.training and all(p.grad is None for p in model.parameters())
-    harder.backward()
-    assert all(p.grad is not None for p in model.parameters())
-
-
-def test_adversarial_training_withstands_the_attack_it_was_trained_on(tmp_path, tiny_clip, patterns):
-    data, losses = patterns(), {}
-    adversary = AdversaryParameters.model_validate(
-        {"images": {"kind": "pgd_images", "steps": 2, "epsilon": 0.05}, "clean_share": 0.5}
-    )
-    for name, given in (("plain", None), ("robust", adversary)):
-        model = tiny_clip()
-        train(model, tmp_path / name, data, adversary=given, epochs=25, batch_size=24)
-        attack = adversary.model_copy(update={"clean_share": 0.0})
-        generator = torch.Generator().manual_seed(5)
-        tokens = data.tokens[::2].long()
-        with torch.no_grad():
-            losses[name] = float(
-                batch_loss(model, to_pixels(data.images), tokens, data.labels, attack, generator)
-            )
-    assert losses["robust"] < losses["plain"]
 
 
 def test_recall_counts_ties_as_wrong():

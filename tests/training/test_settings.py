@@ -12,7 +12,8 @@ from crossmodal.training.settings import AugmentationParameters, TrainingParamet
 
 def test_defaults_are_complete_but_for_the_epochs():
     settings = TrainingParameters.model_validate({"epochs": 3, "weight_decay": 0, "max_gradient_norm": None})
-    assert settings.gradient_accumulation == 1 and settings.threads == 1
+    assert settings.gradient_accumulation == settings.threads == settings.processes == 1
+    assert settings.forward_chunk is None and not settings.activation_checkpointing
     assert settings == TrainingParameters.model_validate_json(settings.model_dump_json())
     with pytest.raises(ValidationError):
         TrainingParameters.model_validate({})
@@ -26,6 +27,8 @@ def test_defaults_are_complete_but_for_the_epochs():
         {"epochs": 1, "warmup_share": 1.5},
         {"epochs": 1, "batch_size": 2.5},
         {"epochs": 1, "mixed_precision": "fp8"},
+        {"epochs": 1, "forward_chunk": 0},
+        {"epochs": 1, "processes": 0},
         {"epochs": 1, "augmentation": {"smallest_scale": 1.1, "largest_scale": 1.0}},
         {"epochs": 1, "mirror": True},
     ],
@@ -47,6 +50,12 @@ def test_an_adversary_has_attacks_that_fit_their_side():
         AdversaryParameters.model_validate({})
     with pytest.raises(ValidationError, match="restarts"):
         AdversaryParameters.model_validate({"images": images | {"restarts": 2}})
+
+
+def test_every_process_has_a_pair():
+    assert TrainingParameters(epochs=1, batch_size=4, processes=4).processes == 4
+    with pytest.raises(ValidationError, match="batch_size 4 is below processes 5"):
+        TrainingParameters(epochs=1, batch_size=4, processes=5)
 
 
 def test_augmentation_can_be_switched_off():

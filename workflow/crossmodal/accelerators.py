@@ -50,6 +50,31 @@ def claim_accelerator() -> str | None:
     return device.name
 
 
+def claim_accelerators(number: int) -> list[str]:
+    """Claim `number` GPUs for the processes of one job, and let CUDA see no others.
+
+    As `claim_accelerator`, for all of them together: jobs that each held some and waited for more would wait for
+    ever, so only one at a time gathers. Returns the devices as CUDA_VISIBLE_DEVICES now names them, none where
+    there is no GPU. Raises UserError where there are some, but fewer.
+    """
+    devices = visible_devices(list_devices(), os.environ)
+    if not devices:
+        return []
+    if len(devices) < number:
+        raise UserError(f"{number} processes want a GPU each, and this job may use {len(devices)}")
+    folder = Path(tempfile.gettempdir())
+    hold([Device("several", "several")], folder, "the turn to claim several GPUs")
+    turn = _held.pop()
+    try:
+        held: list[Device] = []
+        while len(held) < number:
+            held.append(hold([device for device in devices if device not in held], folder))
+    finally:
+        os.close(turn)
+    os.environ[VISIBLE] = ",".join(device.name for device in held)
+    return [device.name for device in held]
+
+
 def list_devices() -> list[str]:
     """Return the UUIDs of this machine's NVIDIA GPUs in the driver's order; none where it has no driver."""
     try:
@@ -91,10 +116,10 @@ def visible_devices(uuids: Sequence[str], environment: Mapping[str, str]) -> lis
     return visible
 
 
-def hold(devices: Sequence[Device], folder: Path) -> Device:
+def hold(devices: Sequence[Device], folder: Path, what: str = "a GPU") -> Device:
     """Claim the first free one of `devices`, waiting while none is, and hold it for the life of this process.
 
-    `folder` has the lock files; processes that share it share the devices out.
+    `folder` has the lock files; processes that share it share the devices out. `what` is waited for, in a message.
     """
     said = False
     while True:
@@ -102,7 +127,7 @@ def hold(devices: Sequence[Device], folder: Path) -> Device:
             if _lock(folder / f"crossmodal-{device.lock}.lock"):
                 return device
         if not said:
-            print(f"waiting for a GPU: all of {len(devices)} are taken", file=sys.stderr, flush=True)
+            print(f"waiting for {what}: all of {len(devices)} are taken", file=sys.stderr, flush=True)
             said = True
         time.sleep(POLL_SECONDS)
 

@@ -87,7 +87,7 @@ def _visible(location: tuple[int | str, ...], _input: Any, error: ValidationErro
 
     tags = {kind for package in ("data", "shifts", "models", "adaptation", "attacks", "search")
             for kind in registry.kinds(package)}  # fmt: skip
-    parents = ("method", "model", "images", "texts")
+    parents = ("method", "model", "images", "texts", "attack")
     visible: list[int | str] = []
     for i, part in enumerate(location):
         named = i >= 2 and location[i - 2] in ("datasets", "shifts", "indexes")

@@ -27,7 +27,9 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
         yield from _of_run(study, {"cell": cell, "seed": str(seed)})
     for cell, seed in study.search_runs():
         yield from _of_search(study, {"cell": cell, "seed": str(seed)})
-    if study.evaluation.encoder_latency:
+    for cell, seed in study.attacked_runs():
+        yield "evaluate_attacks", {"cell": cell, "seed": str(seed)}
+    if study.evaluation.encoders.cells:
         yield "measure_encoders", {}
     for rule in ("summarise_numbers", "tabulate_figures", "write_report"):
         yield rule, {}

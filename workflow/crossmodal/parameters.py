@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -43,13 +43,19 @@ def _from_ratio(value: Any) -> Any:
     return value
 
 
-Share = Annotated[float, BeforeValidator(_from_ratio), Field(ge=0, le=1)]
+def _written(**limits: float) -> WithJsonSchema:
+    """Return what the schema of params.yaml says of a number that may also be written as a ratio."""
+    ratio = {"type": "string", "pattern": r"^ *[0-9.]+ */ *[0-9.]+ *$"}
+    return WithJsonSchema({"anyOf": [{"type": "number", **limits}, ratio]})
+
+
+Share = Annotated[float, BeforeValidator(_from_ratio), Field(ge=0, le=1), _written(minimum=0, maximum=1)]
 """A number between 0 and 1, written as a decimal or as a ratio such as "8/255"."""
 
-Positive = Annotated[float, BeforeValidator(_from_ratio), Field(gt=0)]
+Positive = Annotated[float, BeforeValidator(_from_ratio), Field(gt=0), _written(exclusiveMinimum=0)]
 """A number above 0, written as a decimal or as a ratio."""
 
-NotNegative = Annotated[float, BeforeValidator(_from_ratio), Field(ge=0)]
+NotNegative = Annotated[float, BeforeValidator(_from_ratio), Field(ge=0), _written(minimum=0)]
 """A number from 0, written as a decimal or as a ratio."""
 
 Count = Annotated[int, Field(ge=1)]

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from crossmodal.configuration import merge
 from crossmodal.evaluation.settings import EvaluationParameters
+from crossmodal.evaluation.threats import ThreatParameters
 from crossmodal.parameters import Count, Name, Parameters
 from crossmodal.registry import any_of
 from crossmodal.search.settings import LatencyProtocol, RerankerParameters
@@ -46,7 +47,14 @@ class Cell(Parameters):
     dataset: Name | None = None
     """What this cell is adapted to: the target or one of evaluation.domains; null for the target."""
     seeds: list[int] | None = Field(default=None, min_length=1)
-    """Training seeds of this cell; null for the study's."""
+    """Training seeds of this cell; null for those of its group, or else the study's."""
+
+
+class SeedGroup(Parameters):
+    """Cells that share their training seeds."""
+
+    cells: list[Name] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
 
 
 class Adaptation(Parameters):
@@ -98,6 +106,26 @@ class Reranking(Parameters):
     model: RerankerParameters = RerankerParameters()
 
 
+class Encoders(Parameters):
+    """What encoding costs: cells side by side in one process, merged and unmerged."""
+
+    cells: list[Name] = []
+    """Cells whose encoders are measured; empty for none."""
+    repeats: Count = 100
+    """Timed calls of each encoder with one item, after a tenth as many to warm up."""
+    batch_size: Count = 64
+    """Items in a batch, for throughput and memory."""
+    batch_repeats: Count = 10
+    """Timed calls of each encoder with a batch."""
+
+
+class Attacks(ThreatParameters):
+    """Retrieval under attack on the target's test split."""
+
+    cells: list[Name] = []
+    """Cells that are attacked, with each of their seeds; empty for none."""
+
+
 class Evaluation(Parameters):
     """What is evaluated beside the target's test split, and the statistics."""
 
@@ -106,10 +134,8 @@ class Evaluation(Parameters):
     shifts: list[Name] = []
     """Shifts applied to the target's test split."""
     statistics: EvaluationParameters = EvaluationParameters()
-    encoder_latency: list[Name] = []
-    """Cells whose encoders are timed side by side, merged and unmerged; empty for none."""
-    encoder_repeats: Count = 100
-    """Timed calls of each encoder, after a tenth as many to warm up."""
+    encoders: Encoders = Encoders()
+    attacks: Attacks = Attacks()
 
 
 class Report(Parameters):

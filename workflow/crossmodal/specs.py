@@ -99,9 +99,8 @@ def _base(study: Study) -> Job:
 def _adaptation(study: Study, cell: str, seed: str) -> Job:
     params = study.adaptation.cells[cell]
     adversary = params.adversary
-    attacks = [a for a in (adversary.images, adversary.texts) if a] if adversary else []
     # Training imports the inner problem only where there is an adversary.
-    inner = ["crossmodal.training.adversary", *(_module("attacks", attack) for attack in attacks)]
+    inner = adversary.modules() if adversary else []
     return Job(
         {
             "method": _plain(params.method),
@@ -110,7 +109,7 @@ def _adaptation(study: Study, cell: str, seed: str) -> Job:
         },
         seed=int(seed),
         threads=params.training.threads,
-        modules=(_method_of(study, cell), *(inner if adversary else [])),
+        modules=(_method_of(study, cell), *inner),
     )
 
 
@@ -157,11 +156,16 @@ def _search(study: Study, cell: str, seed: str, pipeline: str) -> Job:
 
 
 def _encoders(study: Study) -> Job:
-    cells = study.evaluation.encoder_latency
-    return Job(
-        {"cells": cells, "repeats": study.evaluation.encoder_repeats},
-        modules=tuple(_method_of(study, cell) for cell in cells),
-    )
+    params = study.evaluation.encoders
+    modules = dict.fromkeys(_method_of(study, cell) for cell in params.cells)
+    return Job(_plain(params), modules=tuple(modules))
+
+
+def _attacks(study: Study, cell: str, seed: str) -> Job:
+    threats = _plain(study.evaluation.attacks)
+    del threats["cells"]
+    attacks = {_module("attacks", threat.attack) for threat in study.evaluation.attacks.threats.values()}
+    return Job({"threats": threats}, seed=int(seed), modules=(_method_of(study, cell), *sorted(attacks)))
 
 
 def _retrieval(study: Study, cell: str, seed: str) -> Job:
@@ -175,8 +179,24 @@ def _summary(study: Study) -> Job:
             "hypotheses": _plain(study.hypotheses),
             "target": study.adaptation.dataset,
             "model": _model_name(study),
+            "cells": {name: _cell_facts(study, name) for name in study.adaptation.cells},
+            "shifts": {name: _shift_facts(study.shifts[name]) for name in study.evaluation.shifts},
         }
     )
+
+
+def _cell_facts(study: Study, name: str) -> dict[str, Any]:
+    cell = study.adaptation.cells[name]
+    return {
+        "dataset": study.target_of(name),
+        "method": cell.method.kind,
+        "adversarial": cell.adversary is not None,
+    }
+
+
+def _shift_facts(shift: Any) -> dict[str, Any]:
+    severity = getattr(shift, "severity", None)
+    return {"kind": getattr(shift, "name", shift.kind), "severity": severity, "modality": shift.space}
 
 
 def _model_name(study: Study) -> str:
@@ -210,6 +230,7 @@ JOBS: dict[str, Callable[..., Job]] = {
     "train_reranker": _reranker,
     "measure_search": _search,
     "measure_encoders": _encoders,
+    "evaluate_attacks": _attacks,
     "evaluate_clean": _retrieval,
     "evaluate_shifted": _retrieval,
     "summarise_numbers": _summary,

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from crossmodal.configuration import merge, typed_scalars, validate
 from crossmodal.errors import UserError
 from crossmodal.evaluation.settings import HypothesisParameters
+from crossmodal.evaluation.threats import variants
 from crossmodal.parameters import Name, Parameters, nearest
 from crossmodal.sections import (
     Adaptation,
@@ -25,6 +26,7 @@ from crossmodal.sections import (
     Report,
     Reranking,
     Search,
+    SeedGroup,
 )
 
 CELL_ROLES = ("reference", "baseline", "peft", "adversarial", "standard", "search_cell")
@@ -46,7 +48,9 @@ class Study(Parameters):
     study: Name
     """Its name; outputs go to data/<name>/ and results/<name>/."""
     seeds: list[int] = Field(default=[0], min_length=1)
-    """Training seeds of every cell that names none itself."""
+    """Training seeds of every cell that neither names its own nor is in a group."""
+    seed_groups: dict[Name, SeedGroup] = {}
+    """Groups of cells with other seeds, such as the headline cells; a cell is in one at most."""
     datasets: dict[Name, AnyDataset]
     shifts: dict[Name, AnyShift] = {}
     pretraining: Pretraining
@@ -63,21 +67,31 @@ class Study(Parameters):
     def _names_exist(self) -> "Study":
         cells, indexes = self.adaptation.cells, self.search.indexes
         evaluated = (self.adaptation.dataset, *self.evaluation.domains)
+        attackable = [name for name in cells if self.target_of(name) == self.adaptation.dataset]
         for key, names, known, what in (
             ("pretraining.datasets", self.pretraining.datasets, self.datasets, "dataset"),
             ("pretraining.validation", _listed(self.pretraining.validation), self.datasets, "dataset"),
             ("adaptation.dataset", [self.adaptation.dataset], self.datasets, "dataset"),
             ("evaluation.domains", self.evaluation.domains, self.datasets, "dataset"),
             ("evaluation.shifts", self.evaluation.shifts, self.shifts, "shift"),
-            ("evaluation.encoder_latency", self.evaluation.encoder_latency, cells, "cell"),
+            ("evaluation.encoders.cells", self.evaluation.encoders.cells, cells, "cell"),
+            ("evaluation.attacks.cells", self.evaluation.attacks.cells, attackable, "cell of the target"),
             ("search.cells", self.search.cells, cells, "cell"),
             ("search.distractors", self.search.distractors, self.datasets, "dataset"),
             ("reranking.indexes", self.reranking.indexes, indexes, "index"),
+            *(
+                (f"seed_groups.{name}", group.cells, cells, "cell")
+                for name, group in self.seed_groups.items()
+            ),
             *(
                 (f"adaptation.cells.{name}.dataset", _listed(cell.dataset), evaluated, "evaluated dataset")
                 for name, cell in cells.items()
             ),
             *((f"hypotheses.{role}", self._role(role), cells, "cell") for role in CELL_ROLES),
+            *(
+                (f"hypotheses.second.{role}", [name], known, what)
+                for role, name, known, what in self._second_roles(evaluated)
+            ),
             *((f"hypotheses.{role}", self._role(role), indexes, "index") for role in INDEX_ROLES),
             ("report.gallery_cell", [self.report.gallery_cell], cells, "cell"),
         ):
@@ -87,6 +101,11 @@ class Study(Parameters):
                         "unknown_name", "{key}: {problem}",
                         {"key": key, "problem": nearest(name, known, what)},
                     )  # fmt: skip
+        grouped = [name for group in self.seed_groups.values() for name in group.cells]
+        if twice := next((name for name in grouped if grouped.count(name) > 1), None):
+            raise PydanticCustomError(
+                "unknown_name", "seed_groups: cell {cell} stands in two groups", {"cell": twice}
+            )
         trained = self.pretraining.training is not None
         if trained != bool(self.pretraining.datasets) or trained != (self.pretraining.model.kind != "hub"):
             raise PydanticCustomError(
@@ -95,12 +114,33 @@ class Study(Parameters):
             )
         return self
 
+    def attacked_runs(self) -> Iterator[tuple[str, int]]:
+        """Yield the (cell, seed) that are evaluated under attack."""
+        attacks = self.evaluation.attacks
+        for cell, seed in self.runs():
+            if cell in attacks.cells and attacks.threats:
+                yield cell, seed
+
+    def attacked_sets(self) -> list[SetName]:
+        """Return the attacked variants of the target's test split."""
+        return [SetName(self.adaptation.dataset, "test", name) for name in variants(self.evaluation.attacks)]
+
+    def _second_roles(self, evaluated: tuple[str, ...]) -> Iterator[tuple[str, str, Iterable[str], str]]:
+        second = self.hypotheses.second
+        if second is None:
+            return
+        own = [name for name in self.adaptation.cells if self.target_of(name) == second.dataset]
+        yield "dataset", second.dataset, evaluated, "evaluated dataset"
+        for role in ("peft", "reference"):
+            yield role, getattr(second, role), own, f"cell adapted to {second.dataset}"
+
     def _role(self, role: str) -> Iterable[str]:
         return _listed(getattr(self.hypotheses, role))
 
     def seeds_of(self, cell: str) -> list[int]:
         """Return the training seeds of `cell`."""
-        return self.adaptation.cells[cell].seeds or self.seeds
+        groups = (group.seeds for group in self.seed_groups.values() if cell in group.cells)
+        return self.adaptation.cells[cell].seeds or next(groups, self.seeds)
 
     def runs(self) -> Iterator[tuple[str, int]]:
         """Yield every (cell, seed) of the grid in the order of params.yaml."""

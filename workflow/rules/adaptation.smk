@@ -16,16 +16,17 @@ rule adapt_model:
     priority: 10
     conda:
         ENVIRONMENT
-    threads: training_threads
+    threads: of_cell(threads_of)
     resources:
-        mem_mb=scaled(4000),
+        mem_mb=scaled(4000, of_cell(processes_of)),
         runtime=scaled(480),
-        gpu=STUDY.compute.gpus_per_job,
+        gpu=of_cell(gpus_of),
     params:
         spec=spec_of("adapt_model"),
+        launcher=of_cell(launcher_of),
         checkpoints=f"{CHECKPOINTS}/adaptation-{{cell}}-s{{seed}}",
     shell:
-        "python -m crossmodal.jobs.adapt_model config={input.config:q} weights={input.weights:q} "
+        "python -m {params.launcher}crossmodal.jobs.adapt_model config={input.config:q} weights={input.weights:q} "
         "train={input.train:q} validation={input.validation:q} "
         "adapter_config={output.adapter_config:q} adapter={output.adapter:q} "
         "card={output.card:q} training={output.training:q} checkpoints={params.checkpoints:q} "

@@ -43,9 +43,12 @@ def spec_of(rule):
     return lambda wildcards: spec(STUDY, rule, **wildcards)
 
 
-def scaled(amount):
-    """Return the resource function of `amount` (MB or minutes): a retried job, perhaps ended for it, gets more."""
-    return lambda wildcards, attempt: amount * attempt
+def scaled(amount, times=lambda wildcards: 1):
+    """Return the resource function of `amount` (MB or minutes): a retried job, perhaps ended for it, gets more.
+
+    `times` is a function of the wildcards: how often the amount is needed, as by each of several processes.
+    """
+    return lambda wildcards, attempt: amount * attempt * times(wildcards)
 
 
 def every_output():
@@ -57,8 +60,29 @@ def every_output():
     ]
 
 
-def training_threads(wildcards):
-    return STUDY.adaptation.cells[wildcards.cell].training.threads
+def processes_of(training):
+    """Return how many processes train: one where nothing is trained."""
+    return training.processes if training else 1
+
+
+def threads_of(training):
+    """Return the threads of all processes that train."""
+    return training.threads * training.processes if training else 1
+
+
+def launcher_of(training):
+    """Return what stands before a job's module: torchrun where several processes train."""
+    processes = processes_of(training)
+    return f"crossmodal.jobs.torchrun {processes} " if processes > 1 else ""
+
+
+def of_cell(value):
+    """Return the function of the wildcards that gives `value` of a cell's training."""
+    return lambda wildcards: value(STUDY.adaptation.cells[wildcards.cell].training)
+
+
+def gpus_of(training):
+    return STUDY.compute.gpus_per_job * processes_of(training)
 
 
 def dataset_sources(wildcards):
@@ -119,6 +143,10 @@ def target_captions(wildcards, split):
 
 def queries_file(cell, seed, set_name):
     return f"<results>/evaluation/retrieval/{cell}/s{seed}/{'/'.join(set_name)}/queries.parquet"
+
+
+def attacked_file(cell, seed, set_name):
+    return f"<results>/evaluation/attacks/{cell}/s{seed}/{'/'.join(set_name)}/queries.parquet"
 
 
 def queries():

@@ -33,6 +33,37 @@ use rule evaluate_clean as evaluate_shifted with:
         spec=spec_of("evaluate_shifted"),
 
 
+rule evaluate_attacks:
+    input:
+        config="<results>/pretraining/open_clip_config.json",
+        weights="<results>/pretraining/open_clip_model.safetensors",
+        adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
+        adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
+        images=f"<data>/datasets/{TARGET}/test.parquet",
+    output:
+        queries=[
+            attacked_file("{cell}", "{seed}", name) for name in STUDY.attacked_sets()
+        ],
+        sanity="<results>/evaluation/attacks/{cell}/s{seed}/sanity.json",
+        manifest="<results>/evaluation/attacks/{cell}/s{seed}/manifest.json",
+    log:
+        "<results>/logs/evaluation/attacks-{cell}-s{seed}.log",
+    priority: 5
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(120),
+        gpu=STUDY.compute.gpus_per_job,
+    params:
+        spec=spec_of("evaluate_attacks"),
+    shell:
+        "python -m crossmodal.jobs.evaluate_attacks config={input.config:q} "
+        "weights={input.weights:q} adapter_config={input.adapter_config:q} "
+        "adapter={input.adapter:q} images={input.images:q} queries= {output.queries:q} "
+        "sanity={output.sanity:q} manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+
+
 rule measure_search:
     input:
         index=index_file("index.faiss"),
@@ -68,11 +99,11 @@ rule measure_encoders:
         weights="<results>/pretraining/open_clip_model.safetensors",
         adapter_configs=[
             adapter(cell, STUDY.seeds_of(cell)[0], "adapter_config.json")
-            for cell in STUDY.evaluation.encoder_latency
+            for cell in STUDY.evaluation.encoders.cells
         ],
         adapters=[
             adapter(cell, STUDY.seeds_of(cell)[0], "adapter_model.safetensors")
-            for cell in STUDY.evaluation.encoder_latency
+            for cell in STUDY.evaluation.encoders.cells
         ],
     output:
         latency="<results>/evaluation/encoders/latency.json",
@@ -101,9 +132,18 @@ rule summarise_numbers:
         cards=[adapter(cell, seed, "card.json") for cell, seed in STUDY.runs()],
         searches=searches("search.json"),
         searched=searches("queries.parquet"),
+        attacked=[
+            attacked_file(cell, seed, name)
+            for cell, seed in STUDY.attacked_runs()
+            for name in STUDY.attacked_sets()
+        ],
+        sanity=[
+            f"<results>/evaluation/attacks/{cell}/s{seed}/sanity.json"
+            for cell, seed in STUDY.attacked_runs()
+        ],
         encoders=(
             "<results>/evaluation/encoders/latency.json"
-            if STUDY.evaluation.encoder_latency
+            if STUDY.evaluation.encoders.cells
             else []
         ),
     output:
@@ -123,6 +163,7 @@ rule summarise_numbers:
     shell:
         "python -m crossmodal.jobs.summarise_numbers queries= {input.queries:q} "
         "cards= {input.cards:q} searches= {input.searches:q} searched= {input.searched:q} "
-        "encoders= {input.encoders:q} metrics={output.metrics:q} "
+        "encoders= {input.encoders:q} attacked= {input.attacked:q} sanity= {input.sanity:q} "
+        "metrics={output.metrics:q} "
         "hypotheses={output.hypotheses:q} clip_benchmark={output.clip_benchmark:q} "
         "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

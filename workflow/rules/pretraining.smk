@@ -17,16 +17,17 @@ rule pretrain_base:
         "<results>/logs/pretraining/base.log",
     conda:
         ENVIRONMENT
-    threads: STUDY.pretraining.training.threads if STUDY.pretraining.training else 1
+    threads: threads_of(STUDY.pretraining.training)
     resources:
-        mem_mb=scaled(6000),
+        mem_mb=scaled(6000, lambda wildcards: processes_of(STUDY.pretraining.training)),
         runtime=scaled(480),
-        gpu=STUDY.compute.gpus_per_job,
+        gpu=gpus_of(STUDY.pretraining.training),
     params:
         spec=spec_of("pretrain_base"),
+        launcher=launcher_of(STUDY.pretraining.training),
         checkpoints=f"{CHECKPOINTS}/pretraining",
     shell:
-        "python -m crossmodal.jobs.pretrain_base train= {input.train:q} "
+        "python -m {params.launcher}crossmodal.jobs.pretrain_base train= {input.train:q} "
         "validation= {input.validation:q} config={output.config:q} weights={output.weights:q} "
         "training={output.training:q} checkpoints={params.checkpoints:q} "
         "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"

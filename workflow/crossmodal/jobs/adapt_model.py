@@ -9,6 +9,7 @@ from crossmodal.models.clip import load_clip
 from crossmodal.registry import parse
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.batches import load_training_set
+from crossmodal.training.history import Epoch
 from crossmodal.training.loop import fit
 from crossmodal.training.settings import TrainingParameters
 
@@ -27,8 +28,9 @@ def main(
         model, load_training_set(model, [train]), load_training_set(model, [validation]),
         TrainingParameters.model_validate(values["training"]), seed,
         AdversaryParameters.model_validate(values["adversary"]) if values["adversary"] else None,
-        checkpoints, training, checkpoints.name,
+        checkpoints, training, checkpoints.name, hooks=methods.hooks(method),
     )  # fmt: skip
+    best = history.epochs[history.best_epoch - 1] if history.best_epoch else None
     methods.save_adapter(model, method, adapter_config, adapter)
     facts = {
         "cell": spec["wildcards"]["cell"],
@@ -41,8 +43,19 @@ def main(
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch,
         "seconds": sum(epoch.seconds for epoch in history.epochs),
+        "validation": _validation(best) if best else None,
     }
     card.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _validation(best: Epoch) -> dict[str, float | None]:
+    """Return recall@1 on the validation split, fractions; robust ones are None where none were measured."""
+    return {
+        "text_to_image": best.validation_text_to_image,
+        "image_to_text": best.validation_image_to_text,
+        "robust_text_to_image": best.robust_text_to_image,
+        "robust_image_to_text": best.robust_image_to_text,
+    }
 
 
 if __name__ == "__main__":

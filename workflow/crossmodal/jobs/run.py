@@ -3,6 +3,8 @@
 The signature of the job's `main` says what it takes: `In`, `Ins`, `Out` and `Outs` are paths, `Timed` is an
 output that holds measured times and so differs from run to run, `Folder` is a scratch folder that survives an
 interruption, `spec` is the job's parameters. A job reads nothing else.
+
+A job of several processes is one that `crossmodal.jobs.torchrun` starts: each calls `main`, the first one writes.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -21,6 +24,7 @@ import psutil
 from crossmodal.accelerators import claim_accelerator
 from crossmodal.determinism import prepare
 from crossmodal.errors import UserError
+from crossmodal.jobs import workers
 from crossmodal.jobs.lock import job_lock
 from crossmodal.jobs.refusals import broken_input, refusal
 from crossmodal.provenance.digests import md5_of
@@ -39,7 +43,8 @@ OUTPUTS = ("output", "outputs", "timed")
 def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
     """Run `main` with the process's arguments and end the process: 0, or 1 after one line for the user.
 
-    A job that is `accelerated` first claims a GPU for itself, where there is one.
+    A job that is `accelerated` first claims a GPU for itself, where there is one; torchrun does that for several
+    processes, and says what one of them failed with.
 
     Outputs are written to a partial folder beside their place and moved there together at the end, the
     manifest last, so that an interrupted job leaves nothing that looks finished. Where another process does
@@ -49,11 +54,19 @@ def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
     kinds = {name: get_args(p.annotation)[1] for name, p in inspect.signature(main).parameters.items()}
     try:
         values = _parse(sys.argv[1:], kinds)
-        if accelerated:
+        if workers.is_one():
+            workers.join()
+        elif accelerated:
             claim_accelerator()
         _execute(main, kinds, values)
     except UserError as error:
+        if workers.is_one():
+            workers.fail(error)
         sys.exit(f"error: {error}")
+    except Exception as error:
+        if workers.is_one():
+            workers.fail(error)
+        raise
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # nothing is left to do, and taking torch apart takes a second
@@ -80,15 +93,21 @@ def _parse(arguments: list[str], kinds: dict[str, str]) -> dict[str, list[str]]:
 def _execute(main: Callable[..., None], kinds: dict[str, str], values: dict[str, list[str]]) -> None:
     started = now()
     spec: dict[str, Any] = json.loads(values["spec"][0])
-    print(f"{spec['rule']} {spec['wildcards']}", file=sys.stderr, flush=True)
+    if workers.is_first():
+        print(f"{spec['rule']} {spec['wildcards']}", file=sys.stderr, flush=True)
     inputs = {n: [Path(v) for v in values[n]] for n, kind in kinds.items() if kind in ("input", "inputs")}
     for path in (p for paths in inputs.values() for p in paths):
         if not path.exists():
             raise UserError(f"{path}: no such file; the job that writes it has not run")
     manifest_path = Path(values["manifest"][0])
     try:
+        if not workers.is_first():
+            _take_part(main, kinds, values, spec)
+            return
         with job_lock(manifest_path) as waited:
-            if waited and _is_done(manifest_path, spec, inputs, _finals(kinds, values)):
+            done = waited and _is_done(manifest_path, spec, inputs, _finals(kinds, values))
+            workers.tell(done)
+            if done:
                 print("the process before has done this job; its outputs are kept", file=sys.stderr)
                 return
             _write_outputs(main, kinds, values, spec, inputs, manifest_path, started)
@@ -137,6 +156,21 @@ def _write_outputs(
     for name, kind in kinds.items():
         if kind == "folder":
             shutil.rmtree(values[name][0], ignore_errors=True)  # the result is safe now
+
+
+def _take_part(
+    main: Callable[..., None], kinds: dict[str, str], values: dict[str, list[str]], spec: dict[str, Any]
+) -> None:
+    """Call `main` for its work alone, once the first process says that it is to be done: outputs are dropped."""
+    if workers.tell():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = {
+            name: [(Path(folder) / f"{name}-{i}-{final.name}", final) for i, final in enumerate(finals)]
+            for name, finals in _finals(kinds, values).items()
+        }
+        prepare(spec["threads"], spec["seed"])
+        main(**{name: _argument(kind, name, values, outputs, spec) for name, kind in kinds.items()})
 
 
 def _finals(kinds: dict[str, str], values: dict[str, list[str]]) -> dict[str, list[Path]]:

@@ -17,7 +17,7 @@ from crossmodal.provenance.dag import Job, list_jobs
 
 RULES = Path("workflow/rules")
 STUDY_KEYS = (
-    "study", "seeds", "datasets", "shifts", "pretraining", "adaptation", "embeddings", "evaluation", "search",
+    "study", "seeds", "seed_groups", "datasets", "shifts", "pretraining", "adaptation", "embeddings", "evaluation", "search",
     "reranking", "hypotheses", "report",
 )  # fmt: skip
 """The top-level keys of params.yaml that a result depends on; `compute`, where a job runs, is none of them."""
@@ -26,7 +26,7 @@ PARAMETERS: dict[str, list[str]] = {
     "data": ["datasets"],
     "shifts": ["evaluation.shifts", "shifts"],
     "pretraining": ["pretraining"],
-    "adaptation": ["adaptation", "seeds"],
+    "adaptation": ["adaptation", "seeds", "seed_groups"],
     "embeddings": ["embeddings"],
     "search": ["search.cells", "search.distractors", "search.indexes"],
     "reranking": ["reranking", "search.indexes"],

@@ -8,16 +8,21 @@ from crossmodal.models.towers import to_pixels
 from crossmodal.training.settings import AugmentationParameters
 
 
-def augment(images: Tensor, params: AugmentationParameters | None, generator: Generator) -> Tensor:
+def augment(
+    images: Tensor, params: AugmentationParameters | None, generator: Generator,
+    first: int = 0, pairs: int | None = None,
+) -> Tensor:  # fmt: skip
     """Return uint8 images [b, s, s, 3] as float32 pixels [b, 3, s, s] in [0, 1], each changed at random.
 
     Without `params` nothing is changed. Aspect and orientation stay; beyond the border its pixels repeat.
-    Draws come from `generator`, a fixed number for each image.
+    Draws come from `generator`, a fixed number for each image. Where the images are a part of a batch of `pairs`,
+    from number `first` on, they get what they would get as part of the whole batch.
     """
     pixels = to_pixels(images)
     if params is None:
         return pixels
-    u = torch.rand(len(pixels), 5, generator=generator, device=generator.device).to(pixels)
+    drawn = torch.rand(pairs or len(pixels), 5, generator=generator, device=generator.device)
+    u = drawn[first : first + len(pixels)].to(pixels)
     span = params.largest_scale - params.smallest_scale
     pixels = _crop(pixels, params.smallest_scale + span * u[:, 0], params.shift * (2 * u[:, 1:3] - 1))
     signed = 2 * u[:, 3:] - 1

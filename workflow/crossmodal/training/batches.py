@@ -35,7 +35,7 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """b pairs of an image and one of its captions."""
+    """b pairs of an image and one of its captions: a whole batch, or a process's part of one."""
 
     images: Tensor
     """uint8 [b, size, size, 3]."""
@@ -43,10 +43,15 @@ class Batch:
     """int64 [b, context]."""
     labels: Tensor
     """int64 [b]."""
+    first: int
+    """The number of the first of these pairs in the whole batch."""
+    pairs: int
+    """How many pairs the whole batch has."""
 
     def to(self, device: str) -> "Batch":
         """Return the batch on `device`."""
-        return Batch(self.images.to(device), self.tokens.to(device), self.labels.to(device))
+        images, tokens, labels = (t.to(device) for t in (self.images, self.tokens, self.labels))
+        return Batch(images, tokens, labels, self.first, self.pairs)
 
 
 def load_training_set(model: CLIP, paths: list[Path]) -> TrainingSet:
@@ -85,11 +90,18 @@ def count_batches(pairs: int, batch_size: int) -> int:
     return ceil(pairs / batch_size)
 
 
-def epoch_batches(data: TrainingSet, batch_size: int, generator: Generator) -> Iterator[Batch]:
+def smallest_batch(pairs: int, batch_size: int) -> int:
+    """Return how many pairs the smallest batch of an epoch of `pairs` pairs has."""
+    return pairs // count_batches(pairs, batch_size)
+
+
+def epoch_batches(
+    data: TrainingSet, batch_size: int, generator: Generator, part: int = 0, parts: int = 1
+) -> Iterator[Batch]:
     """Yield every image once, in random order, with one of its captions at random.
 
     The batches are as few as `batch_size` allows and of equal size to within one pair: a small rest would
-    be a batch with hardly a negative.
+    be a batch with hardly a negative. Of each batch, split in `parts`, only number `part` (from 0) is yielded.
     """
     order = torch.randperm(len(data), generator=generator)
     counts = torch.bincount(data.owners, minlength=len(data))
@@ -97,5 +109,7 @@ def epoch_batches(data: TrainingSet, batch_size: int, generator: Generator) -> I
     # The draw is below 1, the product can still round up to the count: hence the minimum.
     draws = (torch.rand(len(data), generator=generator, dtype=torch.float64) * counts).long()
     captions = first + torch.minimum(draws, counts - 1)
-    for chosen in order.tensor_split(count_batches(len(data), batch_size)):
-        yield Batch(data.images[chosen], data.tokens[captions[chosen]].long(), data.labels[chosen])
+    for batch in order.tensor_split(count_batches(len(data), batch_size)):
+        split = batch.tensor_split(parts)
+        own, before = split[part], sum(len(rows) for rows in split[:part])
+        yield Batch(data.images[own], data.tokens[captions[own]].long(), data.labels[own], before, len(batch))

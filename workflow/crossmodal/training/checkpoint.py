@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from crossmodal.training.history import Epoch, History
 
 _KEPT = 2
 _HEADER = "crossmodal"
+_GROUPS = ("model", "best", "optimiser", "precision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Checkpoint:
     best: dict[str, Tensor]
     optimiser: dict[str, Tensor]
     history: History
+    precision: dict[str, Tensor] = field(default_factory=dict)
+    """What mixed precision remembers (`Precision.state`)."""
 
 
 def model_state(model: nn.Module) -> dict[str, Tensor]:
@@ -86,7 +89,7 @@ def save_checkpoint(folder: Path, identity: str, start: str, checkpoint: Checkpo
     the file cannot be written; the checkpoints before it stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    groups = {"model": checkpoint.model, "best": checkpoint.best, "optimiser": checkpoint.optimiser}
+    groups = {name: getattr(checkpoint, name) for name in _GROUPS}
     tensors = {
         f"{group}:{name}": tensor.detach().cpu().contiguous()
         for group, named in groups.items()
@@ -112,12 +115,13 @@ def save_checkpoint(folder: Path, identity: str, start: str, checkpoint: Checkpo
         old.unlink()
 
 
-def load_checkpoint(folder: Path, identity: str, start: str) -> Checkpoint | None:
+def load_checkpoint(folder: Path, identity: str, start: str, quiet: bool = False) -> Checkpoint | None:
     """Return the newest whole checkpoint in `folder`, or None where training starts anew.
 
     A file that is damaged, or of this job but from other weights or data, is passed over with one line on
-    standard error. Raises UserError where a file belongs to another job.
+    standard error, if not `quiet`. Raises UserError where a file belongs to another job.
     """
+    say = (lambda _line: None) if quiet else (lambda line: tqdm.write(line, file=sys.stderr))
     for path in _found(folder):
         try:
             with safe_open(path, framework="pt") as file:
@@ -128,14 +132,14 @@ def load_checkpoint(folder: Path, identity: str, start: str) -> Checkpoint | Non
                         " give each job its own folder or remove this one"
                     )
                 if story["start"] != start:
-                    tqdm.write(f"{path}: started from other weights or data, not used", file=sys.stderr)
+                    say(f"{path}: started from other weights or data, not used")
                     continue
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            tqdm.write(f"{path}: damaged ({reason}), not used", file=sys.stderr)
+            say(f"{path}: damaged ({reason}), not used")
             continue
-        groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimiser": {}}
+        groups: dict[str, dict[str, Tensor]] = {name: {} for name in _GROUPS}
         for key, tensor in tensors.items():
             group, name = key.split(":", 1)
             groups[group][name] = tensor

@@ -39,7 +39,10 @@ class TrainingParameters(Parameters):
     epochs: Count
     """Passes over the training images; each pass shows every image once, with one of its captions."""
     batch_size: Count = 128
-    """Greatest number of pairs in one forward pass, among which the contrastive loss is taken."""
+    """Greatest number of pairs among which the contrastive loss is taken, of all processes together."""
+    forward_chunk: Count | None = None
+    """Pairs that a process encodes at once, by caching gradients (Gao et al. 2021): the loss stays that of the
+    whole batch, in the memory of the chunk, for one forward pass more; none for all of the batch."""
     learning_rate: Positive = 1e-3
     """Highest learning rate, reached after the warm-up; it falls to 0 along a cosine."""
     weight_decay: NotNegative = 0.1
@@ -56,7 +59,19 @@ class TrainingParameters(Parameters):
     epoch's weights are the result in either case where there is validation data."""
     augmentation: AugmentationParameters | None = Field(default_factory=AugmentationParameters)
     """Random changes of the images; none for none."""
-    mixed_precision: Literal["auto", "off"] = "auto"
-    """auto: bfloat16 where the device is a GPU, else float32; off: float32."""
+    mixed_precision: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the device is a GPU, else float32; off: float32; bf16: bfloat16; fp16: float16 with
+    scaled losses, for GPUs without bfloat16. Parameters and losses are float32 in each."""
+    activation_checkpointing: bool = False
+    """Compute each block's activations once more on the way back instead of keeping them: less memory, more
+    time, equal gradients."""
+    processes: Count = 1
+    """Processes that share each batch, one GPU each where there are GPUs."""
     threads: Count = 1
     """Threads of a process that trains on the CPU; part of the result's last bits."""
+
+    @model_validator(mode="after")
+    def _shareable(self) -> Self:
+        if self.batch_size < self.processes:
+            raise ValueError(f"batch_size {self.batch_size} is below processes {self.processes}")
+        return self

@@ -1,7 +1,8 @@
 """One training step as two parts: a batch made ready, clean or attacked, and the loss of its features.
 
-The loss is a function of features, so that whoever takes the step may encode the batch in pieces, or gather the
-features of other processes, before it is called.
+The loss is a function of features, so that whoever takes the step may encode the batch in pieces. Where processes
+share a batch, each prepares and attacks its own part against its own part; the loss then gathers the features of
+all, and every process has the loss of the whole batch.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,13 @@ from torch import Generator, Tensor
 
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale
+from crossmodal.training.adversary_settings import AdversaryParameters
+from crossmodal.training.distributed import gather
 from crossmodal.training.loss import contrastive_loss
 
 FeatureLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Image features [b, d], text features [b, d] and the scale of the logits to a scalar with a gradient."""
+"""Image features [b, d], text features [b, d] and the scale of the logits to a scalar with a gradient. With
+several processes b counts this one's pairs; a mean over examples is one over `gather`ed examples."""
 
 
 class Prepared(NamedTuple):
@@ -30,6 +34,8 @@ class Prepared(NamedTuple):
 class Adversary(Protocol):
     """Whoever attacks batches before the step (`training.adversary`)."""
 
+    params: AdversaryParameters
+
     def prepare(
         self,
         model: CLIP,
@@ -43,10 +49,10 @@ class Adversary(Protocol):
 
 
 def prepare(pixels: Tensor, labels: Tensor) -> Prepared:
-    """Return the clean batch of `pixels` with the contrastive loss of `labels` [b]."""
+    """Return the clean batch of `pixels` with the contrastive loss of `labels` [b], over all processes."""
 
     def loss(image_features: Tensor, text_features: Tensor, scale: Tensor) -> Tensor:
-        return contrastive_loss(image_features, text_features, labels, scale)
+        return contrastive_loss(gather(image_features), gather(text_features), gather(labels), scale)
 
     return Prepared(pixels, None, loss)
 
