@@ -7,11 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmodal.evaluation.clip_benchmark import to_clip_benchmark, write_clip_benchmark
-from crossmodal.evaluation.hypotheses import CLAIMS, judge, rollup, verdict_of, write_hypotheses
+from crossmodal.evaluation.hypotheses import judge, rollup, verdict_of, write_hypotheses
 from crossmodal.evaluation.numbers import Number
-from crossmodal.evaluation.settings import HypothesisParameters
+from crossmodal.evaluation.records import CellFacts
+from crossmodal.evaluation.settings import HypothesisParameters, SecondDomain
 
 ROLES = HypothesisParameters()
+IDS = [
+    "H1.recall@1", "H1.recall@5", "H1.parameters", "H1.latency", "H2.adversarial", "H2.standard", "H3.latency",
+    "H3.recall",
+]  # fmt: skip
 
 
 def number(number_id, value, low=None, high=None, unit="fraction"):
@@ -52,7 +57,7 @@ def test_retention(interval, verdict):
 
 def test_missing_numbers_and_roles_are_inconclusive():
     found = judge([], "openmoji", ROLES)
-    assert [h.id for h in found] == [claim.id for claim in CLAIMS]
+    assert [h.id for h in found] == IDS
     assert {h.verdict for h in found} == {"inconclusive"}
     assert all("Not measured" in h.note and not h.number_ids for h in found)
     nobody = HypothesisParameters(peft=None, search_index=None, adversarial=None, standard=None)
@@ -78,6 +83,64 @@ def test_latency_counts_at_its_scale_only(items, verdict):
     assert ("items, the claim is about 10,000,000" in hypothesis.note) == (verdict == "inconclusive")
 
 
+def test_a_second_domain_is_judged_where_it_is_named():
+    roles = HypothesisParameters(
+        second=SecondDomain(dataset="fluent", peft="lora-r8-fluent", reference="full-fluent")
+    )
+    place = "peft/lora-r8-fluent/s*/fluent/test/clean/mean/retention_recall@5"
+    found = {h.id: h for h in judge([number(place, 0.97, 0.96, 0.98)], "openmoji", roles)}
+    assert list(found)[:4] == ["H1.recall@1", "H1.recall@5", "H1.recall@1.second", "H1.recall@5.second"]
+    hypothesis = found["H1.recall@5.second"]
+    assert hypothesis.verdict == "supported" and hypothesis.number_ids == [place]
+    assert (
+        hypothesis.statement == "lora-r8-fluent keeps more than 95 % of the recall@5 of full-fluent on fluent"
+    )
+    assert found["H1.recall@1.second"].verdict == "inconclusive"
+
+
+def test_below_ninety_per_cent_the_contingencies_stand_beside():
+    cells = {
+        "lora-r8": CellFacts(dataset="openmoji", method="lora"),
+        "lora-r8-blocks": CellFacts(dataset="openmoji", method="lora_blocks"),
+        "adalora": CellFacts(dataset="openmoji", method="adalora"),
+        "adalora-fluent": CellFacts(dataset="fluent", method="adalora"),
+        "adalora-pgd": CellFacts(dataset="openmoji", method="adalora", adversarial=True),
+    }
+    names = {cell: RETENTION.replace("lora-r8", cell) for cell in cells}
+    numbers = [
+        number(name, 0.7 + 0.01 * i, 0.6, 0.8) for i, name in enumerate(names.values())
+    ]  # fmt: skip
+    found = judge(numbers, "openmoji", ROLES, cells)[0]
+    assert found.number_ids == [names[cell] for cell in ("lora-r8", "lora-r8-blocks", "adalora")]
+    assert "lora-r8-blocks: 71.0 %; adalora: 72.0 %." in found.note and "Below 90 %" in found.note
+    alone = judge(numbers[:1], "openmoji", ROLES, {"lora-r8": cells["lora-r8"]})[0]
+    assert "this study has neither" in alone.note
+    kept = judge([number(RETENTION, 0.91, 0.9, 0.92), *numbers[1:]], "openmoji", ROLES, cells)[0]
+    assert "Below" not in kept.note and kept.number_ids == [RETENTION]
+
+
+def test_latency_is_judged_merged_where_the_method_can_be_merged():
+    place = "peft/lora-r8/s*/-/-/{}/-/saved_latency_pair"
+    both = [number(place.format(form), v, v, v) for form, v in (("merged", 0.0), ("unmerged", -0.3))]
+    merged = {h.id: h for h in judge(both, "openmoji", ROLES)}["H1.latency"]
+    assert merged.number_ids == [place.format("merged"), place.format("unmerged")]
+    unmerged = {h.id: h for h in judge(both[1:], "openmoji", ROLES)}["H1.latency"]
+    assert unmerged.number_ids == [place.format("unmerged")] and unmerged.measured == -0.3
+    assert unmerged.note == "Measured unmerged: its method cannot be folded."
+
+
+def test_the_strongest_attack_of_each_threat_is_told():
+    place = "attack/lora-r8-pgd/s*/openmoji/test/{}/{}/degradation_recall@1"
+    attacks = [
+        number(place.format(variant, "text_to_image"), value, value, value)
+        for variant, value in (("text-0.1", 0.3), ("text-0.2", 0.5), ("gallery-image-10of255", 0.7),
+                               ("gallery-image-9of255", 0.6))
+    ]  # fmt: skip
+    found = {h.id: h for h in judge(attacks, "openmoji", ROLES)}["H2.adversarial"]
+    assert "under attack (text-0.2): 50.0 %; under attack (gallery-image-10of255): 70.0 %" in found.note
+    assert found.number_ids == [attacks[1].number_id, attacks[2].number_id]
+
+
 def test_rollup_and_file(tmp_path):
     place = "robustness/{}/s*/openmoji/test/shifts-mean/mean/degradation_recall@1"
     numbers = [
@@ -89,7 +152,7 @@ def test_rollup_and_file(tmp_path):
     assert rollup(found) == {"H1": "refuted", "H2": "supported", "H3": "inconclusive"}
     write_hypotheses(tmp_path / "h.json", found)
     stored = json.loads((tmp_path / "h.json").read_text())
-    assert [row["id"] for row in stored] == [claim.id for claim in CLAIMS]
+    assert [row["id"] for row in stored] == IDS
     wanted = {"id", "statement", "target", "measured", "ci_low", "ci_high", "verdict", "number_ids", "note"}
     assert wanted <= stored[0].keys()
 

@@ -1,18 +1,14 @@
 """Numbers of a small made-up study, checked against plain averages and a loop over resamples."""
 
 import json
-import zlib
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from crossmodal.errors import UserError
 from crossmodal.evaluation.bootstrap import Resampler
-from crossmodal.evaluation.metrics import METRICS
-from crossmodal.evaluation.queries import SCHEMA
-from crossmodal.evaluation.records import AdapterCard, EncoderLatency, QueryRecord, SearchRecord
+from crossmodal.evaluation.records import AdapterCard, EncoderCost, SearchRecord
 from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters
 from crossmodal.evaluation.summary import summarise
 
@@ -21,35 +17,13 @@ ROLES = HypothesisParameters(search_cell="lora-r8")
 IMAGES, CAPTIONS = 40, 3
 
 
-def result(tmp_path, experiment, cell, seed, dataset, variant, rate, directions=2, labels=range(IMAGES)):
-    """Write query results with recall drawn at `rate` and return their record."""
-    rng = np.random.default_rng(zlib.crc32(f"{experiment} {cell} {seed} {dataset} {variant}".encode()))
-    rows = []
-    for direction, count in (("text_to_image", CAPTIONS), ("image_to_text", 1))[:directions]:
-        for i in labels:
-            for k in range(count):
-                name = f"{dataset}-{i}"
-                hit = float(rng.random() < rate)
-                values = dict.fromkeys(METRICS, hit)
-                rows.append(
-                    {"direction": direction, "query_id": f"{name}#{k}", "cluster": name, "label": f"c{i}"}
-                    | {"rank": 1, "top": []}
-                    | values
-                )
-    path = tmp_path / f"{experiment}-{cell}-{seed}-{dataset}-{variant}.parquet"
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
-    return QueryRecord(
-        experiment=experiment, cell=cell, seed=seed, dataset=dataset, split="test", variant=variant, path=path
-    )
-
-
 def recalls(record, direction):
     table = pq.read_table(record.path).to_pandas()
     return table[table["direction"] == direction]
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, result):
     folder = tmp_path_factory.mktemp("study")
     records = [result(folder, "peft", "zero-shot", 0, "openmoji", "clean", 0.3)]
     for seed in (0, 1):
@@ -162,7 +136,7 @@ def test_loss_of_approximate_search(study):
     assert place.format("flat", "loss_") not in numbers
 
 
-def test_a_model_that_finds_nothing_has_no_ratio(tmp_path):
+def test_a_model_that_finds_nothing_has_no_ratio(tmp_path, result):
     records = [
         result(tmp_path, "peft", cell, 0, "openmoji", "clean", rate)
         for cell, rate in (("full", 0.0), ("lora-r8", 0.2))
@@ -176,7 +150,7 @@ def test_a_model_that_finds_nothing_has_no_ratio(tmp_path):
         assert (numbers[name].value, numbers[name].ci_low) == (None, None)
 
 
-def test_the_same_numbers_twice_and_no_result_twice(tmp_path):
+def test_the_same_numbers_twice_and_no_result_twice(tmp_path, result):
     record = result(tmp_path, "peft", "full", 0, "openmoji", "clean", 0.5)
     first, second = (summarise([record], "openmoji", STATISTICS, ROLES) for _ in range(2))
     assert first == second
@@ -211,7 +185,11 @@ def test_encoder_latency_is_paired_by_round():
     """Every round is slow or fast for all cells alike: times spread, their ratio does not."""
     pace = np.random.default_rng(0).uniform(1, 3, size=41)
     records = [
-        EncoderLatency(cell=cell, form=form, modality=modality, samples_ms=list(pace * factor))
+        EncoderCost(
+            cell=cell, form=form, modality=modality, samples_ms=list(pace * factor), batch_size=8,
+            batch_samples_ms=list(pace[:5] * factor * 4), flops=1000, weight_bytes=5000,
+            activation_bytes={"image": 300, "text": 200}[modality],
+        )
         for cell, form, factor in (
             ("full", "merged", 10.0), ("lora-r8", "merged", 10.0), ("lora-r8", "unmerged", 12.0),
         )
@@ -223,8 +201,14 @@ def test_encoder_latency_is_paired_by_round():
     assert numbers[f"{place}latency_pair"].ci_low < numbers[f"{place}latency_pair"].ci_high
     saved = numbers[f"{place}saved_latency_pair"]
     assert (saved.value, saved.ci_low, saved.ci_high) == pytest.approx((-0.2, -0.2, -0.2))
+    rate = numbers[f"{place}throughput_pair"]
+    assert rate.value == pytest.approx(1000 * 8 / (2 * np.median(pace[:5]) * 12 * 4)) and rate.unit == "1/s"
+    assert rate.ci_low < rate.value < rate.ci_high
+    exact = {name: numbers[place + name] for name in ("flops_pair", "memory_peak", "memory_activations_text")}
+    assert [n.value for n in exact.values()] == [2000, 5300, 200]
+    assert all(n.ci_low is None for n in exact.values())
     with pytest.raises(UserError, match="same rounds"):
-        odd = EncoderLatency(cell="c", form="merged", modality="text", samples_ms=[1.0])
+        odd = EncoderCost(cell="c", form="merged", modality="text", samples_ms=[1.0])
         summarise([], "x", STATISTICS, ROLES, encoders=[*records, odd])
 
 

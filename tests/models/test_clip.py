@@ -74,7 +74,10 @@ def test_missing_files_are_named(folder: Path) -> None:
         (lambda c: c["model_cfg"]["vision_cfg"].update(widht=64), "widht"),
         (lambda c: c.pop("model_cfg"), "model_cfg"),
         (lambda c: c["preprocess_cfg"].pop("mean"), "mean"),
-        (lambda c: c["model_cfg"].update(custom_text=True), "text tower"),
+        (lambda c: c["model_cfg"].update(custom_text=True), "does not fit the model"),
+        (lambda c: c["model_cfg"].update(multimodal_cfg={}), "text decoder"),
+        (lambda c: c["model_cfg"].update(text_cfg="clip"), "not an open_clip configuration"),
+        (lambda c: c["model_cfg"]["vision_cfg"].update(timm_model_name="vit_tyni"), "vit_tyni"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_one_line(folder: Path, change, message: str) -> None:

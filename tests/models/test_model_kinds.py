@@ -94,7 +94,7 @@ def test_every_openai_architecture_has_a_right_name() -> None:
     [
         ("ViT-B-32", "laion2b", "it has .*laion2b_s34b_b79k"),
         ("ViT-B-32", "metaclip_400m", "another activation .*; use ViT-B-32-quickgelu"),
-        ("roberta-ViT-B-32", "laion2b_s12b_b32k", "text tower"),
+        ("coca_ViT-B-32", "laion2b_s13b_b90k", "text decoder"),
     ],
 )
 def test_hub_tags_are_checked_before_anything_is_fetched(
@@ -117,12 +117,16 @@ def test_parameters_import_neither_torch_nor_open_clip() -> None:
 
 
 @pytest.mark.slow
-def test_no_network_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "pretrained"),
+    [("ViT-B-32-quickgelu", "openai"), ("xlm-roberta-base-ViT-B-32", "laion5b_s13b_b90k")],
+)
+def test_no_network_is_one_line(tmp_path: Path, architecture: str, pretrained: str) -> None:
     code = (
         "from crossmodal import registry; from crossmodal.models import hub\n"
         "from crossmodal.errors import UserError\n"
-        "p = registry.parse('models', {'kind': 'hub', 'architecture': 'ViT-B-32-quickgelu',"
-        " 'pretrained': 'openai'})\n"
+        f"p = registry.parse('models', {{'kind': 'hub', 'architecture': '{architecture}',"
+        f" 'pretrained': '{pretrained}'}})\n"
         "try: hub.create(p, 0)\n"
         "except UserError as error: print(error)"
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossmodal.report import charts, frames
+from crossmodal.report import charts, frames, robustness_charts
 from crossmodal.report.gallery import Gallery, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.page import ReportInputs
@@ -57,7 +57,7 @@ def test_losses_of_other_datasets_have_a_chart_of_their_own(inputs: ReportInputs
     others = frames.degradation_frame(numbers, inputs.cells, "openmoji", "image_to_text", datasets=True)
     assert set(others["shift"]) == {"monotone", "high-contrast", "twemoji"}
     assert set(rendered["shift"]).isdisjoint(others["shift"])
-    spec = charts.degradation_chart(rendered, inputs.cells, (0.05, 0.15)).to_dict()
+    spec = robustness_charts.degradation_chart(rendered, inputs.cells, (0.05, 0.15)).to_dict()
     assert spec["facet"]["sort"][:2] == ["mean of all shifts", "worst shift"]
     assert spec["usermeta"]["panels"] == 10
     assert sum(len(rows) for rows in spec["datasets"].values()) == len(rendered)

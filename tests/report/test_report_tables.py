@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
+from crossmodal.report.adaptation_tables import domains_table
+from crossmodal.report.cells import Grid
 from crossmodal.report.formatting import (
     MINUS,
     SPACE,
@@ -25,7 +27,8 @@ from crossmodal.report.markdown import (
     table_markdown,
 )
 from crossmodal.report.page import ReportInputs
-from crossmodal.report.tables import domains_table, robustness_table, search_table
+from crossmodal.report.robustness_tables import robustness_table
+from crossmodal.report.search_tables import search_table
 from crossmodal.report.verdicts import read_hypotheses
 
 
@@ -82,14 +85,16 @@ def test_an_aggregate_goes_before_single_seeds(inputs: ReportInputs) -> None:
 
 def test_tables_hold_what_the_numbers_say(inputs: ReportInputs) -> None:
     numbers = Numbers(inputs.numbers)
-    domains = domains_table(numbers, inputs.cells, "openmoji")
+    grid = Grid.of("openmoji", inputs.cells)
+    domains = domains_table(numbers, grid)
     assert domains.groups == [("twemoji", 2), ("fluent", 2)]
-    robustness = robustness_table(numbers, inputs.cells, "openmoji")
-    assert [row.name for row in robustness.rows][:2] == ["mean of all shifts", "worst shift"]
-    assert {"monotone", "high-contrast"} <= {row.name for row in robustness.rows}
+    summary = robustness_table(numbers, grid, "text_to_image", "summary")
+    assert summary.columns == ["mean of all shifts", "worst shift"]
+    others = robustness_table(numbers, grid, "text_to_image", "datasets")
+    assert {"monotone", "high-contrast"} <= set(others.columns)
     search = search_table(numbers)
     assert [row.name for row in search.rows] == ["flat", "ivf-pq", "ivf-pq+rerank"]
-    for table in (domains, robustness, search):
+    for table in (domains, summary, others, search):
         assert all(len(row.figures) == len(table.columns) for row in table.rows)
         for row in table.rows:
             for shown in row.figures:
@@ -141,7 +146,8 @@ def test_the_terminal_table_keeps_its_width_and_all_its_words(inputs: ReportInpu
 
 def test_markdown_names_the_numbers_it_states(inputs: ReportInputs) -> None:
     numbers = Numbers(inputs.numbers)
-    text = results_table(numbers, inputs.cells, "openmoji")
+    cells = ["zero-shot", "bitfit", "lora-r8", "lora-r8-pgd", "full"]
+    text = results_table(numbers, Grid.of("openmoji", cells))
     lines = text.splitlines()
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
     assert [line.split("|")[1].strip() for line in lines[2:4]] == ["zero-shot", "bitfit"]
@@ -169,5 +175,12 @@ def test_a_block_and_its_table_need_each_other() -> None:
 def test_more_cells_and_shifts_are_only_more_rows(make_inputs: Callable[..., ReportInputs]) -> None:
     cells, shifts = [f"lora-r{i}" for i in range(15)], [f"shift-{i}" for i in range(20)]
     numbers = Numbers(make_inputs(cells=cells, shifts=shifts).numbers)
-    table = robustness_table(numbers, cells, "openmoji")
-    assert (len(table.rows), len(table.columns)) == (20 + 2 + 3, 15)
+    grid = Grid.of("openmoji", cells)
+    parts = {
+        part: robustness_table(numbers, grid, "mean", part)
+        for part in ("summary", "images", "texts", "datasets")
+    }
+    assert {part: len(table.columns) for part, table in parts.items()} == {
+        "summary": 2, "images": 20, "texts": 0, "datasets": 3,
+    }  # fmt: skip
+    assert [len(table.rows) for table in parts.values()] == [15, 15, 0, 15]

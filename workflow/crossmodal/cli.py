@@ -1,4 +1,4 @@
-"""The command line: what a finished or running study says."""
+"""The command line: what a finished or running study says, and the robustness toolkit (docs/toolkit.md)."""
 
 import json
 import sys
@@ -12,11 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from crossmodal.commands.accept import accept
+from crossmodal.commands.attack import attack
 from crossmodal.commands.audit import audit
 from crossmodal.commands.crate import crate
+from crossmodal.commands.evaluate import evaluate
 from crossmodal.commands.publish import publish
 from crossmodal.commands.reproduce import reproduce
 from crossmodal.commands.restore import restore
+from crossmodal.commands.shift import shift
 from crossmodal.commands.why import why
 from crossmodal.configuration import read_yaml
 from crossmodal.errors import UserError
@@ -37,6 +40,9 @@ app.command()(accept)
 app.command()(restore)
 app.command()(reproduce)
 app.command()(publish)
+app.command()(shift)
+app.command()(attack)
+app.command()(evaluate)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ have unit length; half precision keeps about three digits, and reading restores 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,8 +67,7 @@ def read_embeddings(path: Path) -> Embeddings:
     if not pa.types.is_fixed_size_list(kind):
         raise UserError(f"{path}: not an embedding file (columns {', '.join(table.column_names)})")
     column = table.column("embedding").combine_chunks()
-    vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, kind.list_size).astype(np.float32)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    vectors = restored(column.flatten().to_numpy(zero_copy_only=False).reshape(-1, kind.list_size))
     return Embeddings(
         ids=table.column("id").to_pylist(),
         image_ids=table.column("image_id").to_pylist(),
@@ -75,3 +75,10 @@ def read_embeddings(path: Path) -> Embeddings:
         vectors=vectors,
         metadata={key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()},
     )
+
+
+def restored(half: npt.NDArray[np.floating[Any]]) -> Vectors:
+    """Return the float32 vectors of unit length that `half`, float16 [n, d] as files hold them, stands for."""
+    vectors = half.astype(np.float32)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return vectors

@@ -123,7 +123,9 @@ class Attacks(ThreatParameters):
     """Retrieval under attack on the target's test split."""
 
     cells: list[Name] = []
-    """Cells that are attacked, with each of their seeds; empty for none."""
+    """Cells that are attacked; empty for none."""
+    every_seed: bool = False
+    """Whether each seed of a cell is attacked, or its first one only."""
 
 
 class Evaluation(Parameters):

@@ -7,7 +7,7 @@ time or anything of the machine. Two jobs with equal specs and inputs write equa
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Job:
 def spec(study: Study, rule: str, **wildcards: Any) -> str:
     """Return the spec of the job of `rule` with `wildcards`, as sorted JSON without spaces."""
     job = JOBS[rule](study, **wildcards)
+    if rule in BUILD_MODEL:
+        job = _with_text_tower(study, job)
     code, environment = _fingerprint(
         (f"crossmodal.jobs.{job.entry or rule}", "crossmodal.determinism", *job.modules)
     )
@@ -83,6 +85,21 @@ def _dataset(study: Study, dataset: str) -> Job:
 def _shift(study: Study, dataset: str, split: str, shift: str) -> Job:
     params = study.shifts[shift]
     return Job({"shift": _plain(params)}, modules=(_module("shifts", params),))
+
+
+def _with_text_tower(study: Study, job: Job) -> Job:
+    """Return a job that builds the model with what a text tower of Hugging Face's adds to it, if there is one.
+
+    That code, and transformers with it, is loaded by name, so it is named here; a tower that is a folder here
+    is known by its files.
+    """
+    text = study.pretraining.model.model_cfg()["text_cfg"]
+    names = [text[key] for key in ("hf_model_name", "hf_tokenizer_name") if text.get(key)]
+    if not names:
+        return job
+    files = {path for name in names for path in Path(name).glob("*") if path.is_file()}
+    modules = (*job.modules, "crossmodal.models.hugging_face")
+    return replace(job, modules=modules, resources=(*job.resources, *sorted(files)))
 
 
 def _base(study: Study) -> Job:
@@ -162,8 +179,7 @@ def _encoders(study: Study) -> Job:
 
 
 def _attacks(study: Study, cell: str, seed: str) -> Job:
-    threats = _plain(study.evaluation.attacks)
-    del threats["cells"]
+    threats = study.evaluation.attacks.model_dump(mode="json", exclude={"cells", "every_seed"})
     attacks = {_module("attacks", threat.attack) for threat in study.evaluation.attacks.threats.values()}
     return Job({"threats": threats}, seed=int(seed), modules=(_method_of(study, cell), *sorted(attacks)))
 
@@ -237,3 +253,9 @@ JOBS: dict[str, Callable[..., Job]] = {
     "write_report": _report,
     "tabulate_figures": _figures,
 }
+
+BUILD_MODEL = {
+    "pretrain_base", "adapt_model", "merge_model", "embed_clean", "embed_shifted", "embed_galleries",
+    "measure_encoders", "evaluate_attacks",
+}  # fmt: skip
+"""Rules whose jobs build the model."""

@@ -117,9 +117,9 @@ class Study(Parameters):
     def attacked_runs(self) -> Iterator[tuple[str, int]]:
         """Yield the (cell, seed) that are evaluated under attack."""
         attacks = self.evaluation.attacks
-        for cell, seed in self.runs():
-            if cell in attacks.cells and attacks.threats:
-                yield cell, seed
+        for cell in attacks.cells if attacks.threats else ():
+            seeds = self.seeds_of(cell)
+            yield from ((cell, seed) for seed in (seeds if attacks.every_seed else seeds[:1]))
 
     def attacked_sets(self) -> list[SetName]:
         """Return the attacked variants of the target's test split."""

@@ -149,6 +149,14 @@ def attacked_file(cell, seed, set_name):
     return f"<results>/evaluation/attacks/{cell}/s{seed}/{'/'.join(set_name)}/queries.parquet"
 
 
+def sanity_files():
+    """Return the checks for masked gradients of every attacked cell and seed."""
+    return [
+        f"<results>/evaluation/attacks/{cell}/s{seed}/sanity.json"
+        for cell, seed in STUDY.attacked_runs()
+    ]
+
+
 def queries():
     """Return the per-query results of every cell, seed and set that the cell is evaluated on."""
     return [

@@ -137,10 +137,7 @@ rule summarise_numbers:
             for cell, seed in STUDY.attacked_runs()
             for name in STUDY.attacked_sets()
         ],
-        sanity=[
-            f"<results>/evaluation/attacks/{cell}/s{seed}/sanity.json"
-            for cell, seed in STUDY.attacked_runs()
-        ],
+        sanity=sanity_files(),
         encoders=(
             "<results>/evaluation/encoders/latency.json"
             if STUDY.evaluation.encoders.cells

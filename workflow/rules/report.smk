@@ -13,6 +13,7 @@ rule write_report:
             seed=STUDY.seeds_of(STUDY.report.gallery_cell)[0],
             target=TARGET,
         ),
+        sanity=sanity_files(),
     output:
         page=report(
             "<results>/report/index.html",
@@ -33,7 +34,7 @@ rule write_report:
         "python -m crossmodal.jobs.write_report study={input.study:q} metrics={input.metrics:q} "
         "hypotheses={input.hypotheses:q} metrics_manifest={input.metrics_manifest:q} "
         "sheets= {input.sheets:q} images={input.images:q} "
-        "queries={input.queries:q} page={output.page:q} "
+        "queries={input.queries:q} sanity= {input.sanity:q} page={output.page:q} "
         "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
 
 

@@ -1,7 +1,7 @@
 """BitFit (Zaken et al. 2022): only the bias terms train, in both towers.
 
 With the biases of the normalisation layers that is 0.11 % of ViT-B/32, without them 0.09 %. The scale of the
-logits stays frozen.
+logits stays frozen, and so do the running statistics of batch normalisation.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from crossmodal.adaptation.bitfit_params import Params
 from crossmodal.adaptation.trainable import (
     NORMALISATION,
     freeze,
+    release,
     restore_tensors,
     tower_of,
     trainable_tensors,
@@ -32,7 +33,8 @@ def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
 
 
 def merge(model: CLIP) -> None:
-    """Do nothing: the biases of the base model themselves were trained."""
+    """Leave the weights as they are: the biases of the base model themselves were trained."""
+    release(model)
 
 
 def state(model: CLIP) -> dict[str, Tensor]:

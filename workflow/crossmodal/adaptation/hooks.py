@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Hooks(NamedTuple):
-    """A method's own part in each step of the optimiser; either may be None."""
+    """A method's own part in training; each may be None."""
 
     penalty: Callable[[nn.Module], Tensor] | None = None
     """Returns a scalar, with a gradient, that is added to the loss of each step."""
@@ -15,3 +15,6 @@ class Hooks(NamedTuple):
     """Called with the model, the step (from 0) and the number of all steps, once the optimiser has moved the
     parameters and before their gradients are cleared. What it remembers lies in buffers of the model, so that
     a run that was cut off goes on with it."""
+    selectable: Callable[[int, int], bool] | None = None
+    """Returns whether the model, after so many of all steps, may be the result: not before a method has become
+    what it is to be."""

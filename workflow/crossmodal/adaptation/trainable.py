@@ -1,4 +1,9 @@
-"""What the methods share: which parameters train, to which tower they belong, how they are put back."""
+"""What the methods share: which parameters train, to which tower they belong, how they are put back.
+
+Batch normalisation is a trap of convolutional towers: in train() it moves its running statistics, which are no
+parameters, so a frozen model would drift away from the base model and from its own saved adapter. `freeze`
+holds the statistics; a method that trains the base model itself saves them beside the parameters.
+"""
 
 from collections.abc import Mapping
 
@@ -7,13 +12,15 @@ from torch import Tensor, nn
 
 from crossmodal.errors import UserError
 
-NORMALISATION = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm)
+BATCH_NORMALISATION = nn.modules.batchnorm._BatchNorm
+NORMALISATION = (nn.LayerNorm, nn.GroupNorm, BATCH_NORMALISATION)
 
 
 def tower_of(name: str) -> str:
     """Return "image" or "text", the tower of the parameter `name`, or "joint" for the scale of the logits.
 
-    open_clip keeps the image tower under `visual` and the parts of the text tower at the top level.
+    open_clip keeps the image tower under `visual`; the text tower is under `text` in its CustomTextCLIP and
+    in parts at the top level in its CLIP.
     """
     if name.startswith("visual."):
         return "image"
@@ -21,23 +28,60 @@ def tower_of(name: str) -> str:
 
 
 def freeze(model: nn.Module) -> None:
-    """Stop every parameter of `model` from training."""
+    """Stop every parameter of `model` from training, and hold its running statistics."""
     model.requires_grad_(False)
+    hold_statistics(model)
+
+
+def hold_statistics(model: nn.Module) -> None:
+    """Let the batch normalisation of `model` work in train() as in eval(), until `release`."""
+    for module in model.modules():
+        if isinstance(module, BATCH_NORMALISATION) and not _is_held(module):
+            module.register_forward_pre_hook(_use_running_statistics)
+
+
+def release(model: nn.Module) -> None:
+    """Let the batch normalisation of `model` use and move batch statistics in train() again."""
+    for module in model.modules():
+        if isinstance(module, BATCH_NORMALISATION):
+            for key, hook in list(module._forward_pre_hooks.items()):
+                if hook is _use_running_statistics:
+                    del module._forward_pre_hooks[key]
+
+
+def _use_running_statistics(module: nn.Module, _args: object) -> None:
+    module.training = False
+
+
+def _is_held(module: nn.Module) -> bool:
+    return any(hook is _use_running_statistics for hook in module._forward_pre_hooks.values())
+
+
+def _trained(model: nn.Module) -> dict[str, Tensor]:
+    """Return what training moves in `model` itself: its trainable parameters and the statistics not held."""
+    found: dict[str, Tensor] = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    for path, module in model.named_modules():
+        if isinstance(module, BATCH_NORMALISATION) and not _is_held(module):
+            found.update(module.named_buffers(path))
+    return found
 
 
 def trainable_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Return copies of the parameters that train, on the CPU, by their names in the model."""
-    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    return {name: p.detach().to("cpu", copy=True).contiguous() for name, p in trainable.items()}
+    """Return copies, on the CPU, of what training moves in `model`, by its names there.
+
+    These are the parameters that train and, unless `freeze` holds them, the running statistics of batch
+    normalisation.
+    """
+    return {name: t.detach().to("cpu", copy=True).contiguous() for name, t in _trained(model).items()}
 
 
 @torch.no_grad()
 def restore_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy `tensors` into the parameters that train, or raise UserError where the two do not match."""
-    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    check_fit({name: p.shape for name, p in trainable.items()}, tensors)
-    for name, parameter in trainable.items():
-        parameter.copy_(tensors[name])
+    """Copy what `trainable_tensors` returned into `model`; UserError where the two do not match."""
+    trained = _trained(model)
+    check_fit({name: tensor.shape for name, tensor in trained.items()}, tensors)
+    for name, tensor in trained.items():
+        tensor.copy_(tensors[name])
 
 
 def check_fit(expected: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""What is read off two measurements: what a cell retains of full fine-tuning, what a shift degrades."""
+"""What is read off measurements: quality, what a cell retains of full fine-tuning, what search loses."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,6 @@ from crossmodal.evaluation.estimates import (
     aggregate,
     combine,
     difference,
-    highest,
     loss,
     mean,
     merge,
@@ -22,20 +21,31 @@ from crossmodal.evaluation.panel import Key, Measured
 from crossmodal.evaluation.queries import DIRECTIONS
 
 RETAINED = ("recall@1", "recall@5", "recall@10")
-DEGRADED = ("recall@1", "recall@5", "recall@10")
 LOST = ("recall@1", "recall@5", "recall@10")
-
-Shift = tuple[str, str]
-"""Dataset and variant."""
 
 
 def quality(place: Place, measured: Measured, level: float) -> list[Number]:
-    """Return every measured metric of a cell as numbers; `place` gives cell and split."""
+    """Return every measured metric of a cell as numbers; `place` gives cell and split.
+
+    On clean sets recall also has the direction `mean`, the mean of what both directions gave.
+    """
     numbers = []
     for key, seeds in measured.items():
-        here = _at(place, key.experiment, key.dataset, key.variant, key.direction)
+        here = at(place, key.experiment, key.dataset, key.variant, key.direction)
         numbers += numbers_of(here, key.metric, aggregate(seeds), level)
+    for dataset, metric in dict.fromkeys((key.dataset, key.metric) for key in measured):
+        both = mean_recall(measured, dataset, metric) if metric in RETAINED else {}
+        if both:
+            numbers += numbers_of(at(place, "peft", dataset, "clean", "mean"), metric, both, level)
     return numbers
+
+
+def mean_recall(measured: Measured, dataset: str, metric: str) -> Seeds:
+    """Return the mean over both directions of a metric on the clean set of `dataset`; empty if one is missing."""
+    keys = [Key("peft", dataset, "clean", direction, metric) for direction in DIRECTIONS]
+    if not all(key in measured for key in keys):
+        return {}
+    return merge(mean, [aggregate(measured[key]) for key in keys])
 
 
 def retention(
@@ -63,48 +73,11 @@ def retention(
             if baseline and key in baseline:
                 gained[direction] = combine(_gain, cell[key], reference[key], baseline[key])
         for prefix, directions in (("retention", kept), ("normalised_gain", gained), ("difference", apart)):
-            for direction, seeds in _with_mean(directions).items():
-                here = _at(place, "peft", dataset, "clean", direction)
+            for direction, seeds in with_mean(directions).items():
+                here = at(place, "peft", dataset, "clean", direction)
                 numbers += numbers_of(here, f"{prefix}_{metric}", seeds, level)
                 if prefix == "difference":
                     numbers += _p_values(here, metric, seeds)
-    return numbers
-
-
-def degradation(place: Place, clean: str, measured: Measured, level: float) -> list[Number]:
-    """Return `degradation_<m>` = (clean - shifted) / clean for every shifted set in `measured`.
-
-    `clean` names the dataset whose clean set is the reference; every other set of experiment `peft` or
-    `robustness` is a shift of it: a variant of the same dataset, or another dataset. Over the variants of
-    the same dataset there are also the variants `shifts-mean` and `shifts-worst` (the highest degradation,
-    found anew in every resample). Direction `mean` is the mean of what both directions gave.
-    """
-    found = {
-        (key.dataset, key.variant, key.direction, key.metric): seeds
-        for key, seeds in measured.items()
-        if key.experiment in ("peft", "robustness")
-    }
-    shifts: list[Shift] = [
-        shift for shift in dict.fromkeys((key[0], key[1]) for key in found) if shift != (clean, "clean")
-    ]
-    rendered = [shift for shift in shifts if shift[0] == clean]
-    numbers = []
-    for metric in DEGRADED:
-        lost: dict[Shift, dict[str, Seeds]] = {}
-        for dataset, variant in shifts:
-            directions = {
-                d: combine(_loss_of, found[dataset, variant, d, metric], found[clean, "clean", d, metric])
-                for d in DIRECTIONS
-                if (dataset, variant, d, metric) in found and (clean, "clean", d, metric) in found
-            }
-            lost[dataset, variant] = _with_mean(directions)
-        for variant, function in (("shifts-mean", mean), ("shifts-worst", highest)):
-            shared = [d for d in (*DIRECTIONS, "mean") if rendered and all(d in lost[s] for s in rendered)]
-            lost[clean, variant] = {d: merge(function, [lost[s][d] for s in rendered]) for d in shared}
-        for (dataset, variant), directions in lost.items():
-            for direction, seeds in directions.items():
-                here = _at(place, "robustness", dataset, variant, direction)
-                numbers += numbers_of(here, f"degradation_{metric}", seeds, level)
     return numbers
 
 
@@ -115,16 +88,18 @@ def search_loss(place: Place, measured: Measured, exhaustive: str, level: float)
         reference = measured.get(key._replace(variant=exhaustive))
         if key.experiment != "search" or key.metric not in LOST or key.variant == exhaustive or not reference:
             continue
-        here = _at(place, "search", key.dataset, key.variant, key.direction)
-        numbers += numbers_of(here, f"loss_{key.metric}", combine(_loss_of, seeds, reference), level)
+        here = at(place, "search", key.dataset, key.variant, key.direction)
+        numbers += numbers_of(here, f"loss_{key.metric}", combine(loss_of, seeds, reference), level)
     return numbers
 
 
-def _at(place: Place, experiment: str, dataset: str, variant: str, direction: str) -> Place:
+def at(place: Place, experiment: str, dataset: str, variant: str, direction: str) -> Place:
+    """Return `place`, its cell and split, with other coordinates."""
     return Place(experiment, place.cell, dataset, place.split, variant, direction)
 
 
-def _loss_of(other: Estimate, clean: Estimate) -> Estimate:
+def loss_of(other: Estimate, clean: Estimate) -> Estimate:
+    """Return (clean - other) / clean."""
     return loss(clean, other)
 
 
@@ -132,8 +107,8 @@ def _gain(cell: Estimate, reference: Estimate, baseline: Estimate) -> Estimate:
     return ratio(difference(cell, baseline), difference(reference, baseline))
 
 
-def _with_mean(directions: dict[str, Seeds]) -> dict[str, Seeds]:
-    """Add the direction `mean` where both directions are there."""
+def with_mean(directions: dict[str, Seeds]) -> dict[str, Seeds]:
+    """Return `directions` with the direction `mean` where both directions are there."""
     if not all(direction in directions for direction in DIRECTIONS):
         return directions
     both: Sequence[Seeds] = [directions[direction] for direction in DIRECTIONS]

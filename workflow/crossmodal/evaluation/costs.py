@@ -1,24 +1,27 @@
 """What an adaptation costs: parameters, exactly counted, and training time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from crossmodal.evaluation.estimates import Place
+from crossmodal.evaluation.estimates import Estimate, Place
 from crossmodal.evaluation.numbers import ALL_SEEDS, Number
 from crossmodal.evaluation.records import AdapterCard, distinct
 
 
-def parameter_numbers(cards: Sequence[AdapterCard], reference: str | None) -> list[Number]:
+def parameter_numbers(
+    cards: Sequence[AdapterCard], reference_of: Callable[[str], str | None]
+) -> list[Number]:
     """Return exact counts and training times of every cell, by seed and as the mean `s*`.
 
-    `saved_parameters` = 1 - trainable / trainable of the cell `reference`, and
+    `saved_parameters` = 1 - trainable / trainable of the cell that `reference_of` names for it, and
     `saved_parameters_without_tokens` the same where the reference's token embeddings are not counted. Their
     interval has zero width, because nothing is estimated.
     """
     numbers = []
-    standard = [card for card in cards if card.cell == reference]
     for cell in distinct(cards, "cell"):
+        reference = reference_of(cell)
+        standard = [card for card in cards if card.cell == reference]
         own = [card for card in cards if card.cell == cell]
         groups = [(str(card.seed), [card]) for card in own] + [(ALL_SEEDS, own)]
         for seed, group in groups:
@@ -42,6 +45,25 @@ def parameter_numbers(cards: Sequence[AdapterCard], reference: str | None) -> li
                     place.plain(seed, metric, saved, "fraction", sources, low=saved, high=saved)
                 )  # fmt: skip
     return numbers
+
+
+def training_costs(cards: Sequence[AdapterCard]) -> dict[str, dict[str, Estimate]]:
+    """Return what a cell costs before it is used, means over seeds: `parameters` trained, `training_seconds`.
+
+    These are counted or measured once for each seed: their samples, of shape [1], do not vary.
+    """
+    costs: dict[str, dict[str, Estimate]] = {"parameters": {}, "training_seconds": {}}
+    for cell in distinct(cards, "cell"):
+        own = [card for card in cards if card.cell == cell]
+        sources = tuple(card.source for card in own)
+
+        def exact(value: float, sources: tuple[str, ...] = sources) -> Estimate:
+            return Estimate(value, np.array([value]), 0, sources)
+
+        costs["parameters"][cell] = exact(_mean(card.trainable for card in own))
+        if all(card.seconds is not None for card in own):
+            costs["training_seconds"][cell] = exact(_mean(card.seconds or 0.0 for card in own))
+    return costs
 
 
 def _counted(cards: Sequence[AdapterCard]) -> list[tuple[str, str, float]]:

@@ -1,45 +1,75 @@
-"""Latency of encoders, one item at a time, all cells side by side in one process."""
+"""Costs of encoders: time of one item and of a batch, operations and memory, all cells side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import Any
 
 import torch
 
+from crossmodal.evaluation.footprint import activation_bytes, count_flops, weight_bytes
 from crossmodal.models import clip, towers
 from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
 
+CAPTION = "a photo of a small red house on a green hill"
 
-def measure_encoders(models: list[tuple[str, str, CLIP]], repeats: int) -> list[dict[str, Any]]:
-    """Time every (cell, form, model) on one image and on one caption; return EncoderLatency records.
+Call = Callable[[], object]
 
-    Every round times each model once, in an order that turns from round to round, so that a slow moment of
-    the machine meets all of them alike. A tenth as many rounds go before, untimed.
+
+def measure_encoders(
+    models: Sequence[tuple[str, str, CLIP]], repeats: int, batch_size: int = 32, batch_repeats: int = 10
+) -> list[dict[str, Any]]:
+    """Measure every (cell, form, model) on images and on captions; return EncoderCost records.
+
+    Models are left in eval() and frozen.
+    Single items are timed in `repeats` rounds, batches in `batch_repeats` further ones.
     """
-    calls: list[tuple[dict[str, Any], Callable[[], object]]] = []
+    records: list[dict[str, Any]] = []
+    single: list[Call] = []
+    batched: list[Call] = []
     for cell, form, model in models:
-        size = clip.image_size(model)
-        generator = torch.Generator().manual_seed(0)
-        pixels = torch.rand(1, 3, size, size, generator=generator)
-        tokens = clip.tokenize(model, ["a photo of a small red house on a green hill"])
-        for modality, call in (("image", _image_call(model, pixels)), ("text", _text_call(model, tokens))):
-            calls.append(({"cell": cell, "form": form, "modality": modality, "samples_ms": []}, call))
+        model.eval().requires_grad_(
+            False
+        )  # torch's counter of operations trips over a parameter that is trained
+        weights = weight_bytes(model)
+        for modality, make in (("image", _image_call), ("text", _text_call)):
+            one = make(model, 1)
+            single.append(one)
+            batched.append(make(model, batch_size))
+            facts = {"cell": cell, "form": form, "modality": modality, "batch_size": batch_size}
+            memory = {"weight_bytes": weights, "activation_bytes": activation_bytes(one)}
+            records.append(facts | memory | {"flops": count_flops(one)})
+    times = time_interleaved(single, repeats, "items")
+    batches = time_interleaved(batched, batch_repeats, "batches")
+    for record, samples, batch_samples in zip(records, times, batches, strict=True):
+        record |= {"samples_ms": samples, "batch_samples_ms": batch_samples}
+    return records
+
+
+def time_interleaved(calls: Sequence[Call], repeats: int, what: str) -> list[list[float]]:
+    """Return the milliseconds of each call in each of `repeats` rounds, [calls][repeats].
+
+    Every round times each call once, in an order that turns from round to round, so that a slow moment of the
+    machine meets all of them alike. A tenth as many rounds go before, untimed.
+    """
+    samples: list[list[float]] = [[] for _ in calls]
     warm_up = max(1, repeats // 10)
     with torch.inference_mode():
-        for i in progress(range(warm_up + repeats), "timing encoders", unit="round"):
-            turn = i % len(calls)
-            for record, call in calls[turn:] + calls[:turn]:
+        for i in progress(range(warm_up + repeats), f"timing encoders, {what}", unit="round"):
+            for place in (*range(i % len(calls), len(calls)), *range(i % len(calls))):
                 start = perf_counter_ns()
-                call()
+                calls[place]()
                 if i >= warm_up:
-                    record["samples_ms"].append((perf_counter_ns() - start) / 1e6)
-    return [record for record, _ in calls]
+                    samples[place].append((perf_counter_ns() - start) / 1e6)
+    return samples
 
 
-def _image_call(model: CLIP, pixels: torch.Tensor) -> Callable[[], object]:
+def _image_call(model: CLIP, count: int) -> Call:
+    size = clip.image_size(model)
+    pixels = torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0))
     return lambda: towers.encode_images(model, pixels)
 
 
-def _text_call(model: CLIP, tokens: torch.Tensor) -> Callable[[], object]:
+def _text_call(model: CLIP, count: int) -> Call:
+    tokens = clip.tokenize(model, [CAPTION] * count)
     return lambda: towers.encode_texts(model, tokens)

@@ -3,7 +3,6 @@
 A claim says that a number is above (or below) its target. It is `supported` if the whole interval is beyond
 the target, `refuted` if the whole interval is on the other side or touches the target from there, and
 `inconclusive` otherwise, as when the number is missing, has no interval, or was measured at another scale.
-Claims are data: a later hypothesis adds entries to CLAIMS.
 """
 
 import json
@@ -12,26 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from crossmodal.evaluation.numbers import Number
+from crossmodal.evaluation.claims import CLAIMS, CONTINGENCIES, Claim
+from crossmodal.evaluation.numbers import ALL_SEEDS, Number
+from crossmodal.evaluation.records import CellFacts
 from crossmodal.evaluation.settings import HypothesisParameters
+from crossmodal.evaluation.threat_names import split_variant
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One measurable statement. Number ids are templates; names in braces are filled from the parameters."""
-
-    id: str
-    statement: str
-    number: str
-    relation: Literal[">", "<"]
-    target: float
-    unit: str = "fraction"
-    context: tuple[tuple[str, str], ...] = ()
-    """Further numbers for the note, as (what it is, number id)."""
-    scale: tuple[str, float] | None = None
-    """A number id and the least value of it at which the claim is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,98 +37,32 @@ class Hypothesis:
     unit: str
 
 
-_RETENTION = "peft/{peft}/s*/{target}/test/clean/%s/retention_recall@%d"
-_GAIN = "peft/{peft}/s*/{target}/test/clean/mean/normalised_gain_recall@%d"
-_PARAMETERS = "peft/{peft}/s*/-/-/-/-/%s"
-_LATENCY = "peft/{peft}/s*/-/-/%s/-/saved_latency_%s"
-_SHIFTS = "robustness/{%s}/s*/{target}/test/%s/%s/degradation_recall@1"
-_SEARCH = "search/{search_cell}/s*/{target}/test/%s/text_to_image/%s"
-_RERANKED = "{search_index}+rerank"
-
-
-def _retained(k: int) -> Claim:
-    return Claim(
-        f"H1.recall@{k}",
-        f"{{peft}} keeps more than 95 % of the recall@{k} of {{reference}} on {{target}}",
-        _RETENTION % ("mean", k), ">", 0.95,
-        context=(
-            ("text to image", _RETENTION % ("text_to_image", k)),
-            ("image to text", _RETENTION % ("image_to_text", k)),
-            ("share of the gain over {baseline}", _GAIN % k),
-        ),
-    )  # fmt: skip
-
-
-def _degraded(name: str, role: str, relation: Literal[">", "<"], target: float) -> Claim:
-    words = "less" if relation == "<" else "more"
-    return Claim(
-        f"H2.{name}",
-        f"{{{role}}} loses {words} than {100 * target:.0f} % of its recall@1, mean over the rendered shifts",
-        _SHIFTS % (role, "shifts-mean", "mean"), relation, target,
-        context=(
-            ("text to image", _SHIFTS % (role, "shifts-mean", "text_to_image")),
-            ("image to text", _SHIFTS % (role, "shifts-mean", "image_to_text")),
-            ("worst shift", _SHIFTS % (role, "shifts-worst", "mean")),
-        ),
-    )  # fmt: skip
-
-
-CLAIMS: tuple[Claim, ...] = (
-    _retained(1),
-    _retained(5),
-    Claim(
-        "H1.parameters",
-        "{peft} trains 98 % fewer parameters than {reference}",
-        _PARAMETERS % "saved_parameters", ">", 0.98,
-        context=(
-            ("without token embeddings", _PARAMETERS % "saved_parameters_without_tokens"),
-            ("token embeddings' share of the model", _PARAMETERS % "token_embeddings_share"),
-        ),
-    ),
-    Claim(
-        "H1.latency",
-        "{peft}, merged, encodes an image and a caption in 40 % less time than {reference}",
-        _LATENCY % ("merged", "pair"), ">", 0.40,
-        context=(
-            ("unmerged", _LATENCY % ("unmerged", "pair")),
-            ("image, merged", _LATENCY % ("merged", "image")),
-            ("text, merged", _LATENCY % ("merged", "text")),
-        ),
-    ),
-    _degraded("adversarial", "adversarial", "<", 0.05),
-    _degraded("standard", "standard", ">", 0.15),
-    Claim(
-        "H3.latency",
-        "{search_index} with re-ranking answers 95 % of queries within 50 ms at 10 million items",
-        _SEARCH % (_RERANKED, "latency_p95"), "<", 50.0, "ms",
-        context=(
-            ("p50", _SEARCH % (_RERANKED, "latency_p50")),
-            ("p99", _SEARCH % (_RERANKED, "latency_p99")),
-        ),
-        scale=(_SEARCH % (_RERANKED, "items"), 10_000_000),
-    ),
-    Claim(
-        "H3.recall",
-        "{search_index} with re-ranking loses less than 2 % of the recall@10 of exhaustive search",
-        _SEARCH % (_RERANKED, "loss_recall@10"), "<", 0.02,
-        context=(
-            ("without re-ranking", _SEARCH % ("{search_index}", "loss_recall@10")),
-            ("index against exhaustive search", _SEARCH % ("{search_index}", "index_recall@10")),
-        ),
-    ),
-)  # fmt: skip
-
-
 def judge(
-    numbers: Iterable[Number], target: str, roles: HypothesisParameters, claims: Sequence[Claim] = CLAIMS
+    numbers: Iterable[Number],
+    target: str,
+    roles: HypothesisParameters,
+    cells: Mapping[str, CellFacts] | None = None,
+    claims: Sequence[Claim] = CLAIMS,
 ) -> list[Hypothesis]:
-    """Return a verdict on every claim about the dataset `target`, in the order of `claims`."""
+    """Return a verdict on every claim about the dataset `target`, in the order of `claims`.
+
+    Claims about a second domain are left out where `roles` name none. `cells` says which cells the contingencies
+    of a claim are.
+    """
     known = {number.number_id: number for number in numbers}
     names = {key: value for key, value in roles.model_dump().items() if isinstance(value, str)}
     names = {"target": target} | names
     if "search_cell" not in names and "peft" in names:
         names["search_cell"] = names["peft"]
-    return [_judge(claim, known, names) for claim in claims]
+    if roles.second:
+        second = roles.second
+        names |= {
+            "second": second.dataset,
+            "second_peft": second.peft,
+            "second_reference": second.reference,
+        }
+    judged = [claim for claim in claims if roles.second or "{second}" not in claim.number]
+    return [_judge(claim, known, names, cells or {}) for claim in judged]
 
 
 def rollup(hypotheses: Iterable[Hypothesis]) -> dict[str, Verdict]:
@@ -173,28 +93,39 @@ def write_hypotheses(path: Path, hypotheses: Iterable[Hypothesis]) -> None:
     path.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _judge(claim: Claim, known: Mapping[str, Number], names: dict[str, str]) -> Hypothesis:
+def _judge(
+    claim: Claim, known: Mapping[str, Number], names: dict[str, str], cells: Mapping[str, CellFacts]
+) -> Hypothesis:
     statement = claim.statement.format_map(_Placeholders(names))
     try:
         wanted = claim.number.format_map(names)
     except KeyError as missing:
         note = f"The study names no cell or index as {missing.args[0]}."
         return _hypothesis(claim, statement, None, "inconclusive", [], note)
-    number = known.get(wanted)
+    number, reason = known.get(wanted), ""
+    if number is None and claim.instead:
+        number = _find(claim.instead[0], known, names)
+        reason = claim.instead[1] if number else ""
     context = [
-        (what.format_map(_Placeholders(names)), _find(template, known, names))
+        (what.format_map(_Placeholders(names)), found)
         for what, template in claim.context
+        if (found := _find(template, known, names)) and found is not number
     ]
-    ids = [wanted] if number else []
-    ids += [found.number_id for _, found in context if found and found.number_id not in ids]
-    note = "; ".join(f"{what}: {_written(found)}" for what, found in context if found)
+    context += strongest_attacks(known, names[claim.role]) if claim.attacks else []
+    ids = [number.number_id] if number else []
+    ids += [found.number_id for _, found in context]
+    note = "; ".join(f"{what}: {_written(found)}" for what, found in context)
+    if number is None:
+        reason = f"Not measured: no number {wanted}."
+    elif claim.contingency is not None and number.value is not None and number.value < claim.contingency:
+        others = contingencies(claim, known, names, cells)
+        ids += [found.number_id for _, found in others]
+        note = _join(f"{note}." if note else "", _contingency_note(claim.contingency, others))
 
     if number is None:
-        return _hypothesis(
-            claim, statement, None, "inconclusive", ids, _join(f"Not measured: no number {wanted}.", note)
-        )
+        return _hypothesis(claim, statement, None, "inconclusive", ids, _join(reason, note))
     if number.value is None or number.ci_low is None or number.ci_high is None:
-        reason = "It has no finite interval: what it is divided by is not clearly above zero."
+        reason = _join(reason, "It has no finite interval: what it is divided by is not clearly above zero.")
         return _hypothesis(claim, statement, number, "inconclusive", ids, _join(reason, note))
     if claim.scale:
         scale = _find(claim.scale[0], known, names)
@@ -205,7 +136,40 @@ def _judge(claim: Claim, known: Mapping[str, Number], names: dict[str, str]) -> 
             reason = f"Measured at {at} items, the claim is about {claim.scale[1]:,.0f}."
             return _hypothesis(claim, statement, number, "inconclusive", ids, _join(reason, note))
     verdict = verdict_of(number.ci_low, number.ci_high, claim.relation, claim.target)
-    return _hypothesis(claim, statement, number, verdict, ids, note)
+    return _hypothesis(claim, statement, number, verdict, ids, _join(reason, note))
+
+
+def contingencies(
+    claim: Claim, known: Mapping[str, Number], names: Mapping[str, str], cells: Mapping[str, CellFacts]
+) -> list[tuple[str, Number]]:
+    """Return the number of `claim` for the cells of CONTINGENCIES that have the same target as its own cell."""
+    own = cells.get(names[claim.role])
+    fitting = [
+        cell
+        for cell, facts in cells.items()
+        if own and facts.method in CONTINGENCIES and facts.dataset == own.dataset and not facts.adversarial
+    ]
+    found = [(cell, known.get(claim.number.format_map({**names, claim.role: cell}))) for cell in fitting]
+    return [(cell, number) for cell, number in found if number]
+
+
+def strongest_attacks(known: Mapping[str, Number], cell: str) -> list[tuple[str, Number]]:
+    """Return, for each threat, the degradation of recall@1 of `cell` under the largest epsilon."""
+    strongest: dict[str, tuple[float, Number]] = {}
+    for number in known.values():
+        here = (number.experiment, number.cell, number.seed, number.metric)
+        if here == ("attack", cell, ALL_SEEDS, "degradation_recall@1"):
+            threat, epsilon = split_variant(number.variant)
+            if threat not in strongest or epsilon > strongest[threat][0]:
+                strongest[threat] = (epsilon, number)
+    return [(f"under attack ({number.variant})", number) for _, number in strongest.values()]
+
+
+def _contingency_note(bound: float, others: Sequence[tuple[str, Number]]) -> str:
+    asked = " or ".join(CONTINGENCIES.values())
+    told = "; ".join(f"{cell}: {_written(number)}" for cell, number in others)
+    head = f"Below {100 * bound:.0f} % the proposal asks for {asked}"
+    return f"{head}: {told}." if told else f"{head}; this study has neither."
 
 
 class _Placeholders(dict[str, str]):

@@ -1,4 +1,4 @@
-"""Numbers that come from timings: medians of encoders, percentiles of searches, the share of time saved."""
+"""Numbers of ways to search: what they find of exhaustive search, percentiles of their times, their size."""
 
 import math
 from collections.abc import Sequence
@@ -8,52 +8,12 @@ from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
 from crossmodal.evaluation.bootstrap import Resampler
-from crossmodal.evaluation.estimates import Estimate, Place, Seeds, aggregate, loss, numbers_of
+from crossmodal.evaluation.estimates import Estimate, Place, Seeds, aggregate, numbers_of
 from crossmodal.evaluation.numbers import ALL_SEEDS, Number
-from crossmodal.evaluation.records import EncoderLatency, SearchRecord, distinct
+from crossmodal.evaluation.records import SearchRecord, distinct
 from crossmodal.evaluation.settings import EvaluationParameters
 
 PERCENTILES = (50, 95, 99)
-
-
-def encoder_numbers(
-    records: Sequence[EncoderLatency], reference: str | None, parameters: EvaluationParameters
-) -> list[Number]:
-    """Return `latency_image`, `latency_text` and their sum `latency_pair`, medians in ms.
-
-    `saved_latency_<...>` = 1 - latency / latency of the cell `reference`, merged. The form stands in
-    `variant`. Resamples are of rounds: what was timed in one round stays together, so that a slow moment of
-    the machine meets all cells. UserError if the records do not hold equally many rounds.
-    """
-    if not records:
-        return []
-    rounds = len(records[0].samples_ms)
-    for record in records:
-        if len(record.samples_ms) != rounds:
-            raise UserError(
-                f"{record.source or 'encoder latency'}: {record.cell} {record.modality} has "
-                f"{len(record.samples_ms)} samples, others {rounds}; encoders are timed in the same rounds"
-            )
-    draws = Resampler(rounds, parameters.resamples, parameters.bootstrap_seed).indices()
-    medians: dict[tuple[str, str], dict[str, Estimate]] = {}
-    for record in records:
-        medians.setdefault((record.cell, record.form), {})[record.modality] = _median(record, draws)
-    for parts in medians.values():
-        if {"image", "text"} <= parts.keys():
-            parts["pair"] = _sum(parts["image"], parts["text"])
-
-    standard = medians.get((reference or "", "merged"), {})
-    numbers = []
-    for (cell, form), parts in medians.items():
-        place = Place("peft", cell, "-", "-", form, "-")
-        for part, estimate in parts.items():
-            numbers.append(place.number(ALL_SEEDS, f"latency_{part}", estimate, parameters.level, "ms"))
-            if part in standard:
-                saved = loss(standard[part], estimate)
-                numbers.append(
-                    place.number(ALL_SEEDS, f"saved_latency_{part}", saved, parameters.level, "fraction")
-                )
-    return numbers
 
 
 def search_numbers(records: Sequence[SearchRecord], parameters: EvaluationParameters) -> list[Number]:
@@ -135,13 +95,3 @@ def _recall(record: SearchRecord, parameters: EvaluationParameters) -> Estimate:
     sums = np.bincount(codes, weights=values).astype(np.float64)[:, None]
     samples = Resampler(len(counts), parameters.resamples, parameters.bootstrap_seed).means(sums, counts)
     return Estimate(float(values.mean()), samples[:, 0], len(values), (record.source,))
-
-
-def _median(record: EncoderLatency, draws: NDArray[np.int64]) -> Estimate:
-    values = np.array(record.samples_ms, dtype=np.float64)
-    return Estimate(float(np.median(values)), np.median(values[draws], axis=1), len(values), (record.source,))
-
-
-def _sum(first: Estimate, second: Estimate) -> Estimate:
-    sources = tuple(dict.fromkeys((*first.sources, *second.sources)))
-    return Estimate(first.value + second.value, first.samples + second.samples, first.queries, sources)

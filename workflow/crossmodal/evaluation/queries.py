@@ -64,8 +64,8 @@ def evaluate_set(images: Vectors, captions: Vectors, path: Path) -> None:
     text_to_image = score_queries(captions.vectors, images.vectors, caption_labels, image_labels)
     image_to_text = score_queries(images.vectors, captions.vectors, image_labels, caption_labels)
     tables = [
-        _table(TEXT_TO_IMAGE, captions, images.ids, text_to_image),
-        _table(IMAGE_TO_TEXT, images, captions.ids, image_to_text),
+        query_table(TEXT_TO_IMAGE, captions, images.ids, text_to_image),
+        query_table(IMAGE_TO_TEXT, images, captions.ids, image_to_text),
     ]
     pq.write_table(pa.concat_tables(tables), path, compression="zstd")
 
@@ -80,10 +80,11 @@ def evaluate_lists(
     """
     captions_codes, gallery_codes = _codes(captions.labels, gallery_labels)
     scores = score_lists(positions, captions_codes, gallery_codes)
-    pq.write_table(_table(TEXT_TO_IMAGE, captions, gallery_ids, scores), path, compression="zstd")
+    pq.write_table(query_table(TEXT_TO_IMAGE, captions, gallery_ids, scores), path, compression="zstd")
 
 
-def _table(direction: str, queries: Rows, gallery_ids: Sequence[str], scores: Scores) -> pa.Table:
+def query_table(direction: str, queries: Rows, gallery_ids: Sequence[str], scores: Scores) -> pa.Table:
+    """Return the results of one direction, a table of `SCHEMA`: `queries` against the gallery of `gallery_ids`."""
     top = [[gallery_ids[item] for item in items if item >= 0] for items in scores.top]
     columns = [
         pa.array([direction] * len(queries.ids), pa.string()),

@@ -53,6 +53,15 @@ class QueryRecord(Record):
     path: Path
 
 
+class ValidationRecall(Record):
+    """recall@1 on the validation split, fractions; `robust_...` under the attack of the cell's adversary."""
+
+    text_to_image: float | None = None
+    image_to_text: float | None = None
+    robust_text_to_image: float | None = None
+    robust_image_to_text: float | None = None
+
+
 class AdapterCard(Record):
     """What training one cell with one seed took."""
 
@@ -69,6 +78,8 @@ class AdapterCard(Record):
     seconds: float | None = None
     """Wall time of training."""
     epochs: int | None = None
+    validation: ValidationRecall | None = None
+    """Of the epoch whose weights are the result; null without validation data or training."""
     source: str = ""
 
     @property
@@ -77,15 +88,25 @@ class AdapterCard(Record):
         return self.trainable / self.total
 
 
-class EncoderLatency(Record):
-    """Timings of one encoder, interleaved with those of the other cells: sample i of each is one round."""
+class EncoderCost(Record):
+    """What one encoder takes. Sample i of each encoder's times is one round."""
 
     cell: str
     form: Literal["merged", "unmerged"]
     """Whether the adapter is folded into the weights; a model without an adapter is `merged`."""
     modality: Literal["image", "text"]
     samples_ms: Samples
-    """Milliseconds of each round."""
+    """Milliseconds that one item takes, of each round."""
+    batch_size: Annotated[int, Field(ge=1)] = 1
+    """Items of a batch."""
+    batch_samples_ms: list[float] = []
+    """Milliseconds that one batch takes, of each round; empty where none was timed."""
+    flops: int | None = None
+    """Floating-point operations for one item, a multiplication and an addition counted as two."""
+    weight_bytes: int | None = None
+    """Size of all weights of the model, both towers."""
+    activation_bytes: int | None = None
+    """Most memory that is held at once while one item is encoded, beside weights and input."""
     source: str = ""
 
 
@@ -118,6 +139,40 @@ class SearchRecord(Record):
     qps: float | None = None
     """Queries a second with whatever batching the protocol names."""
     rerank: RerankPart | None = None
+    source: str = ""
+
+
+class CellFacts(Record):
+    """What a cell is, as far as numbers depend on it."""
+
+    dataset: str
+    """The dataset that it is adapted to."""
+    method: str
+    """Kind of its method, for example `lora`."""
+    adversarial: bool = False
+    """Whether it is trained against an adversary."""
+
+
+class ShiftFacts(Record):
+    """What a variant of a test set is."""
+
+    kind: str
+    severity: int | None = None
+    """From 1 to 5; null for a shift that has none."""
+    modality: Literal["images", "texts"] = "images"
+
+
+class SanityCheck(Record):
+    """One check that a robust number is not the work of masked gradients."""
+
+    cell: str
+    seed: int
+    name: str
+    """Short and stable, part of a number's id."""
+    statement: str
+    measured: dict[str, float] = {}
+    """What it compared, by what it is of, such as "recall@1, one step" or "loss, one step"."""
+    passed: bool
     source: str = ""
 
 

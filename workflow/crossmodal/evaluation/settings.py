@@ -18,6 +18,17 @@ class EvaluationParameters(Parameters):
     """Seed of the resamples: equal seeds give equal resamples for every cell, so that cells are paired."""
 
 
+class SecondDomain(Parameters):
+    """Cells that are adapted to another dataset, on which H1 is judged once more."""
+
+    dataset: Name
+    """The dataset that both cells are adapted to."""
+    peft: Name
+    """Cell of H1 there."""
+    reference: Name
+    """Cell that it is compared with there: full fine-tuning."""
+
+
 class HypothesisParameters(Parameters):
     """Which cells and which index the hypotheses are about; null leaves those that need it inconclusive."""
 
@@ -37,3 +48,11 @@ class HypothesisParameters(Parameters):
     """Index of H3, used with its re-ranker."""
     exhaustive: Name | None = "flat"
     """Index of exhaustive search, which the loss of the others is measured against."""
+    second: SecondDomain | None = None
+    """A second domain for H1; null where it is not judged."""
+
+    def reference_on(self, dataset: str, target: str) -> str | None:
+        """Return the reference of the cells that are adapted to `dataset`, where `target` is the study's own."""
+        if self.second and dataset == self.second.dataset:
+            return self.second.reference
+        return self.reference if dataset == target else None

@@ -1,21 +1,29 @@
 """All numbers of a study, from the results of its queries, the cards of its models and its timings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from crossmodal.errors import UserError
-from crossmodal.evaluation.comparisons import degradation, quality, retention, search_loss
-from crossmodal.evaluation.costs import parameter_numbers
-from crossmodal.evaluation.estimates import Place
-from crossmodal.evaluation.latency import encoder_numbers, search_numbers
-from crossmodal.evaluation.numbers import Number, validate
-from crossmodal.evaluation.panel import Panel, Result, read_result
+from crossmodal.evaluation.comparisons import mean_recall, quality, retention, search_loss
+from crossmodal.evaluation.costs import parameter_numbers, training_costs
+from crossmodal.evaluation.degradations import attack_numbers, degradation
+from crossmodal.evaluation.encoder_numbers import encoder_latencies, encoder_numbers, pair_latency
+from crossmodal.evaluation.estimates import Estimate, Place
+from crossmodal.evaluation.latency import search_numbers
+from crossmodal.evaluation.numbers import ALL_SEEDS, Number, validate
+from crossmodal.evaluation.panel import Measured, Panel, Result, read_result
+from crossmodal.evaluation.pareto import pareto_numbers
 from crossmodal.evaluation.records import (
     AdapterCard,
-    EncoderLatency,
+    CellFacts,
+    EncoderCost,
     QueryRecord,
+    SanityCheck,
     SearchRecord,
+    ShiftFacts,
     distinct,
 )
+from crossmodal.evaluation.sanity import sanity_numbers
+from crossmodal.evaluation.selection import selection_numbers
 from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters
 
 CLEAN = "clean"
@@ -27,61 +35,105 @@ def summarise(
     parameters: EvaluationParameters,
     roles: HypothesisParameters,
     cards: Sequence[AdapterCard] = (),
-    encoders: Sequence[EncoderLatency] = (),
+    encoders: Sequence[EncoderCost] = (),
     searches: Sequence[SearchRecord] = (),
+    *,
+    cells: Mapping[str, CellFacts] | None = None,
+    shifts: Mapping[str, ShiftFacts] | None = None,
+    attacked: Sequence[QueryRecord] = (),
+    sanity: Sequence[SanityCheck] = (),
 ) -> list[Number]:
     """Return every number of a study, in the order of the records; the functions called say what each means.
 
-    `target` is the dataset that cells are adapted to, whose clean set degradation is measured against.
-    UserError if a result is named twice or cannot be read.
+    `target` is the dataset that a cell is adapted to where `cells` does not say otherwise; degradation is
+    measured against the clean set of a cell's own. A variant that `shifts` does not know is taken for a shift
+    of images without a severity. UserError if a result is named twice or cannot be read.
     """
-    _no_duplicates(queries)
-    results = [read_result(record) for record in queries]
-    numbers = [
-        *retrieval_numbers(results, target, parameters, roles),
-        *parameter_numbers(cards, roles.reference),
-        *encoder_numbers(encoders, roles.reference, parameters),
+    _no_duplicates([*queries, *attacked])
+    homes = {cell: facts.dataset for cell, facts in (cells or {}).items()}
+    numbers, recalls = retrieval_numbers(
+        [read_result(record) for record in queries], target, parameters, roles, homes, shifts or {}
+    )
+    latencies = encoder_latencies(encoders, parameters)
+    costs = training_costs(cards) | {"latency": pair_latency(latencies)}
+    numbers += [
+        *attacked_numbers([read_result(record) for record in attacked], parameters),
+        *parameter_numbers(cards, lambda cell: roles.reference_on(homes.get(cell, target), target)),
+        *selection_numbers(cards, cells or {}),
+        *encoder_numbers(encoders, latencies, roles.reference, parameters),
+        *pareto_numbers(Place("peft", "-", target, "test", CLEAN, "mean"), recalls, costs),
         *search_numbers(searches, parameters),
+        *sanity_numbers(sanity),
     ]
     validate(numbers)
     return numbers
 
 
 def retrieval_numbers(
-    results: Sequence[Result], target: str, parameters: EvaluationParameters, roles: HypothesisParameters
-) -> list[Number]:
-    """Return quality, retention, degradation and loss of approximate search of every cell."""
+    results: Sequence[Result],
+    target: str,
+    parameters: EvaluationParameters,
+    roles: HypothesisParameters,
+    homes: Mapping[str, str],
+    shifts: Mapping[str, ShiftFacts],
+) -> tuple[list[Number], dict[str, Estimate]]:
+    """Return quality, retention, degradation and loss of approximate search of every cell.
+
+    `homes` are the datasets that cells are adapted to, where that is not `target`. Also returned, by cell, is
+    recall@1 on the clean test set of `target`, mean of both directions and of seeds, of the cells adapted to it.
+    """
     numbers: list[Number] = []
+    recalls: dict[str, Estimate] = {}
     level = parameters.level
     for dataset, split in dict.fromkeys((r.record.dataset, r.record.split) for r in results):
         group = [r for r in results if (r.record.dataset, r.record.split) == (dataset, split)]
         panel = Panel(group, "cluster", parameters)
-        reference = panel.measure(roles.reference) if roles.reference else {}
-        baseline = panel.measure(roles.baseline) if roles.baseline else {}
+        standards: dict[str, Measured] = {}
         for cell in _cells(group):
             place = Place("-", cell, dataset, split, "-", "-")
+            home = homes.get(cell, target)
             measured = panel.measure(cell)
             numbers += quality(place, measured, level)
-            if reference and cell != roles.reference:
-                zero = baseline if cell != roles.baseline else None
-                numbers += retention(place, measured, reference, zero, level)
+            reference = roles.reference_on(home, target)
+            for role in {reference, roles.baseline} - {None, *standards}:
+                standards[str(role)] = panel.measure(str(role))
+            if reference and cell != reference and standards[reference]:
+                zero = standards[roles.baseline] if roles.baseline and cell != roles.baseline else None
+                numbers += retention(place, measured, standards[reference], zero, level)
             if roles.exhaustive:
                 numbers += search_loss(place, measured, roles.exhaustive, level)
-            if dataset == target:
-                numbers += degradation(place, target, measured, level)
-        if dataset != target:
-            numbers += _other_dataset(results, dataset, split, target, parameters)
+            if dataset == home:
+                numbers += degradation(place, home, measured, level, shifts)
+            if dataset == home == target and split == "test":
+                both = mean_recall(measured, target, "recall@1")
+                recalls |= {cell: both[ALL_SEEDS]} if both else {}
+        for home in dict.fromkeys(homes.get(cell, target) for cell in _cells(group)):
+            if home != dataset:
+                adapted = [r for r in results if homes.get(r.record.cell, target) == home]
+                numbers += _other_dataset(adapted, dataset, split, home, parameters)
+    return numbers, recalls
+
+
+def attacked_numbers(results: Sequence[Result], parameters: EvaluationParameters) -> list[Number]:
+    """Return recall and degradation under attack of every cell; resampled are the attacked queries."""
+    numbers: list[Number] = []
+    for dataset, split in dict.fromkeys((r.record.dataset, r.record.split) for r in results):
+        group = [r for r in results if (r.record.dataset, r.record.split) == (dataset, split)]
+        panel = Panel(group, "cluster", parameters)
+        for cell in _cells(group):
+            place = Place("attack", cell, dataset, split, "-", "-")
+            numbers += attack_numbers(place, panel.measure(cell), parameters.level)
     return numbers
 
 
 def _other_dataset(
-    results: Sequence[Result], dataset: str, split: str, target: str, parameters: EvaluationParameters
+    results: Sequence[Result], dataset: str, split: str, home: str, parameters: EvaluationParameters
 ) -> list[Number]:
-    """Degradation from the target's clean set to another dataset: paired by label, since images differ."""
+    """Degradation from the clean set of `home` to another dataset: paired by label, since images differ."""
     group = [
         r
         for r in results
-        if r.record.dataset in (dataset, target)
+        if r.record.dataset in (dataset, home)
         and r.record.split == split
         and r.record.variant == CLEAN
         and r.record.experiment != "search"
@@ -90,7 +142,7 @@ def _other_dataset(
     numbers: list[Number] = []
     for cell in _cells(group):
         place = Place("-", cell, dataset, split, "-", "-")
-        numbers += degradation(place, target, panel.measure(cell), parameters.level)
+        numbers += degradation(place, home, panel.measure(cell), parameters.level)
     return numbers
 
 

@@ -1,33 +1,43 @@
-"""Job: time the encoders of several cells side by side, merged and, where that differs, unmerged."""
+"""Job: measure the encoders of several cells side by side, merged and, where that differs, unmerged."""
 
 import json
+from collections.abc import Iterator
 
 from crossmodal.adaptation import methods
 from crossmodal.determinism import prepare_torch
 from crossmodal.evaluation.encoders import measure_encoders
 from crossmodal.jobs.run import In, Ins, Spec, Timed, run
+from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import load_clip
 
 
 def main(
     config: In, weights: In, adapter_configs: Ins, adapter_weights: Ins, latency: Timed, spec: Spec
 ) -> None:
+    values = spec["parameters"]
     prepare_torch(spec["threads"], spec["seed"])
-    models = []
-    for cell, method, adapter in zip(
-        spec["parameters"]["cells"], adapter_configs, adapter_weights, strict=True
-    ):
-        merged = load_clip(config, weights)
-        bare = set(merged.state_dict())
-        params = methods.load_adapter(merged, method, adapter)
-        adds = set(merged.state_dict()) != bare
-        methods.merge(merged, params)
-        models.append((cell, "merged", merged))
-        if adds:
-            unmerged = load_clip(config, weights)
-            methods.load_adapter(unmerged, method, adapter)
-            models.append((cell, "unmerged", unmerged))
-    latency.write_text(json.dumps(measure_encoders(models, spec["parameters"]["repeats"])) + "\n")
+
+    def forms(cell: str, method: In, adapter: In) -> Iterator[tuple[str, str, CLIP]]:
+        """Yield the forms of a cell. One that adds nothing to the base model is `merged` as it is."""
+        model = load_clip(config, weights)
+        bare = set(model.state_dict())
+        params = methods.load_adapter(model, method, adapter)
+        if set(model.state_dict()) == bare:
+            yield cell, "merged", model
+            return
+        yield cell, "unmerged", model
+        if methods.merges(params):
+            folded = load_clip(config, weights)
+            methods.merge(folded, methods.load_adapter(folded, method, adapter))
+            yield cell, "merged", folded
+
+    models = [
+        form
+        for cell, method, adapter in zip(values["cells"], adapter_configs, adapter_weights, strict=True)
+        for form in forms(cell, method, adapter)
+    ]
+    records = measure_encoders(models, values["repeats"], values["batch_size"], values["batch_repeats"])
+    latency.write_text(json.dumps(records) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from crossmodal.report.page import ReportInputs, write_report
 
 def main(
     study: In, metrics: In, hypotheses: In, metrics_manifest: In, sheets: Ins, images: In, queries: In,
-    page: Out, spec: Spec,
+    sanity: Ins, page: Out, spec: Spec,
 ) -> None:  # fmt: skip
     values = spec["parameters"]
     params = json.loads(study.read_text())
@@ -23,6 +23,10 @@ def main(
         numbers=pd.read_parquet(metrics),
         hypotheses=json.loads(hypotheses.read_text()),
         cells=list(params["adaptation"]["cells"]),
+        facts=manifest["spec"]["parameters"],
+        sanity={
+            check["name"]: check["statement"] for path in sanity for check in json.loads(path.read_text())
+        },
         headline_cell=values["gallery_cell"],
         queries={(values["gallery_cell"], values["target"], "clean", d): queries for d in directions},
         gallery=images,

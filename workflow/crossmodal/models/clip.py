@@ -1,14 +1,17 @@
 """An open_clip model as the study uses it: one file format, its tokenizer, its sizes.
 
-Every function takes the model first and works for any open_clip `CLIP` with CLIP's own tokenizer; the size
-of images, captions and embeddings comes from the model's configuration and is never assumed. What the model
-computes is in `towers`.
+Every function takes the model first and works for any dual encoder of open_clip: `CLIP`, and `CustomTextCLIP`
+with CLIP's own text tower or one of Hugging Face's; image towers of open_clip and of timm. The size of images,
+captions and embeddings comes from the model's configuration and is never assumed. What the model computes is
+in `towers`.
 """
 
 import json
 from copy import deepcopy
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeAlias, cast
 
 import torch
@@ -17,32 +20,54 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from crossmodal.errors import UserError
-from crossmodal.models.architecture import CLIP, SimpleTokenizer
+from crossmodal.models.architecture import CLIP, CustomTextCLIP, SimpleTokenizer
 
 Config: TypeAlias = dict[str, Any]
 """open_clip's hub layout: {"model_cfg": arguments of CLIP, "preprocess_cfg": {mean, std, ...}}."""
 
+_CONTEXT = 77  # open_clip's default, of CLIP and of the tokenizers for Hugging Face towers
+
 
 def build_clip(config: Config, source: str = "the configuration") -> CLIP:
-    """Return a CLIP of the architecture in `config` with random weights from torch's global generator.
+    """Return a model of the architecture in `config` with random weights from torch's global generator.
 
-    It is in eval(), fp32, on the current default device. The normalisation constants are its buffers
-    `pixel_mean` and `pixel_std` (float32 [3, 1, 1], not part of the state dict). Raises UserError naming
-    `source` where the configuration does not describe such a model.
+    It is in eval(), fp32, on the current default device; a `CustomTextCLIP` where the configuration has
+    `custom_text` or names a Hugging Face text tower (`hf_model_name`), otherwise a `CLIP`. Names of pretrained
+    towers give the architecture only: weights come from our own files. The normalisation constants are its
+    buffers `pixel_mean` and `pixel_std` (float32 [3, 1, 1], not part of the state dict). Raises UserError
+    naming `source` where the configuration does not describe such a model.
     """
     try:
         architecture = deepcopy(config["model_cfg"])
-        if architecture.pop("custom_text", False) or "hf_model_name" in architecture["text_cfg"]:
-            raise UserError(
-                f"{source}: its text tower is not CLIP's own transformer, which is what is supported"
-            )
-        if "timm_model_name" in architecture["vision_cfg"]:
-            architecture["vision_cfg"]["timm_model_pretrained"] = False  # weights come from our own file
-        return equip(CLIP(**architecture), config)
+        text, vision = architecture["text_cfg"], architecture["vision_cfg"]
+        if "multimodal_cfg" in architecture:
+            raise UserError(f"{source}: a model with a text decoder (multimodal_cfg) is not supported")
+        custom = architecture.pop("custom_text", False) or bool(text.get("hf_model_name"))
+        if text.get("hf_model_name"):
+            transformers = hugging_face()
+            transformers.check(text["hf_model_name"], text.get("context_length", _CONTEXT), source)
+            transformers.enable()
+            text["hf_model_pretrained"] = False
+        if "timm_model_name" in vision:
+            vision["timm_model_pretrained"] = False
+        model = CustomTextCLIP(**architecture) if custom else CLIP(**architecture)
+        return equip(model.float(), config)
     except KeyError as error:
         raise UserError(f"{source}: not an open_clip configuration (the key {error} is missing)") from None
-    except (TypeError, ValueError, AssertionError) as error:
+    except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
         raise UserError(f"{source}: not an open_clip configuration ({_first_line(error)})") from None
+
+
+def hugging_face() -> ModuleType:
+    """Return the module for Hugging Face's text towers, whose first import takes seconds.
+
+    By name, so that the job of a model without one neither pays for transformers nor depends on its version.
+    Raises UserError where transformers is not installed.
+    """
+    try:
+        return import_module("crossmodal.models.hugging_face")
+    except ModuleNotFoundError as error:
+        raise UserError(f"text towers of Hugging Face need the package {error.name}: install it") from None
 
 
 def equip(model: CLIP, config: Config) -> CLIP:
@@ -93,10 +118,16 @@ def save_clip(model: CLIP, config: Path, weights: Path) -> None:
     open_clip_model.safetensors. Adapters must have been merged: the keys are those of the bare model.
     """
     state = model.state_dict()
-    if any("parametrizations." in key for key in state):
-        raise ValueError("merge the adapter before the model is saved")
+    with torch.device("meta"):
+        bare = build_clip(model.config).state_dict().keys()
+    if state.keys() != bare:
+        raise ValueError(
+            "merge the adapter before the model is saved; one that cannot be merged is saved alone"
+        )
     config.write_text(json.dumps(model.config, indent=4) + "\n", encoding="utf-8")
-    save_file({key: value.detach().float().cpu().contiguous() for key, value in state.items()}, weights)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    # Running statistics count their batches in whole numbers.
+    save_file({key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}, weights)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -124,7 +155,9 @@ def image_size(model: CLIP) -> int:
 
 def context_length(model: CLIP) -> int:
     """Return how many tokens a caption has, start, end and padding included."""
-    return int(model.context_length)
+    text = model.config["model_cfg"]["text_cfg"]
+    # A Hugging Face tower names all positions that it has, not how many the captions use.
+    return int(text.get("context_length", _CONTEXT) if text.get("hf_model_name") else model.context_length)
 
 
 def embedding_size(model: CLIP) -> int:
@@ -137,8 +170,23 @@ def _tokenizer(context: int, clean: str) -> SimpleTokenizer:
     return SimpleTokenizer(context_length=context, clean=clean)
 
 
+@cache
+def _hugging_face_tokenizer(name: str, context: int, mode: str | None, options: str) -> Any:
+    return hugging_face().tokenizer(name, context, mode, json.loads(options))
+
+
 def tokenize(model: CLIP, captions: list[str]) -> Tensor:
-    """Return `captions` as int64 [n, context]: start, words, end, zeros; long ones are cut, end kept."""
-    text = model.config["model_cfg"]["text_cfg"]
-    clean = (text.get("tokenizer_kwargs") or {}).get("clean", "lower")
-    return cast(Tensor, _tokenizer(context_length(model), clean)(captions))
+    """Return `captions` as int64 [n, context]: start, words, end, padding; long ones are cut, end kept.
+
+    With CLIP's own tokenizer the padding is 0, with one of Hugging Face's its padding token, and whether there
+    are start and end tokens is up to it. Raises UserError where such a tokenizer cannot be had.
+    """
+    text, context = model.config["model_cfg"]["text_cfg"], context_length(model)
+    options = text.get("tokenizer_kwargs") or {}
+    name = text.get("hf_tokenizer_name") or text.get("hf_model_name")
+    if name:
+        chosen = json.dumps(options, sort_keys=True)
+        return cast(
+            Tensor, _hugging_face_tokenizer(name, context, text.get("tokenizer_mode"), chosen)(captions)
+        )
+    return cast(Tensor, _tokenizer(context, options.get("clean", "lower"))(captions))

@@ -57,14 +57,14 @@ def export_embeddings(
     model.eval()
     try:
         pixels = decode_split(split, clip.image_size(model))
-        content = (pixels.tobytes(),)
-        vectors = encoded.of("images", content, lambda: embed_images(model, pixels, batch_size))
+        pictures = [pixels.tobytes()]
+        vectors = encoded.of("images", pictures, lambda: embed_images(model, pixels, batch_size))
         write_embeddings(images, image_ids, image_ids, labels, vectors, metadata)
         flat = [caption for captions_of_one in texts for caption in captions_of_one]
         owners = [i for i, captions_of_one in enumerate(texts) for _ in captions_of_one]
         ids = [f"{image_ids[i]}#{k}" for i, one in enumerate(texts) for k in range(len(one))]
-        content = tuple(caption.encode() for caption in flat)
-        vectors = encoded.of("captions", content, lambda: embed_captions(model, flat, batch_size))
+        words = [caption.encode() for caption in flat]
+        vectors = encoded.of("captions", words, lambda: embed_captions(model, flat, batch_size))
         owner_ids, owner_labels = [image_ids[i] for i in owners], [labels[i] for i in owners]
         write_embeddings(captions, ids, owner_ids, owner_labels, vectors, metadata)
     finally:

@@ -5,7 +5,7 @@ from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_mod
 
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.clip import equip
+from crossmodal.models.clip import equip, hugging_face, tokenize
 from crossmodal.models.hub_params import Params
 
 
@@ -20,8 +20,8 @@ def create(params: Params, seed: int) -> CLIP:
     if tag not in tags:
         raise UserError(f"hub: {name} has no weights {tag!r}; it has {', '.join(tags) or 'none'}")
     config = open_clip.get_model_config(name)
-    if config.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]:
-        raise UserError(f"hub: the text tower of {name} is not CLIP's own transformer, which is supported")
+    if "multimodal_cfg" in config:
+        raise UserError(f"hub: {name} has a text decoder (CoCa), which is not supported; take a dual encoder")
     if config.get("quick_gelu", False) != get_pretrained_cfg(name, tag).get("quick_gelu", False):
         stem = name.removesuffix("-quickgelu")
         other = stem if stem != name else f"{stem}-quickgelu"
@@ -30,6 +30,8 @@ def create(params: Params, seed: int) -> CLIP:
             f"hub: the weights {tag!r} were trained with another activation than {name} has{hint}"
         )
     try:
+        if config["text_cfg"].get("hf_model_name"):
+            hugging_face().enable()
         model = open_clip.create_model(name, pretrained=tag, precision="fp32", weights_only=True)
     except Exception as error:  # the hub's client raises dozens of types for one cause: no network
         reason = " ".join(str(error).split()).rpartition("Last error: ")[2].split(". ")[0][:200]
@@ -38,4 +40,6 @@ def create(params: Params, seed: int) -> CLIP:
             "or a filled cache of the hub"
         ) from None
     preprocess = open_clip.get_model_preprocess_cfg(model)
-    return equip(model, {"model_cfg": config, "preprocess_cfg": preprocess})
+    equip(model, {"model_cfg": config, "preprocess_cfg": preprocess})
+    tokenize(model, [""])  # so that a tokenizer of its own is fetched now and not by a job without a network
+    return model

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
@@ -36,7 +36,7 @@ class Params(Parameters):
         if self.architecture not in known:
             nearest = get_close_matches(self.architecture, known, n=1, cutoff=0.0)[0]
             raise ValueError(f"open_clip has no architecture {self.architecture!r}; nearest {nearest!r}")
-        config = json.loads(known[self.architecture].read_text(encoding="utf-8"))
+        config = self.model_cfg()
         if self.pretrained == "openai" and not config.get("quick_gelu", False):
             # open_clip only warns, and the model then loses accuracy without a word.
             right = f"{self.architecture}-quickgelu"
@@ -45,3 +45,8 @@ class Params(Parameters):
                 f"openai weights were trained with QuickGELU, {self.architecture} has GELU{hint}"
             )
         return self
+
+    def model_cfg(self) -> dict[str, Any]:
+        """Return the architecture in open_clip's words."""
+        config: dict[str, Any] = json.loads(_architectures()[self.architecture].read_text(encoding="utf-8"))
+        return config

@@ -59,3 +59,8 @@ class Params(Parameters):
     config: Architecture
     """The architecture: a name under models/configs (vit-tiny-48, vit-nano-32) or the path of a JSON file in
     open_clip's hub layout. It is read at once: the spec holds the content, so an edit of the file is seen."""
+
+    def model_cfg(self) -> dict[str, Any]:
+        """Return the architecture in open_clip's words."""
+        config: dict[str, Any] = self.config["model_cfg"]
+        return config

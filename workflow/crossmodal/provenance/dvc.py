@@ -17,8 +17,8 @@ from crossmodal.provenance.dag import Job, list_jobs
 
 RULES = Path("workflow/rules")
 STUDY_KEYS = (
-    "study", "seeds", "seed_groups", "datasets", "shifts", "pretraining", "adaptation", "embeddings", "evaluation", "search",
-    "reranking", "hypotheses", "report",
+    "study", "seeds", "seed_groups", "datasets", "shifts", "pretraining", "adaptation", "embeddings",
+    "evaluation", "search", "reranking", "hypotheses", "report",
 )  # fmt: skip
 """The top-level keys of params.yaml that a result depends on; `compute`, where a job runs, is none of them."""
 
@@ -31,8 +31,8 @@ PARAMETERS: dict[str, list[str]] = {
     "search": ["search.cells", "search.distractors", "search.indexes"],
     "reranking": ["reranking", "search.indexes"],
     "evaluation": [
-        "adaptation.dataset", "evaluation", "hypotheses", "pretraining.model", "reranking", "search.indexes",
-        "search.latency", "study",
+        "adaptation", "evaluation", "hypotheses", "pretraining.model", "reranking", "search.indexes",
+        "search.latency", "shifts", "study",
     ],
     "report": ["adaptation.dataset", "report", "study"],
     "provenance": list(STUDY_KEYS),

@@ -1,137 +1,152 @@
-"""The charts of the report, one function each: a tidy table of frames.py in, an Altair chart out.
-
-Colours are mid-tones that stand on white and on near-black; the page sets the colour of axes and labels.
-"""
+"""Charts of accuracy and of search against costs: a tidy table of frames.py in, an Altair chart out."""
 
 import math
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import cast
 
 import altair as alt
 import pandas as pd
 
-PALETTE = (
-    "#7a7f87", "#d1782f", "#2f8fd1", "#1f9d74", "#c2508f", "#8a6fd1", "#a98a1d", "#d1544f", "#2aa1a8",
-    "#6f8f2c", "#a0663f", "#5b7be0", "#b05bc0", "#4f9a4a", "#c4607a",
-)  # fmt: skip
+from crossmodal.report.chart_parts import (
+    LABEL_SIZE,
+    PALETTE,
+    QUIET,
+    SIDES,
+    colours,
+    interval_tooltip,
+    log_axis,
+    percent_axis,
+    place_labels,
+)
+
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
-LABEL_SIZE = 12
 MOST_LABELS = 8
-"""With more points than this a legend is easier to read than labels at the points."""
-SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 11), ("right", -11))
-"""Labels stand right of their point (aligned left) or, near the right edge, left of it; offsets in px."""
-PANEL = 200
-"""Narrowest width of a panel of small multiples, px."""
-ZERO_TICK = 1.0
-"""Where a count of zero stands on a logarithmic axis, in decades below the smallest other count."""
+"""With more points than this, and none named to be labelled, a legend is easier to read than labels."""
 
 
 def accuracy_chart(
-    frame: pd.DataFrame, cells: Sequence[str], title: str = "R@1", extent: tuple[float, float] | None = None
+    frame: pd.DataFrame,
+    cells: Sequence[str],
+    title: str = "R@1",
+    extent: tuple[float, float] | None = None,
+    highlighted: Sequence[str] | None = None,
 ) -> alt.LayerChart:
     """Return recall against trainable parameters (log axis with a place for zero), one point a cell.
 
-    `frame` has the columns of frames.ACCURACY_COLUMNS; `cells` fixes the colours. `extent` (fractions) is
-    what the vertical axis spans, so that two charts side by side can share it; by default the intervals of
-    `frame`. A few cells are labelled at their points, many by a legend.
+    `frame` has the columns of frames.ACCURACY_COLUMNS; `cells` fixes the colours. `extent` (fractions) is what
+    the vertical axis spans, so that two charts side by side can share it; by default the intervals of `frame`.
+    Of `highlighted`, where given, each point has a colour and a label, and the others stand back; else a few
+    cells are labelled at their points, many by a legend.
     """
-    positive = frame["parameters"][frame["parameters"] > 0]
-    low = math.floor(math.log10(positive.min())) if len(positive) else 3
-    high = math.ceil(math.log10(positive.max())) if len(positive) else 4
-    high = max(high, low + 1)
-    zero, has_zero = 10.0 ** (low - ZERO_TICK), bool((frame["parameters"] == 0).any())
-    data = frame.assign(x=frame["parameters"].where(frame["parameters"] > 0, zero))
-    data = _place_labels(data, math.log10(zero if has_zero else 10.0**low), float(high))
-    ticks = ([zero] if has_zero else []) + [10.0**power for power in range(low, high + 1)]
-    axis = alt.Axis(
-        values=ticks,
-        title="trainable parameters",
-        labelExpr=f"datum.value < {zero * 1.5} ? '0' : replace(format(datum.value, '~s'), 'G', 'B')",
-        grid=False,
-    )
-    domain = [zero / 2 if has_zero else 10.0**low / 2, 10.0**high * 2]
-    x = alt.X("x:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis)
-    labelled = len(frame) <= MOST_LABELS
-    legend = None if labelled else alt.Legend(title=None, orient="bottom", columns=4, symbolOpacity=1)
-    color = alt.Color("cell:N", scale=_colours(cells), legend=legend)
-    shapes = [SHAPES[place // 3 % len(SHAPES)] for place in range(len(cells))]
-    shape = alt.Shape("cell:N", scale=alt.Scale(domain=list(cells), range=shapes), legend=legend)
+    axis = log_axis(frame["parameters"], "trainable parameters")
+    front = list(cells) if highlighted is None else [cell for cell in cells if cell in highlighted]
+    labelled = front if highlighted is not None or len(frame) <= MOST_LABELS else []
+    data = place_labels(frame.assign(x=axis.positions), axis.first, axis.last, labelled)
+    if highlighted is None:
+        legend = None if labelled else alt.Legend(title=None, orient="bottom", columns=4, symbolOpacity=1)
+        color = alt.Color("cell:N", scale=colours(cells), legend=legend)
+        shapes = [SHAPES[(place // 3 + place // len(PALETTE)) % len(SHAPES)] for place in range(len(cells))]
+        shape = alt.Shape("cell:N", scale=alt.Scale(domain=list(cells), range=shapes), legend=legend)
+    else:
+        color = front_colour(cells, front)
+        shape = None
     tooltip = [
         "cell:N",
         alt.Tooltip("parameters:Q", format=",.0f", title="trainable parameters"),
-        *_interval_tooltip(title),
+        *interval_tooltip(title),
     ]
     bottom, top = extent or (frame["ci_low"].min(), frame["ci_high"].max())
     margin = max(0.06 * (top - bottom), 0.002)
     scale = alt.Scale(domain=[bottom - margin, top + margin], nice=False, zero=False)
     layers: list[alt.Chart] = []
     for offset in sorted(set(data["dodge"])):
-        base = alt.Chart(data[data["dodge"] == offset]).encode(x=x, color=color)
-        y = alt.Y("ci_low:Q", title=f"{title}, %", axis=_percent_axis(), scale=scale)
+        base = alt.Chart(data[data["dodge"] == offset]).encode(x=axis.x, color=color)
+        y = alt.Y("ci_low:Q", title=f"{title}, %", axis=percent_axis(), scale=scale)
         layers.append(base.mark_rule(xOffset=offset, strokeWidth=2, opacity=0.7).encode(y=y, y2="ci_high:Q"))
         layers.append(
             base.mark_point(xOffset=offset, filled=True, size=90, opacity=1).encode(
-                y=alt.Y("value:Q"), tooltip=tooltip, **({} if labelled else {"shape": shape})
+                y=alt.Y("value:Q"),
+                tooltip=tooltip,
+                **({"shape": shape} if shape is not None and not labelled else {}),
             )
         )
-        for side, shift in SIDES if labelled else ():
-            chosen = data[(data["align"] == side) & (data["dodge"] == offset)]
-            labels = alt.Chart(chosen).mark_text(
-                align=side, dx=offset + shift, fontSize=LABEL_SIZE, fontWeight=600
-            )
-            if len(chosen):
-                layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="cell:N", color=color))
-    if has_zero:
-        gap = pd.DataFrame({"x": [10.0 ** (low - ZERO_TICK / 2)]})
-        layers.insert(0, alt.Chart(gap).mark_rule(strokeDash=[2, 4], opacity=0.5, color="#888").encode(x=x))
+        layers += label_layers(data[data["dodge"] == offset], labelled, axis.x, color, offset)
+    if axis.gap is not None:
+        layers.insert(0, axis.gap)
     return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=300))
 
 
-def degradation_chart(
-    frame: pd.DataFrame, cells: Sequence[str], limits: Sequence[float] = ()
-) -> alt.FacetChart:
-    """Return the loss of R@1 as a small panel for each shift, a row for each cell, with intervals.
+def pareto_chart(frame: pd.DataFrame, cost: str, title: str = "R@1", width: float = 420.0) -> alt.LayerChart:
+    """Return recall against a cost (log axis with a place for zero) with the Pareto frontier as a step line.
 
-    `frame` has the columns of frames.DEGRADATION_COLUMNS. `limits` (fractions) are drawn as dashed lines, the
-    bounds a hypothesis speaks of. The page sets the number of columns from its width (`usermeta`).
+    `frame` has the columns of frames.PARETO_COLUMNS. Points on the frontier are filled and labelled, the others
+    are rings; groups of cells have colours. `cost` is the title of the axis, with its unit; `width` is what the
+    page will about give the chart, px, for the place of labels.
     """
-    data = frame.assign(**{f"limit{i}": limit for i, limit in enumerate(limits)})
-    y = alt.Y(
-        "cell:N", sort=list(cells), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=130)
-    )
-    x_axis = alt.Axis(format=".0%", tickCount=4, title=None, grid=True)
-    base = alt.Chart(data).encode(y=y, color=alt.Color("cell:N", scale=_colours(cells), legend=None))
-    layers = [
-        alt.Chart(data).mark_rule(strokeDash=[3, 3], opacity=0.6, color="#888").encode(x=f"mean(limit{i}):Q")
-        for i in range(len(limits))
+    axis = log_axis(frame["cost"], cost)
+    members = list(frame["cell"][frame["frontier"]])
+    # Above the frontier and left of its steps nothing is drawn: labels stand there.
+    data = place_labels(frame.assign(x=axis.positions), axis.first, axis.last, members, width, left_from=0.2)
+    groups = list(dict.fromkeys(frame["group"]))
+    legend = alt.Legend(title=None, orient="top", symbolOpacity=1) if len(groups) > 1 else None
+    color = alt.Color("group:N", scale=colours(groups, skip=2), legend=legend)
+    bottom, top = frame["ci_low"].min(), frame["ci_high"].max()
+    margin = max(0.06 * (top - bottom), 0.002)
+    scale = alt.Scale(domain=[bottom - margin, top + margin], nice=False, zero=False)
+    y = alt.Y("value:Q", title=f"{title}, %", axis=percent_axis(), scale=scale)
+    tooltip = [
+        "cell:N",
+        alt.Tooltip("cost:Q", format=",.4~g", title=cost),
+        alt.Tooltip("probability:Q", format=".0%", title="on the frontier in"),
+        *interval_tooltip(title),
     ]
-    layers.append(
-        base.mark_rule(strokeWidth=2, opacity=0.65).encode(x=alt.X("ci_low:Q", axis=x_axis), x2="ci_high:Q")
-    )
-    layers.append(
-        base.mark_point(filled=True, size=55, opacity=1).encode(
-            x=alt.X("value:Q"),
-            tooltip=["cell:N", "shift:N", *_interval_tooltip("loss of R@1")],
+    steps = data[data["frontier"]].sort_values(["x", "value"])
+    layers: list[alt.Chart] = [
+        alt.Chart(steps)
+        .mark_line(interpolate="step-after", strokeWidth=1.5, strokeDash=[5, 3], color=QUIET)
+        .encode(x=axis.x, y=y)
+    ]
+    for offset in sorted(set(data["dodge"])):
+        here = data[data["dodge"] == offset]
+        base = alt.Chart(here).encode(x=axis.x, color=color)
+        layers.append(
+            base.mark_rule(xOffset=offset, strokeWidth=1.5, opacity=0.35).encode(
+                y=alt.Y("ci_low:Q", scale=scale), y2="ci_high:Q"
+            )
         )
-    )
-    rows = max(1, frame["cell"].nunique())
-    order = list(dict.fromkeys(frame["shift"]))
-    panel = alt.layer(*layers).properties(width=PANEL, height=max(30, 17 * rows))
-    header = alt.Header(
-        title=None, labelFontWeight=600, labelAnchor="start", labelPadding=4, labelFontSize=12
-    )
-    widest = max([len(cell) for cell in frame["cell"]], default=0)
-    return (
-        panel.facet(
-            facet=alt.Facet("shift:N", sort=order, header=header),
-            columns=4,
-            spacing={"row": 10, "column": 18},
+        for member in (False, True):
+            chosen = alt.Chart(here[here["frontier"] == member]).encode(x=axis.x, color=color)
+            mark = chosen.mark_point(
+                xOffset=offset, filled=member, size=85 if member else 45, opacity=1, strokeWidth=1.5
+            )
+            if (here["frontier"] == member).any():
+                layers.append(mark.encode(y=y, tooltip=tooltip))
+        layers += label_layers(here, members, axis.x, color, offset, rise=-7)
+    if axis.gap is not None:
+        layers.insert(0, axis.gap)
+    return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=280))
+
+
+def label_layers(
+    data: pd.DataFrame, labelled: Sequence[str], x: alt.X, color: alt.Color, offset: int, rise: int = 0
+) -> list[alt.Chart]:
+    """Return the layers of text that name the cells in `labelled` beside their points, moved by `rise` px."""
+    layers = []
+    for side, shift in SIDES:
+        chosen = data[(data["align"] == side) & data["cell"].isin(labelled)]
+        labels = alt.Chart(chosen).mark_text(
+            align=side, dx=offset + shift, dy=rise, fontSize=LABEL_SIZE, fontWeight=600
         )
-        .resolve_axis(x="independent")
-        .properties(
-            usermeta={"panel": PANEL, "gap": 18, "labels": 7 * min(widest, 18) + 24, "panels": len(order)}
-        )
-    )
+        if len(chosen):
+            layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="cell:N", color=color))
+    return layers
+
+
+def front_colour(cells: Sequence[str], front: Sequence[str]) -> alt.Color:
+    """Return colours for the cells in `front` by their place in it, and one quiet colour for all others."""
+    named = {cell: PALETTE[place % len(PALETTE)] for place, cell in enumerate(front)}
+    palette = [named.get(cell, QUIET) for cell in cells]
+    return alt.Color("cell:N", scale=alt.Scale(domain=list(cells), range=palette), legend=None)
 
 
 def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChart:
@@ -141,7 +156,7 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
     same index without it.
     """
     families = list(dict.fromkeys(frame["family"]))
-    color = alt.Color("family:N", scale=_colours(families, skip=1), legend=None)
+    color = alt.Color("family:N", scale=colours(families, skip=1), legend=None)
     low, high = frame["latency"].min(), frame["latency_high"].max()
     data = frame.assign(
         align=["right" if value > math.sqrt(low * high) else "left" for value in frame["latency"]],
@@ -153,7 +168,7 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
     )
     x = alt.X("latency:Q", scale=scale, axis=axis)
     base = alt.Chart(data).encode(x=x, color=color)
-    y = alt.Y("value:Q", title=f"{title}, %", axis=_percent_axis(), scale=alt.Scale(zero=False, nice=True))
+    y = alt.Y("value:Q", title=f"{title}, %", axis=percent_axis(), scale=alt.Scale(zero=False, nice=True))
     layers = [
         base.mark_line(strokeDash=[4, 3], opacity=0.5, strokeWidth=1.5).encode(y=y, detail="family:N"),
         base.mark_rule(strokeWidth=2, opacity=0.45).encode(y=y, x2="latency_high:Q"),
@@ -169,7 +184,7 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
                 "index:N",
                 alt.Tooltip("latency:Q", format=".3~g", title="p50, ms"),
                 alt.Tooltip("latency_high:Q", format=".3~g", title="p99, ms"),
-                *_interval_tooltip(title),
+                *interval_tooltip(title),
             ],
         ),
     ]
@@ -181,55 +196,3 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
             )
             layers.append(labels.encode(x=x, y=y, text="index:N", color=color))
     return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=300))
-
-
-def _colours(names: Sequence[str], skip: int = 0) -> alt.Scale:
-    """Return a scale that gives each name its colour by its place, so that all charts agree."""
-    return alt.Scale(
-        domain=list(names), range=[PALETTE[(place + skip) % len(PALETTE)] for place in range(len(names))]
-    )
-
-
-def _percent_axis() -> alt.Axis:
-    return alt.Axis(labelExpr="format(100 * datum.value, '.3~g')", tickCount=6, titleAngle=-90)
-
-
-def _interval_tooltip(title: str) -> list[alt.Tooltip]:
-    return [
-        alt.Tooltip("value:Q", format=".1%", title=title),
-        alt.Tooltip("ci_low:Q", format=".1%", title="interval from"),
-        alt.Tooltip("ci_high:Q", format=".1%", title="to"),
-        alt.Tooltip("number_id:N", title="number"),
-    ]
-
-
-def _place_labels(data: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
-    """Add `label_y`, `align` and `dodge`: labels and points that would cover one another are set apart.
-
-    Distances are estimated for a plot 420 px wide and 260 px high; equal counts are dodged by pixels, never
-    by changing the data.
-    """
-    width, line = 420.0, 16.0
-    reach = max(float(data["ci_high"].max() - data["ci_low"].min()), 1e-9) / 260.0 if len(data) else 1.0
-    data = data.sort_values(["value", "cell"], ascending=[False, True]).reset_index(drop=True)
-    place = data["x"].map(lambda x: (math.log10(x) - first + 0.3) / (last - first + 0.6) * width)
-    twins = [sum(abs(math.log10(x / other)) < 0.03 for other in data["x"]) > 1 for x in data["x"]]
-    dodge: list[int] = []
-    align: list[str] = []
-    label_y: list[float] = []
-    boxes: list[tuple[float, float, float]] = []
-    for at, twin, value, cell, x in zip(place, twins, data["value"], data["cell"], data["x"], strict=True):
-        before = sum(abs(math.log10(x / other)) < 0.03 for other in data["x"][: len(dodge)])
-        dodge.append((before + 1) // 2 * 7 * (1 if before % 2 else -1))
-        # Of points at one count those on the left are labelled to the left, so that no label hides a point.
-        side = "right" if (dodge[-1] <= 0 if twin else at > 0.6 * width) else "left"
-        align.append(side)
-        span = 7.2 * len(cell) + 14
-        left, right = (at, at + span) if side == "left" else (at - span, at)
-        top = value
-        for other_left, other_right, other_y in boxes:
-            if left < other_right and other_left < right and abs(top - other_y) < line * reach:
-                top = other_y - line * reach
-        boxes.append((left, right, top))
-        label_y.append(top)
-    return data.assign(label_y=label_y, align=align, dodge=dodge)

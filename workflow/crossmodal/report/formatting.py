@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime
 from typing import Literal
 
-Kind = Literal["fraction", "ms", "bytes", "count", "rate", "plain"]
+Kind = Literal["fraction", "ms", "bytes", "count", "rate", "seconds", "mega", "yes", "passed", "plain"]
 
 _UNITS: dict[str, Kind] = {
     "fraction": "fraction",
@@ -20,7 +20,13 @@ _UNITS: dict[str, Kind] = {
     "1/s": "rate",
     "qps": "rate",
     "queries/s": "rate",
+    "s": "seconds",
+    "flop": "mega",
+    "yes/no": "yes",
+    "passed/failed": "passed",
 }
+WORDS: dict[str, tuple[str, str]] = {"yes": ("no", "yes"), "passed": ("✗ failed", "✓ passed")}
+"""What 0 and 1 are called."""
 _METRICS: tuple[tuple[str, Kind], ...] = (
     ("parameters_share", "fraction"),
     ("saved_", "fraction"),
@@ -59,6 +65,8 @@ def format_value(value: float | None, kind: Kind, *, unit: bool = True) -> str:
     """
     if value is None or not math.isfinite(value):
         return ABSENT
+    if kind in WORDS:
+        return WORDS[kind][value != 0]
     if kind == "bytes":
         return _signed(_bytes(value))
     if kind == "count":
@@ -67,6 +75,8 @@ def format_value(value: float | None, kind: Kind, *, unit: bool = True) -> str:
         "fraction": (f"{100 * value:.1f}", "%"),
         "ms": (_three_digits(value), "ms"),
         "rate": (_three_digits(value), "/s"),
+        "seconds": (_three_digits(value), "s"),
+        "mega": (_three_digits(value / 1e6), "M"),
         "plain": (f"{value:.3g}", ""),
     }[kind]
     text = "0.0" if text == "-0.0" else text

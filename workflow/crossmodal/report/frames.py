@@ -5,14 +5,30 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from crossmodal.evaluation.threat_names import split_variant
+from crossmodal.report.adaptation_tables import pareto_cost
+from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Number, Numbers
-from crossmodal.report.tables import SHIFT_TITLES, shift_names
+from crossmodal.report.robustness_tables import epsilon_label, is_summary, severity_of, shift_names
 
 ACCURACY_COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
 DEGRADATION_COLUMNS = ["cell", "shift", "summary", "value", "ci_low", "ci_high", "number_id"]
 SEARCH_COLUMNS = [
     "index", "family", "reranked", "latency", "latency_high", "value", "ci_low", "ci_high", "number_id",
 ]  # fmt: skip
+PARETO_COLUMNS = [
+    "cell",
+    "group",
+    "cost",
+    "frontier",
+    "probability",
+    "value",
+    "ci_low",
+    "ci_high",
+    "number_id",
+]
+SEVERITY_COLUMNS = ["cell", "severity", "value", "ci_low", "ci_high", "number_id"]
+ATTACK_COLUMNS = ["cell", "threat", "attack", "epsilon", "value", "ci_low", "ci_high", "number_id"]
 RERANK = "+rerank"
 
 
@@ -51,10 +67,67 @@ def degradation_frame(
                 direction=direction,
             )
             if number and not math.isnan(number.value):
-                rows.append(
-                    {"cell": cell, "shift": name, "summary": variant in SHIFT_TITLES, **_value(number)}
-                )
+                rows.append({"cell": cell, "shift": name, "summary": is_summary(variant), **_value(number)})
     return pd.DataFrame(rows, columns=DEGRADATION_COLUMNS)
+
+
+def pareto_frame(numbers: Numbers, grid: Grid, kind: str) -> pd.DataFrame:
+    """Return R@1 on the target (fraction, mean of both directions) and a cost of the cells that are compared.
+
+    `frontier` says whether no other cell dominates, `probability` in what share of resamples.
+    """
+    place = {"dataset": grid.target, "split": "test", "variant": "clean", "direction": "mean"}
+    rows = []
+    for cell in grid.cells:
+        found = [
+            numbers.find("peft", metric, cell=cell, **place)
+            for metric in ("recall@1", f"pareto_{kind}", f"pareto_{kind}_probability")
+        ]
+        recall, member, share = found
+        cost = pareto_cost(numbers, cell, kind)
+        if recall and member and share and cost and not math.isnan(recall.value + cost.value):
+            facts = {"cell": cell, "group": grid.group_of(cell), "cost": cost.value}
+            known = {"frontier": member.value == 1, "probability": share.value}
+            rows.append(facts | known | _value(recall))
+    return pd.DataFrame(rows, columns=PARETO_COLUMNS)
+
+
+def severity_frame(numbers: Numbers, cells: Sequence[str], target: str, direction: str) -> pd.DataFrame:
+    """Return the mean loss of R@1 (fraction) of each cell over the shifts of images of each severity."""
+    rows = []
+    for number in numbers.select("robustness", "degradation_recall@1", dataset=target, direction=direction):
+        severity = severity_of(number.variant)
+        if severity and number.seed == "*" and number.cell in cells and not math.isnan(number.value):
+            rows.append({"cell": number.cell, "severity": severity, **_value(number)})
+    return pd.DataFrame(rows, columns=SEVERITY_COLUMNS)
+
+
+def attack_frame(numbers: Numbers, grid: Grid) -> pd.DataFrame:
+    """Return R@1 (fraction) of each cell under each attack on its own dataset.
+
+    `threat` is its title with the unit of `epsilon`: 255ths of the pixel range where the set is named so.
+    """
+    rows = []
+    for number in numbers.select("attack", "recall@1"):
+        if number.seed != "*" or number.cell not in grid.cells or number.dataset != grid.home(number.cell):
+            continue
+        threat, epsilon = split_variant(number.variant)
+        rows.append(
+            {
+                "cell": number.cell,
+                "threat": threat,
+                "attack": f"epsilon {epsilon_label(number.variant)}",
+                "epsilon": epsilon,
+                "pixels": "of255" in number.variant,
+                **_value(number),
+            }
+        )
+    frame = pd.DataFrame(rows, columns=[*ATTACK_COLUMNS, "pixels"])
+    pixels = frame["threat"].isin(set(frame["threat"][frame["pixels"].astype(bool)]))
+    frame["epsilon"] = frame["epsilon"].where(~pixels, frame["epsilon"] * 255)
+    units = pixels.map({True: "epsilon in 255ths", False: "epsilon"})
+    frame["threat"] = frame["threat"].str.replace("-", " ") + ", " + units
+    return frame.sort_values(["threat", "cell", "epsilon"], kind="stable")[ATTACK_COLUMNS]
 
 
 def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None = None) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -51,13 +52,15 @@ class Numbers:
         if missing:
             raise UserError(f"metrics: column {missing[0]!r} is missing; expected {', '.join(COLUMNS)}")
         self._by_id: dict[str, Number] = {}
-        self._groups: dict[tuple[str, str], list[Number]] = {}
+        self._groups: dict[tuple[str | None, ...], list[Number]] = {}
         for row in frame[COLUMNS].itertuples(index=False):
             number = _number(row)
             if number.number_id in self._by_id:
                 raise UserError(f"metrics: {number.number_id} stands twice; ids must be unique")
             self._by_id[number.number_id] = number
-            self._groups.setdefault((number.experiment, number.metric), []).append(number)
+            for cell, variant in product((number.cell, None), (number.variant, None)):
+                key = (number.experiment, number.metric, cell, variant)
+                self._groups.setdefault(key, []).append(number)
 
     @classmethod
     def read(cls, path: Path) -> "Numbers":
@@ -84,7 +87,7 @@ class Numbers:
 
     def select(self, experiment: str, metric: str, **where: str) -> list[Number]:
         """Return all numbers of one metric of an experiment at these coordinates, in file order."""
-        group = self._groups.get((experiment, metric), [])
+        group = self._groups.get((experiment, metric, where.get("cell"), where.get("variant")), [])
         return [n for n in group if all(getattr(n, column) == value for column, value in where.items())]
 
     def deviation(self, number: Number) -> Number | None:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossmodal.errors import UserError
+from crossmodal.report.adaptation_tables import accuracy_table
+from crossmodal.report.cells import Grid
 from crossmodal.report.formatting import ABSENT
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.tables import Figure, Table, accuracy_table, order_cells
+from crossmodal.report.tables import Figure, Table
 from crossmodal.report.verdicts import VERDICTS, read_hypotheses
 
 _BLOCK = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
@@ -64,19 +66,30 @@ def hypotheses_markdown(hypotheses: Sequence[Mapping[str, Any]], numbers: Number
     return _markdown(["", "hypothesis", "target", "measured [interval]", "verdict"], rows, ids, left=5)
 
 
-def results_table(numbers: Numbers, cells: Sequence[str], dataset: str) -> str:
+def results_table(numbers: Numbers, grid: Grid) -> str:
     """Return recall in both directions and trainable parameters of every cell as a Markdown table."""
-    return table_markdown(accuracy_table(numbers, order_cells(numbers, cells), dataset))
+    return table_markdown(accuracy_table(numbers, grid))
 
 
 def table_markdown(table: Table) -> str:
-    """Return a table as Markdown, followed by a comment that names the numbers it states, for audits."""
+    """Return a table as Markdown, followed by a comment that names the numbers it states, for audits.
+
+    A group of rows begins with a row of its title. An empty table is a sentence that says so.
+    """
+    if not table:
+        return "Not measured in this study.\n"
     groups = [title for title, span in table.groups for _ in range(span)] or [""] * len(table.columns)
     columns = [
         f"{group}<br>{column}" if group else column
         for group, column in zip(groups, table.columns, strict=True)
     ]
-    rows = [[row.name, *(_figure(figure) for figure in row.figures)] for row in table.rows]
+    rows: list[list[str]] = []
+    title = ""
+    for row in table.rows:
+        if row.group != title:
+            title = row.group
+            rows.append([f"*{title}*", *([""] * len(table.columns))])
+        rows.append([row.name, *(_figure(figure) for figure in row.figures)])
     return _markdown([table.corner, *columns], rows, table.number_ids(), left=1)
 
 

@@ -13,12 +13,15 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from crossmodal.report import charts, frames, tables
+from crossmodal.report import adaptation_tables, robustness_tables, tables
+from crossmodal.report.cells import Grid
+from crossmodal.report.chart_specs import chart_specs
 from crossmodal.report.formatting import format_time
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.scripts import content_policy, json_for_script, vega_bundle
-from crossmodal.report.tables import DIRECTIONS, Figure
+from crossmodal.report.search_tables import search_table
+from crossmodal.report.tables import ALL_DIRECTIONS, DIRECTIONS, Figure
 from crossmodal.report.verdicts import VERDICTS, count_verdicts, read_hypotheses
 
 ASSETS = Path(__file__).parent / "assets"
@@ -39,6 +42,10 @@ class ReportInputs:
     """The list in hypotheses.json; for the unit of `measured` see verdicts.read_hypotheses."""
     cells: Sequence[str] = ()
     """Cells to show, by their trainable parameters, then in this order; empty: all that have numbers."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters that the numbers were summed up with: what its cells and shifts are (Grid.of)."""
+    sanity: Mapping[str, str] = field(default_factory=dict)
+    """What the checks for masked gradients state, by name."""
     headline_cell: str = ""
     """The cell of the gallery and the key figures; empty: the first of `cells` that has a gallery."""
     queries: Mapping[QueryKey, Path] = field(default_factory=dict)
@@ -53,7 +60,7 @@ class ReportInputs:
     """The resolved parameters."""
     finished: str = ""
     """When the last job before the report ended, as its manifest says; empty: not stated."""
-    limits: Sequence[float] = (0.05, 0.15)
+    limits: tuple[float, ...] = (0.05, 0.15)
     """Degradations (fractions) that a hypothesis speaks of, drawn as lines."""
     audit_href: str = ""
     """Page that explains a number, linked as `<audit_href>#<number_id>`; empty: numbers are not links."""
@@ -72,11 +79,13 @@ def render(inputs: ReportInputs) -> str:
     """Return the page as text; equal inputs give equal text."""
     numbers = Numbers(inputs.numbers)
     named = list(inputs.cells) or [cell for cell in numbers.distinct("cell") if cell not in ("-", "*")]
-    cells = tables.order_cells(numbers, named)
+    grid = Grid.of(inputs.target, named, inputs.facts).sorted(
+        lambda cells: tables.order_cells(numbers, cells)
+    )
     headline = inputs.headline_cell or next((key[0] for key in sorted(inputs.queries)), "")
     hypotheses = read_hypotheses(inputs.hypotheses, numbers)
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
-    specs = _chart_specs(numbers, cells, inputs, headline)
+    specs = chart_specs(numbers, grid, inputs.limits, headline)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ASSETS),
         autoescape=True,
@@ -96,51 +105,41 @@ def render(inputs: ReportInputs) -> str:
         specs=json_for_script(specs),
         charts=specs,
         headline=headline,
-        cells=cells,
+        cells=grid.cells,
+        grid=grid,
         seeds=[seed for seed in numbers.distinct("seed") if seed not in ("*", "-", "")],
         count=len(numbers),
         hypotheses=hypotheses,
         verdicts=count_verdicts(hypotheses),
         signs=VERDICTS,
         directions=DIRECTIONS,
+        all_directions=ALL_DIRECTIONS,
         key_figures=_key_figures(numbers, inputs, headline),
-        accuracy=tables.accuracy_table(numbers, cells, inputs.target, headline),
-        comparison=tables.comparison_table(numbers, cells, inputs.target, headline),
-        costs=tables.costs_table(numbers, cells, headline),
-        domains=tables.domains_table(numbers, cells, inputs.target, headline),
-        robustness={d: tables.robustness_table(numbers, cells, inputs.target, d) for d in DIRECTIONS},
-        search=tables.search_table(numbers),
+        accuracy=adaptation_tables.accuracy_table(numbers, grid, headline),
+        h1=adaptation_tables.h1_table(numbers, grid, headline),
+        pareto=adaptation_tables.pareto_table(numbers, grid, headline),
+        costs=adaptation_tables.costs_table(numbers, grid, headline),
+        domains=adaptation_tables.domains_table(numbers, grid, headline),
+        robustness=_robustness(numbers, grid, headline),
+        threats=robustness_tables.threats_table(numbers, grid, headline),
+        sanity=robustness_tables.sanity_table(numbers, grid, inputs.sanity),
+        selection=robustness_tables.selection_table(numbers, grid, headline),
+        search=search_table(numbers),
         gallery=_gallery(inputs, headline),
         params=yaml.safe_dump(json.loads(json.dumps(inputs.params)), sort_keys=False, allow_unicode=True),
     )
 
 
-def _chart_specs(
-    numbers: Numbers, cells: list[str], inputs: ReportInputs, headline: str
-) -> dict[str, dict[str, Any]]:
-    """Return the Vega-Lite specification of every chart that has data, by the id of its box."""
-    specs = {}
-    accuracies = {d: frames.accuracy_frame(numbers, cells, inputs.target, d) for d in DIRECTIONS}
-    extent = (
-        min((frame["ci_low"].min() for frame in accuracies.values() if len(frame)), default=0.0),
-        max((frame["ci_high"].max() for frame in accuracies.values() if len(frame)), default=1.0),
-    )
-    for direction, accuracy in accuracies.items():
-        if len(accuracy):
-            specs[f"accuracy-{direction}"] = charts.accuracy_chart(accuracy, cells, extent=extent).to_dict()
-        for name, datasets in (("degradation", False), ("datasets", True)):
-            loss = frames.degradation_frame(numbers, cells, inputs.target, direction, datasets=datasets)
-            if len(loss):
-                chart = charts.degradation_chart(loss, cells, () if datasets else inputs.limits)
-                specs[f"{name}-{direction}"] = chart.to_dict()
-    for name, metric, title in (
-        ("search-recall", "recall@10", "R@10"),
-        ("search-index", "index_recall@10", "exhaustive top ten found"),
-    ):
-        search = frames.search_frame(numbers, metric, headline)
-        if len(search):
-            specs[name] = charts.search_chart(search, title).to_dict()
-    return specs
+def _robustness(numbers: Numbers, grid: Grid, headline: str) -> dict[str, list[tuple[str, tables.Table]]]:
+    """Return the tables of degradation that are not empty, by direction: title and table."""
+    found = {
+        direction: [
+            (title, robustness_tables.robustness_table(numbers, grid, direction, part, headline))
+            for part, title in robustness_tables.PARTS.items()
+        ]
+        for direction in ALL_DIRECTIONS
+    }
+    return {direction: [pair for pair in pairs if pair[1]] for direction, pairs in found.items()}
 
 
 def _key_figures(numbers: Numbers, inputs: ReportInputs, cell: str) -> list[tuple[str, Figure]]:

@@ -1,10 +1,15 @@
-"""A shifted copy of a dataset file: every image changed, everything else kept."""
+"""A shifted copy of a dataset file: every image changed, or every caption, and everything else kept.
+
+A kind of shift says in `space` what it changes. One with `space = "images"` is a module with
+apply(image, params, rng) -> image, one with `space = "texts"` with apply_text(caption, params, rng) -> caption.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -21,33 +26,59 @@ def image_generator(seed: int, image_id: str) -> np.random.Generator:
 
     All shifts of an image begin with the same draws, so that severities differ by their strength alone.
     """
-    digest = hashlib.sha256(f"{seed}:{image_id}".encode()).digest()
+    return _generator(f"{seed}:{image_id}")
+
+
+def caption_generator(seed: int, image_id: str, index: int) -> np.random.Generator:
+    """Return the generator of the caption `index` (from 0) of one image, in the manner of `image_generator`."""
+    return _generator(f"{seed}:{image_id}#{index}")
+
+
+def _generator(key: str) -> np.random.Generator:
+    digest = hashlib.sha256(key.encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def shift_split(source: Path, destination: Path, params: Parameters, seed: int) -> int:
     """Write the dataset file `source` under the shift `params` to `destination`; return the number of images.
 
-    Images are changed at the size they are stored in and written as PNG. The schema's metadata holds the
-    shift's parameters and the seed. Raises UserError if `source` or an image in it cannot be read.
+    A shift of images changes them at the size they are stored in and writes PNG; captions stay. A shift of
+    texts changes every caption; the bytes of the images stay. The schema's metadata holds the shift's
+    parameters and the seed. Raises UserError if `source` or an image in it cannot be read.
     """
     kind = str(params.model_dump()["kind"])
-    apply = registry.load("shifts", kind).apply
+    module = registry.load("shifts", kind)
+    texts = params.space == "texts"  # type: ignore[attr-defined]  # every kind's parameters have it
 
     def shifted() -> Iterator[Example]:
         for example in progress(read_examples(source), f"{kind} {source.stem}", unit="image"):
             try:
-                pixels = np.asarray(open_rgb(example.image))
+                if texts:
+                    yield _with_captions(example, module.apply_text, params, seed)
+                else:
+                    yield _with_image(example, module.apply, params, seed)
             except ValueError as error:
                 raise UserError(
                     f"{source}: image {example.image_id}: {error}; build the dataset again"
                 ) from None
-            changed = apply(pixels, params, image_generator(seed, example.image_id))
-            yield replace(example, image=encode_png(changed), path=_png_name(example.path))
 
     described = {"shift": json.dumps(params.model_dump(), sort_keys=True), "seed": str(seed)}
     return write_examples(destination, shifted(), described)
 
 
+def _with_image(example: Example, apply: Callable[..., Any], params: Parameters, seed: int) -> Example:
+    pixels = np.asarray(open_rgb(example.image))
+    changed = apply(pixels, params, image_generator(seed, example.image_id))
+    return replace(example, image=encode_png(changed), path=_png_name(example.path))
+
+
+def _with_captions(example: Example, apply: Callable[..., str], params: Parameters, seed: int) -> Example:
+    captions = [
+        apply(caption, params, caption_generator(seed, example.image_id, index))
+        for index, caption in enumerate(example.captions)
+    ]
+    return replace(example, captions=captions)
+
+
 def _png_name(path: str) -> str:
-    return str(PurePosixPath(path).with_suffix(".png")) if PurePosixPath(path).name else path
+    return str(PurePosixPath(path).with_suffix(".png")) if path and PurePosixPath(path).name else path

@@ -1,12 +1,15 @@
 """Parameters of the shift `colour_jitter`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from crossmodal.parameters import Parameters, Severity
 
 
 class Params(Parameters):
     """Random brightness, contrast, saturation and hue."""
+
+    space: ClassVar[str] = "images"
+    """What it changes."""
 
     kind: Literal["colour_jitter"]
     severity: Severity

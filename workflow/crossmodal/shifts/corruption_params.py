@@ -1,6 +1,6 @@
 """Parameters of the shift `corruption`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from crossmodal.parameters import Parameters, Severity
 
@@ -13,6 +13,9 @@ Corruption = Literal[
 
 class Params(Parameters):
     """One of the 19 corruptions of Hendrycks and Dietterich (2019)."""
+
+    space: ClassVar[str] = "images"
+    """What it changes."""
 
     kind: Literal["corruption"]
     name: Corruption

@@ -1,12 +1,15 @@
 """Parameters of the shift `resolution`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from crossmodal.parameters import Count, Parameters
 
 
 class Params(Parameters):
     """Loss of resolution."""
+
+    space: ClassVar[str] = "images"
+    """What it changes."""
 
     kind: Literal["resolution"]
     size: Count

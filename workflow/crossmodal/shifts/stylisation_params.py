@@ -1,12 +1,15 @@
 """Parameters of the shift `stylisation`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from crossmodal.parameters import Parameters, Severity
 
 
 class Params(Parameters):
     """A painting of the image."""
+
+    space: ClassVar[str] = "images"
+    """What it changes."""
 
     kind: Literal["stylisation"]
     severity: Severity

@@ -79,12 +79,12 @@ def fit(
                 epoch = trainer.train_epoch(len(history.epochs) + 1)
                 epoch = _validated(epoch, model, validation, device, trainer.adversary)
                 history.epochs.append(epoch)
-                if _is_best(history, adversary):
+                if trainer.may_be_result(epoch) and _is_best(history, adversary):
                     history.best_epoch = epoch.epoch
                     if validation is not None:
                         best = {name: tensor.clone() for name, tensor in model_state(model).items()}
                 patience = settings.early_stopping_patience
-                if validation is not None and patience is not None:
+                if validation is not None and patience is not None and history.best_epoch:
                     history.stopped_early = epoch.epoch - history.best_epoch >= patience
                 if first:
                     write_log(log, history)

@@ -53,6 +53,11 @@ class Trainer:
         self.steps_per_epoch = math.ceil(self.batches / settings.gradient_accumulation)
         self.steps = self.steps_per_epoch * settings.epochs
 
+    def may_be_result(self, epoch: Epoch) -> bool:
+        """Return whether the method lets the model after `epoch` be the result."""
+        selectable = self.hooks.selectable
+        return selectable is None or selectable(epoch.steps, self.steps)
+
     def train_epoch(self, epoch: int) -> Epoch:
         """Train for one epoch and return its record, still without validation.
 

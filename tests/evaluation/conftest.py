@@ -1,0 +1,45 @@
+"""Query results of made-up models."""
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crossmodal.evaluation.metrics import METRICS
+from crossmodal.evaluation.queries import SCHEMA
+from crossmodal.evaluation.records import QueryRecord
+
+IMAGES, CAPTIONS = 40, 3
+
+
+def write_result(
+    tmp_path, experiment, cell, seed, dataset, variant, rate, directions=2, labels=range(IMAGES)
+):
+    """Write query results with recall drawn at `rate` and return their record."""
+    rng = np.random.default_rng(zlib.crc32(f"{experiment} {cell} {seed} {dataset} {variant}".encode()))
+    rows = []
+    for direction, count in (("text_to_image", CAPTIONS), ("image_to_text", 1))[:directions]:
+        for i in labels:
+            for k in range(count):
+                name = f"{dataset}-{i}"
+                hit = float(rng.random() < rate)
+                values = dict.fromkeys(METRICS, hit)
+                rows.append(
+                    {"direction": direction, "query_id": f"{name}#{k}", "cluster": name, "label": f"c{i}"}
+                    | {"rank": 1, "top": []}
+                    | values
+                )
+    path = tmp_path / f"{experiment}-{cell}-{seed}-{dataset}-{variant}.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
+    return QueryRecord(
+        experiment=experiment, cell=cell, seed=seed, dataset=dataset, split="test", variant=variant, path=path
+    )
+
+
+@pytest.fixture(scope="session")
+def result() -> Callable[..., QueryRecord]:
+    """Returns a function that writes query results and returns their record."""
+    return write_result

@@ -1,0 +1,63 @@
+"""The page of a study with the proposal's whole grid."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from crossmodal.report import charts, frames
+from crossmodal.report.cells import Grid
+from crossmodal.report.chart_specs import chart_specs
+from crossmodal.report.lookup import Numbers
+from crossmodal.report.page import ReportInputs, render
+
+
+@pytest.fixture(scope="module")
+def page(grid_inputs: ReportInputs) -> str:
+    return render(grid_inputs)
+
+
+def test_the_page_has_every_part_and_its_numbers(page: str, grid_inputs: ReportInputs) -> None:
+    for title in ("What no other cell dominates", "Under attack", "Is the robustness real?", "Choice among"):
+        assert title in page
+    known = set(grid_inputs.numbers["number_id"])
+    shown = re.findall(r'data-number-id="([^"]+)"', page)
+    assert len(shown) > 1000 and known.issuperset(shown)
+    groups = re.findall(r'<th scope="rowgroup"[^>]*>([^<]+)<', page)
+    assert set(groups) == {"adaptation", "adversarial training", "adapted to fluent"}
+    assert page.count("✗ failed") == 1
+    assert "Recall is near zero at a radius without a bound." in page
+
+
+def test_charts_of_many_cells(grid_inputs: ReportInputs) -> None:
+    numbers = Numbers(grid_inputs.numbers)
+    grid = Grid.of("openmoji", list(grid_inputs.cells), grid_inputs.facts)
+    specs = chart_specs(numbers, grid, (0.05,), "lora-r8")
+    assert set(specs) == {
+        *(f"{name}-{d}" for name in ("accuracy", "degradation", "datasets")
+          for d in ("text_to_image", "image_to_text")),
+        "pareto-parameters", "pareto-training_seconds", "pareto-latency", "severity", "attack",
+    }  # fmt: skip
+    attack = frames.attack_frame(numbers, grid)
+    assert set(attack["threat"]) == {
+        "query image, epsilon in 255ths", "gallery image, epsilon in 255ths", "text, epsilon",
+    }  # fmt: skip
+    query = attack[(attack["cell"] == "full") & attack["threat"].str.startswith("query")]
+    assert list(query["epsilon"]) == [0.0, 2.0, 4.0, 8.0]
+    severity = frames.severity_frame(numbers, grid.cells, "openmoji", "mean")
+    assert set(severity["severity"]) == {1, 3, 5}
+
+
+def test_the_frontier_is_drawn_as_steps(grid_inputs: ReportInputs) -> None:
+    numbers = Numbers(grid_inputs.numbers)
+    grid = Grid.of("openmoji", list(grid_inputs.cells), grid_inputs.facts)
+    frame = frames.pareto_frame(numbers, grid, "parameters")
+    assert "full-fluent" not in set(frame["cell"]) and len(frame) == 22
+    spec = charts.pareto_chart(frame, "trainable parameters").to_dict()
+    line = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "line")
+    assert line["mark"]["interpolate"] == "step-after"
+    rows = pd.DataFrame(spec["datasets"][line["data"]["name"]])
+    assert rows["x"].is_monotonic_increasing and rows["value"].is_monotonic_increasing
+    labels = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
+    named = [row["cell"] for layer in labels for row in spec["datasets"][layer["data"]["name"]]]
+    assert sorted(named) == sorted(rows["cell"])

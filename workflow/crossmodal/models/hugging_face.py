@@ -1,0 +1,63 @@
+"""Text towers and tokenizers of Hugging Face's transformers, in open_clip's own wrappers.
+
+Loaded by name, and only for a model that has one: importing transformers takes seconds, and a job of another
+model should neither pay them nor depend on its version. A tower is named by a folder with `config.json` (and
+the tokenizer's files) or by its name on the hub; a folder needs no network, a name needs one once, or the
+hub's cache (HF_HUB_OFFLINE=1 makes that binding).
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import open_clip.hf_model
+import open_clip.model
+import transformers
+from open_clip.hf_configs import arch_dict
+from open_clip.tokenizer import HFTokenizer
+
+from crossmodal.errors import UserError
+
+
+def enable() -> None:
+    """Let open_clip build these towers, also where it was imported with transformers hidden."""
+    if open_clip.hf_model.transformers is None:
+        open_clip.model.HFTextEncoder = importlib.reload(open_clip.hf_model).HFTextEncoder
+
+
+def check(name: str, context: int, source: str) -> None:
+    """Raise UserError, naming `source`, unless the text tower `name` can be built for captions of `context`."""
+    try:
+        config = transformers.AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{source}: the text tower {name} {_fault(name, 'config.json', error)}") from None
+    if config.model_type not in arch_dict:
+        raise UserError(
+            f"{source}: the text tower {name} is a {config.model_type}; open_clip supports "
+            f"{', '.join(sorted(arch_dict))}"
+        )
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is not None and "roberta" in config.model_type:
+        positions -= config.pad_token_id + 1  # RoBERTa counts positions from the padding's id on
+    if positions is not None and context > positions:
+        raise UserError(
+            f"{source}: context_length {context} exceeds the {positions} positions of the text tower {name}"
+        )
+
+
+def tokenizer(name: str, context: int, mode: str | None, options: dict[str, Any]) -> HFTokenizer:
+    """Return open_clip's wrapper of the tokenizer `name`: texts to int64 [n, context]; UserError where absent."""
+    try:
+        return HFTokenizer(name, context_length=context, tokenizer_mode=mode, **options)
+    except (OSError, ValueError, TypeError, AssertionError) as error:
+        raise UserError(f"the tokenizer {name} {_fault(name, 'tokenizer.json', error)}") from None
+
+
+def _fault(name: str, file: str, error: Exception) -> str:
+    """Say what is wrong with `name`: a folder without `file` or with a bad one, or no folder and no hub."""
+    if Path(name).is_dir() and not Path(name, file).is_file():
+        return f"lacks {file} in its folder"
+    reason = " ".join(str(error).split()).split(". ")[0][:160]
+    if Path(name).is_dir():
+        return f"cannot be read ({reason})"
+    return f"is no folder here and could not be fetched ({reason})"
