@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 CELLS = ("zero-shot", "full", "lora-r8-pgd")
 SEARCHED = "lora-r8-pgd"
+ATTACKED = "lora-r8-pgd"
 TIMED = ("full", "lora-r8-pgd")
 SHIFTS = ("gaussian-noise-3", "resolution-16")
 PIPELINES = ("flat", "ivf-pq", "ivf-pq+rerank")
@@ -43,6 +44,8 @@ def embedded(cell: str, seed: int = 0) -> set[str]:
     jobs = evaluated(cell, seed)
     if seed == 0 and cell == SEARCHED:
         jobs |= {f"embed_galleries {cell} 0"} | indexed("flat") | indexed("ivf-pq")
+    if seed == 0 and cell == ATTACKED:
+        jobs |= {f"evaluate_attacks {cell} 0"}
     if seed == 0 and cell in TIMED:
         jobs |= {"measure_encoders"}
     return jobs | NUMBERS
@@ -135,12 +138,17 @@ TABLE = {
     "code: metrics": Row(
         {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("clean", "shifted")}
         | {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES}
+        | {f"evaluate_attacks {ATTACKED} 0"}
         | NUMBERS,
         code("evaluation/metrics.py"),
     ),
     "code: report": Row({"write_report"}, code("report/page.py")),
     "code: provenance": Row(set(), code("provenance/audit.py")),
     "a parameter of one cell": Row(adapted("lora-r8-pgd") | RECORDED, config=(LORA,)),
+    "the strength of an attack": Row(
+        RECORDED | {f"evaluate_attacks {ATTACKED} 0"},
+        config=("evaluation={'attacks': {'threats': {'text': {'epsilons': [0.2]}}}}",),
+    ),
     "two parameters swapped in value": Row(adapted("full") | RECORDED, config=(SWAPPED,)),
     "a cell added": Row(
         RECORDED | {"adapt_model lora-r4 0"} | evaluated("lora-r4"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
-from crossmodal.provenance.ledger import entries, find_manifests, read_ledger, write_ledger
+from crossmodal.provenance.ledger import entries, find_manifests, read_ledger, update_ledger, write_ledger
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text()
 MANIFESTS = st.dictionaries(
@@ -32,6 +32,13 @@ def test_manifests_are_found_by_their_paths(tmp_path: Path, monkeypatch) -> None
         Path(name).write_text(json.dumps({"rule": name}))
     found = find_manifests([Path("data/x"), Path("results/x"), Path("results/none")])
     assert list(found) == ["data/x/a.manifest.json", "results/x/b/manifest.json"]
+
+
+def test_publishing_a_study_leaves_the_others_alone(tmp_path: Path) -> None:
+    path, folders = tmp_path / "ledger.jsonl", [Path("data/x"), Path("results/x")]
+    write_ledger(path, {"data/x/old": {"n": 1}, "results/x/b": {"n": 2}, "results/xy/b": {"n": 3}})
+    update_ledger(path, folders, {"results/x/b": {"n": 4}, "results/x/new": {"n": 5}})
+    assert read_ledger(path) == {"results/x/b": {"n": 4}, "results/x/new": {"n": 5}, "results/xy/b": {"n": 3}}
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:

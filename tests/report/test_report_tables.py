@@ -20,6 +20,7 @@ from crossmodal.report.formatting import (
 )
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import (
+    blocks,
     fill,
     hypotheses_markdown,
     hypothesis_table,
@@ -27,6 +28,7 @@ from crossmodal.report.markdown import (
     table_markdown,
 )
 from crossmodal.report.page import ReportInputs
+from crossmodal.report.readme import own_blocks
 from crossmodal.report.robustness_tables import robustness_table
 from crossmodal.report.search_tables import search_table
 from crossmodal.report.verdicts import read_hypotheses
@@ -170,6 +172,19 @@ def test_a_block_and_its_table_need_each_other() -> None:
         fill("<!-- table:one --><!-- /table -->", {})
     with pytest.raises(UserError, match="no block <!-- table:two -->"):
         fill("nothing", {"two": "x"})
+
+
+def test_each_study_has_its_own_blocks() -> None:
+    text = (
+        "<!-- table:results -->old <!-- numbers: a b --><!-- /table -->\n"
+        "<!-- table:emoji-full/results -->other <!-- numbers: b c --><!-- /table -->\n"
+    )
+    own, whole = own_blocks(text), own_blocks(text, "emoji-full")
+    assert list(own) == ["results"] and list(whole) == ["emoji-full/results"]
+    filled = fill(text, {"results": "new"}, others=whole)
+    assert "old" not in filled and blocks(filled)["emoji-full/results"] == whole["emoji-full/results"]
+    filled = fill(text, {"emoji-full/results": "new"}, others=own)
+    assert "other" not in filled and blocks(filled)["results"] == own["results"]
 
 
 def test_more_cells_and_shifts_are_only_more_rows(make_inputs: Callable[..., ReportInputs]) -> None:

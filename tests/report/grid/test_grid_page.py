@@ -11,6 +11,8 @@ from crossmodal.report.chart_specs import chart_specs
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.page import ReportInputs, render
 
+pytestmark = pytest.mark.slow  # sums up 24 cells by the real code
+
 
 @pytest.fixture(scope="module")
 def page(grid_inputs: ReportInputs) -> str:

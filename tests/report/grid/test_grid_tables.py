@@ -12,6 +12,8 @@ from crossmodal.report.markdown import fill
 from crossmodal.report.page import ReportInputs
 from crossmodal.report.readme import published_tables
 
+pytestmark = pytest.mark.slow  # sums up 24 cells by the real code
+
 
 @pytest.fixture(scope="module")
 def found(grid_inputs: ReportInputs) -> Numbers:

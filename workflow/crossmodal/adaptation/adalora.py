@@ -8,8 +8,7 @@ gradients that made it, the penalty's and the clipping's part included. There is
 term: Λ is learnt. All P, Λ and Q of the initial ranks train and are counted; how many triplets are in use at
 the end is the budget.
 
-The budget is met at the end of training. Weights taken from an earlier epoch, as early stopping does, have
-the allocation of that epoch.
+The budget is met when its last phase begins; the weights of an epoch before that are not taken as the result.
 
 The saved file holds P, Λ and Q under the names that they have in the model, which peft does not read: its
 AdaLora adapts single nn.Linear layers, one triplet of factors each, and knows neither nn.MultiheadAttention,

@@ -13,8 +13,6 @@ from crossmodal.commands.context import Context, StudyOption, load_context
 from crossmodal.errors import UserError
 from crossmodal.provenance.account import account
 
-STATED = re.compile(r"<!-- numbers: (.*?) -->", re.DOTALL)
-
 
 def audit(
     numbers: Annotated[
@@ -86,7 +84,7 @@ def _select(context: Context, patterns: list[str], everything: bool, published: 
     found = {number.number_id: number for number in read_numbers(path)}
     wanted = set(found) if everything else set()
     if published:
-        stated = _stated(results, pages=not context.overlays)
+        stated = _stated(results, _published_as(context))
         if unknown := sorted(stated - set(found)):
             raise UserError(f"{unknown[0]}: stated in a published page, but no number of this study")
         wanted |= stated
@@ -99,16 +97,18 @@ def _select(context: Context, patterns: list[str], everything: bool, published: 
     return [{"number_id": name} | asdict(number) for name, number in found.items() if name in wanted]
 
 
-def _stated(results: Path, pages: bool) -> set[str]:
-    """Return the ids of all numbers that the study's report and, with `pages`, the published pages state."""
+def _published_as(context: Context) -> str:
+    """Return the name of the study in the published pages, where the default study has none."""
+    return context.study.study if context.overlays else ""
+
+
+def _stated(results: Path, name: str) -> set[str]:
+    """Return the ids of all numbers that the study's report and the published pages state."""
     from urllib.parse import unquote
 
-    from crossmodal.report.readme import PAGES
+    from crossmodal.report.readme import stated_numbers
 
-    ids: set[str] = set()
-    for page in PAGES if pages else ():
-        if page.exists():
-            ids.update(name for block in STATED.findall(page.read_text()) for name in block.split())
+    ids = stated_numbers(name)
     report = results / "report" / "index.html"
     if report.exists():
         links = re.findall(r'href="audit\.html#([^"]+)"', report.read_text(encoding="utf-8"))
@@ -117,10 +117,10 @@ def _stated(results: Path, pages: bool) -> set[str]:
 
 
 def _outdated(context: Context) -> list[Path]:
-    """Return the published pages that state other numbers than those of the default study."""
+    """Return the published pages that state other numbers than those of the study."""
     from crossmodal.report.readme import outdated_pages
 
-    return [] if context.overlays else outdated_pages(Path("results") / context.study.study)
+    return outdated_pages(Path("results") / context.study.study, _published_as(context))
 
 
 def _with_jobs(context: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`crossmodal publish`: audit the default study, then record it everywhere a reader or DVC looks."""
+"""`crossmodal publish`: audit a study, then record it everywhere a reader or DVC looks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,21 +6,22 @@ from typing import Annotated
 import typer
 
 from crossmodal.commands.audit_text import console, print_account
-from crossmodal.commands.context import load_context
+from crossmodal.commands.context import StudyOption, load_context
 from crossmodal.errors import UserError
 from crossmodal.provenance import git, remote
 from crossmodal.provenance.account import account
 from crossmodal.provenance.dvc import dvc_yaml
-from crossmodal.provenance.ledger import LEDGER, find_manifests, study_folders, write_ledger
+from crossmodal.provenance.ledger import LEDGER, find_manifests, study_folders, update_ledger
 
 
 def publish(
+    study: StudyOption = None,
     push: Annotated[bool, typer.Option(help="Also send the files to DVC's default remote.")] = False,
 ) -> None:
-    """Publish the finished default study: refuse unless all is verified and the work tree is clean.
+    """Publish a finished study, the default one: refuse unless all is verified and the work tree is clean.
 
-    Then write dvc.yaml, dvc.lock, ledger.jsonl and the tables of README.md and docs/results.md, which are to
-    be committed together.
+    Then write its lines of ledger.jsonl and its tables of README.md and docs/results.md and, for the default
+    study, dvc.yaml and dvc.lock: all of it is to be committed together.
     """
     from crossmodal.report.readme import fill_pages
 
@@ -28,7 +29,7 @@ def publish(
         raise UserError(
             f"the work tree has changes ({changed[0]}): commit or stash them, so that a commit names this state"
         )
-    context = load_context(None)
+    context = load_context(study)
     nodes = context.audit(cache=False)
     audited = account(context.study.study, nodes, [], list(nodes))
     print_account(audited, console())
@@ -36,14 +37,15 @@ def publish(
         raise UserError(
             "not published: every job must be verified; `crossmodal why` says what a run would do"
         )
-    study = context.study.study
+    name, is_default = context.study.study, not context.overlays
     published = {job.manifest for job in context.jobs}
-    manifests = {p: m for p, m in find_manifests(study_folders(study)).items() if p in published}
-    Path("dvc.yaml").write_text(dvc_yaml())
-    remote.commit()
-    write_ledger(LEDGER, manifests)
-    for page in fill_pages(Path("results") / study):
+    manifests = {p: m for p, m in find_manifests(study_folders(name)).items() if p in published}
+    if is_default:
+        Path("dvc.yaml").write_text(dvc_yaml())
+        remote.commit()
+    update_ledger(LEDGER, study_folders(name), manifests)
+    for page in fill_pages(Path("results") / name, "" if is_default else name):
         print(f"written: {page}")
-    if push:
+    if push and is_default:
         remote.push()
     print("published; commit " + " ".join(dict.fromkeys([str(LEDGER), *git.changes(Path())])))

@@ -1,4 +1,4 @@
-"""The ledger: all manifests of a study in one sorted file, committed beside dvc.lock.
+"""The ledger: all manifests of the published studies in one sorted file, committed beside dvc.lock.
 
 It lets a number be traced, and a verdict on what is current be given, before any data is fetched.
 """
@@ -45,6 +45,17 @@ def write_ledger(path: Path, manifests: Mapping[str, Manifest]) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text("".join(f"{line}\n" for line in lines))
     temporary.replace(path)
+
+
+def update_ledger(path: Path, folders: Iterable[Path], manifests: Mapping[str, Manifest]) -> None:
+    """Put `manifests` in the place of those that the ledger at `path` has below `folders`."""
+    replaced = tuple(folders)
+    kept = {
+        name: manifest
+        for name, manifest in read_ledger(path).items()
+        if not any(Path(name).is_relative_to(folder) for folder in replaced)
+    }
+    write_ledger(path, {**kept, **manifests})
 
 
 def read_ledger(path: Path = LEDGER) -> dict[str, Manifest]:

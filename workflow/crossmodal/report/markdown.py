@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from crossmodal.errors import UserError
@@ -13,7 +13,7 @@ from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import Figure, Table
 from crossmodal.report.verdicts import VERDICTS, read_hypotheses
 
-_BLOCK = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- table:(?P<name>[\w/-]+) -->)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
 
 
 def hypothesis_table(
@@ -93,18 +93,19 @@ def table_markdown(table: Table) -> str:
     return _markdown([table.corner, *columns], rows, table.number_ids(), left=1)
 
 
-def blocks(text: str) -> list[str]:
-    """Return the names of the tables that `text` has places for."""
-    return [match["name"] for match in _BLOCK.finditer(text)]
+def blocks(text: str) -> dict[str, str]:
+    """Return what stands in the tables that `text` has places for, by name, in their order."""
+    return {match["name"]: match["body"] for match in _BLOCK.finditer(text)}
 
 
-def fill(text: str, tables: Mapping[str, str]) -> str:
+def fill(text: str, tables: Mapping[str, str], others: Collection[str] = ()) -> str:
     """Return `text` with tables[NAME] between each `<!-- table:NAME -->` and `<!-- /table -->`.
 
-    Filling twice changes nothing. UserError for a block without a table, or a table without a block.
+    Blocks called one of `others` stay as they are. Filling twice changes nothing. UserError for a block without
+    a table, or a table without a block.
     """
     found = blocks(text)
-    unknown = [name for name in found if name not in tables]
+    unknown = [name for name in found if name not in tables and name not in others]
     if unknown:
         raise UserError(f"no table is called {unknown[0]!r}; there are {', '.join(sorted(tables)) or 'none'}")
     absent = [name for name in tables if name not in found]
@@ -112,7 +113,12 @@ def fill(text: str, tables: Mapping[str, str]) -> str:
         raise UserError(
             f"the text has no block <!-- table:{absent[0]} --> ... <!-- /table --> for that table"
         )
-    return _BLOCK.sub(lambda match: f"{match[1]}\n{tables[match['name']].strip()}\n{match[4]}", text)
+
+    def filled(match: re.Match[str]) -> str:
+        name = match["name"]
+        return f"{match[1]}\n{tables[name].strip()}\n{match[4]}" if name in tables else match[0]
+
+    return _BLOCK.sub(filled, text)
 
 
 def _figure(figure: Figure | None) -> str:

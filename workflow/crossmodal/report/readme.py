@@ -1,6 +1,10 @@
-"""Fill the tables of README.md and docs/results.md from the numbers of a finished study."""
+"""Fill the tables of README.md and docs/results.md from the numbers of a finished study.
+
+A block called NAME is filled from the default study, one called STUDY/NAME from that study.
+"""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -13,14 +17,29 @@ from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, result
 from crossmodal.report.search_tables import search_table
 from crossmodal.report.tables import DIRECTIONS, order_cells
 
+STATED = re.compile(r"<!-- numbers: (.*?) -->", re.DOTALL)
 PAGES = (Path("README.md"), Path("docs/results.md"))
 """The published pages. Each names, in comments, the numbers that it states."""
 
 
-def filled(text: str, results: Path) -> str:
-    """Return `text` with its tables filled from the study in `results`."""
-    found = published_tables(results)
-    return fill(text, {name: found[name] for name in blocks(text) if name in found})
+def filled(text: str, results: Path, study: str = "") -> str:
+    """Return `text` with the tables of a study filled from its `results`; without a name, the default study's."""
+    own, found = own_blocks(text, study), published_tables(results)
+    tables = {name: found[name.rpartition("/")[2]] for name in own if name.rpartition("/")[2] in found}
+    return fill(text, tables, others=blocks(text).keys() - own.keys())
+
+
+def own_blocks(text: str, study: str = "") -> dict[str, str]:
+    """Return the blocks of `text` that are a study's, by name; without a name those of the default study."""
+    return {name: body for name, body in blocks(text).items() if name.rpartition("/")[0] == study}
+
+
+def stated_numbers(study: str = "") -> set[str]:
+    """Return the ids that the published pages name in the blocks of a study."""
+    bodies = [
+        body for page in PAGES if page.exists() for body in own_blocks(page.read_text(), study).values()
+    ]
+    return {name for body in bodies for named in STATED.findall(body) for name in named.split()}
 
 
 def published_tables(results: Path) -> dict[str, str]:
@@ -63,18 +82,22 @@ def _degradation(numbers: Numbers, grid: Grid, direction: str) -> str:
     return "\n".join(shown) or "Not measured in this study.\n"
 
 
-def fill_pages(results: Path) -> list[Path]:
+def fill_pages(results: Path, study: str = "") -> list[Path]:
     """Fill the published pages from the study in `results` and return those that changed."""
     changed = []
     for page in PAGES:
         text = page.read_text()
-        new = filled(text, results)
+        new = filled(text, results, study)
         if new != text:
             page.write_text(new)
             changed.append(page)
     return changed
 
 
-def outdated_pages(results: Path) -> list[Path]:
+def outdated_pages(results: Path, study: str = "") -> list[Path]:
     """Return the published pages whose tables are not those of the study in `results`."""
-    return [page for page in PAGES if page.exists() and filled(page.read_text(), results) != page.read_text()]
+    return [
+        page
+        for page in PAGES
+        if page.exists() and filled(page.read_text(), results, study) != page.read_text()
+    ]
