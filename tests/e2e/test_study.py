@@ -24,6 +24,15 @@ def test_every_cell_has_numbers_with_intervals(project) -> None:
             assert number.n_queries == {"text_to_image": 5 * images, "image_to_text": images}[direction]
 
 
+def test_attacked_queries_ask_in_the_direction_of_their_threat(project) -> None:
+    files = sorted((project.folder / "results/tiny/evaluation/attacks").rglob("queries.parquet"))
+    asked = {path.parent.name: set(pq.read_table(path)["direction"].to_pylist()) for path in files}
+    assert asked == {
+        "query-image-0": {"image_to_text"}, "query-image-8of255": {"image_to_text"},
+        "text-0": {"text_to_image"}, "text-0.1": {"text_to_image"},
+    }  # fmt: skip
+
+
 def test_hypotheses_follow_the_rule(project) -> None:
     entries = json.loads((project.folder / "results/tiny/hypotheses.json").read_text())
     assert {entry["id"].split(".")[0] for entry in entries} >= {"H1", "H2", "H3"}

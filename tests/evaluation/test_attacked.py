@@ -101,8 +101,8 @@ def recall(table):
 
 def test_variants_are_named_by_threat_and_radius():
     assert variants(parameters()) == [
-        "query-image-0", "query-image-4of255", "query-image-64of255",
         "gallery-image-0", "gallery-image-4of255", "gallery-image-64of255",
+        "query-image-0", "query-image-4of255", "query-image-64of255",
         "text-0", "text-0.1", "text-3",
     ]  # fmt: skip
     from crossmodal.evaluation.threat_names import split_variant
@@ -112,6 +112,14 @@ def test_variants_are_named_by_threat_and_radius():
             next(name for name, threat in parameters().threats.items() if threat == variant.threat),
             pytest.approx(variant.epsilon),
         )
+
+
+def test_the_order_of_the_results_survives_a_spec_which_is_sorted():
+    """The rule lists its outputs by the parameters of the study, the job by those of its spec."""
+    params = parameters()
+    assert list(params.threats) != sorted(params.threats)
+    spec = json.loads(json.dumps(params.model_dump(mode="json"), sort_keys=True))
+    assert variants(ThreatParameters.model_validate(spec)) == variants(params)
 
 
 def test_parameters_survive_the_way_through_a_spec():

@@ -113,8 +113,11 @@ def _decimal(number: float) -> str:
 
 
 def points(params: ThreatParameters) -> Iterator[Variant]:
-    """Yield what is evaluated, a threat after the other, each from epsilon 0 upwards."""
-    for name, threat in params.threats.items():
+    """Yield what is evaluated, a threat after the other by name, each from epsilon 0 upwards.
+
+    Not in the order of params.yaml: a spec is sorted, so the job would not know it.
+    """
+    for name, threat in sorted(params.threats.items()):
         for epsilon in (0.0, *sorted(threat.epsilons)):
             yield Variant(f"{name}-{threat.label(epsilon)}", threat, epsilon)
 
