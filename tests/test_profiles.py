@@ -66,6 +66,7 @@ def test_asking_for_gpus_is_part_of_no_spec() -> None:
         ("build_index", cell | {"index": "ivf-pq", "split": "test"}),
         ("train_reranker", cell | {"index": "ivf-pq"}), ("measure_encoders", {}),
         ("measure_search", cell | {"pipeline": "ivf-pq+rerank"}), ("summarise_numbers", {}),
+        ("evaluate_clean", cell), ("evaluate_shifted", cell), ("evaluate_attacks", cell),
         ("write_report", {}), ("record_study", {}),
     ]  # fmt: skip
     for rule, wildcards in jobs:

@@ -83,9 +83,9 @@ class Project:
             for name, listed in recorded["outputs"].items()
         }
         arguments |= {name: [value] for name, value in places.items()}
-        module = {"embed_clean": "embed_sets", "embed_galleries": "embed_sets"}.get(
-            recorded["rule"], recorded["rule"]
-        )
+        module = {
+            "embed_clean": "embed_sets", "embed_galleries": "embed_sets", "evaluate_clean": "evaluate_sets",
+        }.get(recorded["rule"], recorded["rule"])  # fmt: skip
         command = [sys.executable, "-m", f"crossmodal.jobs.{module}"]
         for name, values in arguments.items():
             command += [f"{name}=", *values]
