@@ -79,6 +79,7 @@ def test_a_block_is_the_formula_written_out(fresh, params, attention) -> None:
     torch.testing.assert_close(block(x), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow  # builds ViT-B/32
 @pytest.mark.parametrize(("bottleneck", "share"), [(64, 1.31), (128, 2.61), (256, 5.21)])
 def test_counts_of_vit_b_32(vit_b_32, params, bottleneck, share) -> None:
     model = vit_b_32()

@@ -40,6 +40,7 @@ def test_it_is_full_fine_tuning_restricted_to_them(fresh, params, train) -> None
     assert all(torch.equal(value, full.state_dict()[key]) for key, value in linear.state_dict().items())
 
 
+@pytest.mark.slow  # builds ViT-B/32
 def test_counts_of_vit_b_32(vit_b_32, params) -> None:
     model = vit_b_32()
     methods.attach(model, params("linear"), seed=0)

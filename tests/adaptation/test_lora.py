@@ -107,6 +107,7 @@ def test_the_base_weights_stay_as_they_are(bases, fresh, params, train, embed, a
         assert not torch.allclose(embed(model), embed(bases[attention]), atol=1e-3)
 
 
+@pytest.mark.slow  # builds ViT-B/32
 @pytest.mark.parametrize(
     ("placement", "shares"),
     [

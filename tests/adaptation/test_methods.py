@@ -213,6 +213,7 @@ def test_bitfit_trains_biases_only(fresh, params, layer_norm) -> None:
     assert len(trainable) == 4 * 4 + (4 * 2 + 3 if layer_norm else 0)
 
 
+@pytest.mark.slow  # builds ViT-B/32
 @pytest.mark.parametrize(("layer_norm", "share"), [(True, 0.11), (False, 0.09)])
 def test_bitfit_of_vit_b_32(vit_b_32, params, layer_norm, share) -> None:
     model = vit_b_32()

@@ -373,6 +373,7 @@ def test_a_copy_couples_its_own_towers(prompted) -> None:
         assert not torch.allclose(encode_images(copy, images()), before, atol=1e-3)
 
 
+@pytest.mark.slow  # builds ViT-B/32
 @pytest.mark.parametrize("length", [4, 8, 16])
 def test_counts_of_vit_b_32(vit_b_32, params, length) -> None:
     def counts(kind: str, **values) -> tuple[int, int]:
@@ -395,6 +396,7 @@ def test_counts_of_vit_b_32(vit_b_32, params, length) -> None:
     assert counts("cocoop", towers="text") == (0, text)
 
 
+@pytest.mark.slow  # builds ViT-B/32
 def test_maple_has_the_papers_count(vit_b_32, params) -> None:
     """3.55 M for ViT-B, two vectors and nine layers; CoOp of 16 vectors has 8,192, as in its paper's code."""
     for values, expected in (
