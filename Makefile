@@ -38,11 +38,11 @@ flickr8k: setup  ## Run the same DAG on real photographs (studies/flickr8k.yaml 
 	@crossmodal audit --all --study flickr8k --html results/flickr8k/report/audit.html
 	@crossmodal hypotheses --study flickr8k
 
-test: setup  ## Run all tests (the end-to-end ones take some minutes)
-	python -m pytest tests --ignore=tests/faults --ignore=tests/slurm
+test: test-fast  ## Run all tests (the end-to-end ones take a quarter of an hour)
+	python -m pytest tests -m slow --ignore=tests/faults --ignore=tests/slurm
 
-test-fast: setup  ## Run the tests that take seconds
-	python -m pytest tests -m "not slow"
+test-fast: setup  ## Run the tests that take seconds, a file on each core
+	OMP_NUM_THREADS=1 python -m pytest tests -m "not slow" --numprocesses auto --dist loadfile
 
 test-faults: setup  ## Kill, fill, truncate and lock the tiny study (KILLS=20 kills, half an hour at most)
 	CROSSMODAL_KILLS=$(KILLS) python -m pytest tests/faults -rP --session-timeout=1800
@@ -65,7 +65,7 @@ format: setup  ## Format code and rules
 	snakefmt Snakefile workflow/rules
 
 lock: setup  ## Resolve requirements.lock anew, for all supported Python versions
-	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --extra cpu --extra dev --extra slurm \
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --extra cpu --extra dev --extra huggingface --extra slurm \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 	$(MAKE) generate
 

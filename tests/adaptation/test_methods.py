@@ -14,8 +14,8 @@ from crossmodal.attacks.pgd_images_params import Params as ImageAttack
 from crossmodal.attacks.pgd_texts_params import Params as TextAttack
 from crossmodal.errors import UserError
 from crossmodal.models import clip
+from crossmodal.models.loss import contrastive_loss
 from crossmodal.models.towers import encode_images, encode_texts
-from crossmodal.training.loss import contrastive_loss
 
 METHODS = [
     {"kind": "zero_shot"},
@@ -165,14 +165,13 @@ def test_state_is_a_copy_on_its_own(values, fresh, train) -> None:
     """Early stopping keeps the best state while training goes on."""
     model, params = fresh(), registry.parse("adaptation", values)
     methods.attach(model, params, seed=0)
-    method = registry.load("adaptation", params.kind)
-    before = method.state(model)
+    before = methods.state(model, params)
     kept = {key: tensor.clone() for key, tensor in before.items()}
     optimise(model, params, train)
     assert all(torch.equal(before[key], tensor) for key, tensor in kept.items())
-    assert not before or any(not torch.equal(kept[key], t) for key, t in method.state(model).items())
-    method.restore(model, before)
-    assert all(torch.equal(kept[key], tensor) for key, tensor in method.state(model).items())
+    assert not before or any(not torch.equal(kept[key], t) for key, t in methods.state(model, params).items())
+    methods.restore(model, params, before)
+    assert all(torch.equal(kept[key], tensor) for key, tensor in methods.state(model, params).items())
 
 
 @every_method

@@ -9,9 +9,9 @@ import torch
 from crossmodal import attacks
 from crossmodal.attacks import attack_embeddings, attack_images, attack_pairs, attack_texts
 from crossmodal.attacks.pgd_images_params import Params
+from crossmodal.models.loss import contrastive_loss, query_losses
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale, perturbable
 from crossmodal.provenance.closure import closure
-from crossmodal.training.loss import contrastive_loss, query_losses
 
 IMAGES = {"kind": "pgd_images", "epsilon": "8/255", "steps": 5}
 TEXTS = {"kind": "pgd_texts", "epsilon": 0.3, "steps": 5}

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from crossmodal.attacks.objectives import margin, query_loss, retrieval_loss
-from crossmodal.training.loss import contrastive_loss
+from crossmodal.models.loss import contrastive_loss
 
 G = torch.Generator().manual_seed(0)
 IMAGES = functional.normalize(torch.randn(5, 8, generator=G), dim=-1)

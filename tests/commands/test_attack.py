@@ -10,7 +10,7 @@ import torch
 from crossmodal.data.images import decode_split
 from crossmodal.data.tables import read_examples
 from crossmodal.models import clip, towers
-from crossmodal.training.loss import query_losses
+from crossmodal.models.loss import query_losses
 
 
 def losses(folder, dataset, images, direction):

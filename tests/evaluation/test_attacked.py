@@ -1,6 +1,7 @@
 """Retrieval under attack, on a small model that has learnt its pairs; fast scoring against slow scoring."""
 
 import json
+from copy import deepcopy
 from itertools import pairwise
 
 import numpy as np
@@ -23,8 +24,8 @@ from crossmodal.evaluation.queries import SCHEMA, evaluate_set
 from crossmodal.evaluation.threats import ThreatParameters, points, variants
 from crossmodal.models.clip import build_clip, save_clip, tokenize
 from crossmodal.models.export import export_embeddings
+from crossmodal.models.loss import contrastive_loss, query_losses
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
-from crossmodal.training.loss import contrastive_loss, query_losses
 
 CONFIG = {
     "model_cfg": {
@@ -333,7 +334,9 @@ def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path):
     model, path = trained
     save_clip(model, tmp_path / "config.json", tmp_path / "weights")
     adapted = registry.parse("adaptation", {"kind": "zero_shot"})
-    methods.save_adapter(model, adapted, tmp_path / "adapter.json", tmp_path / "adapter")
+    unadapted = deepcopy(model)
+    methods.attach(unadapted, adapted, seed=0)
+    methods.save_adapter(unadapted, adapted, tmp_path / "adapter.json", tmp_path / "adapter")
     params = parameters(images=3, sanity_queries=4)
     outputs = [tmp_path / f"{name}.parquet" for name in variants(params)]
     main(

@@ -13,6 +13,7 @@ from crossmodal.attacks.context import frozen
 from crossmodal.attacks.joint import attack_batch
 from crossmodal.configuration import read_yaml
 from crossmodal.errors import UserError
+from crossmodal.models.loss import contrastive_loss
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.provenance.closure import closure
 from crossmodal.registry import kinds, parse
@@ -21,7 +22,6 @@ from crossmodal.training.adversary import attack_part, make_adversary
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.checkpoint import fingerprint
 from crossmodal.training.loop import fit
-from crossmodal.training.loss import contrastive_loss
 from crossmodal.training.optimiser import trainable
 from crossmodal.training.settings import TrainingParameters
 from crossmodal.training.step import batch_loss, prepare

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from crossmodal.errors import UserError
+from crossmodal.models.loss import contrastive_loss
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.provenance.closure import closure
 from crossmodal.training.adversary_settings import AdversaryParameters
@@ -15,7 +16,6 @@ from crossmodal.training.batches import epoch_batches
 from crossmodal.training.checkpoint import fingerprint
 from crossmodal.training.history import Epoch, validation_score
 from crossmodal.training.loop import fit
-from crossmodal.training.loss import contrastive_loss
 from crossmodal.training.optimiser import learning_rate, make_optimiser, trainable
 from crossmodal.training.randomness import Stream, make_generator
 from crossmodal.training.settings import TrainingParameters

@@ -16,8 +16,6 @@ whose in_proj is three projections in one bare parameter, nor convolutions; and 
 rank that is left. What peft can open is the merged model.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -27,7 +25,7 @@ from crossmodal.adaptation.hooks import Hooks
 from crossmodal.adaptation.low_rank import ranks, remove, terms
 from crossmodal.adaptation.rank_budget import Schedule, Triplets, allocate, prune
 from crossmodal.adaptation.targets import find_targets
-from crossmodal.adaptation.trainable import freeze, release, restore_tensors, trainable_tensors
+from crossmodal.adaptation.trainable import freeze, release
 from crossmodal.models.architecture import CLIP
 
 
@@ -80,13 +78,3 @@ def merge(model: CLIP) -> None:
     """Fold the terms into the base weights in place: the same function, the base model's keys."""
     remove(model, Triplets)
     release(model)
-
-
-def state(model: CLIP) -> dict[str, Tensor]:
-    """Return copies of P, Λ and Q, on the CPU, by their names in the model."""
-    return trainable_tensors(model)
-
-
-def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state` returned; UserError where it is of another model, rank or placement."""
-    restore_tensors(model, tensors)

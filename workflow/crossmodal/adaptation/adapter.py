@@ -10,7 +10,6 @@ this kind, so the saved tensors have their names in the model.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,11 +18,11 @@ from torch.nn import functional
 
 from crossmodal.adaptation.adapter_params import Params
 from crossmodal.adaptation.initialisation import linear
-from crossmodal.adaptation.trainable import freeze, restore_tensors, tower_of, trainable_tensors
+from crossmodal.adaptation.trainable import freeze, tower_of
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
 
-MERGES = False
+MERGES = False  # an adapter is not linear
 
 _ATTENTION = re.compile(r"(^|\.)(resblocks|blocks)\.\d+\.attn$|\.layer\.\d+\.attention\.output\.dense$")
 """Attention in a block of open_clip's and timm's transformers, and its last projection in Hugging Face's BERTs."""
@@ -82,17 +81,3 @@ def _apply(attention: nn.Module, _args: object, output: Any) -> Any:
     if isinstance(output, tuple):
         return adapter(output[0]), *output[1:]
     return adapter(output)
-
-
-def merge(model: CLIP) -> None:
-    """Do nothing: an adapter is not linear."""
-
-
-def state(model: CLIP) -> dict[str, Tensor]:
-    """Return copies of the adapters, on the CPU, by their names in the model."""
-    return trainable_tensors(model)
-
-
-def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state` returned; UserError where it is of another model or method."""
-    restore_tensors(model, tensors)

@@ -4,19 +4,13 @@ With the biases of the normalisation layers that is 0.11 % of ViT-B/32, without 
 logits stays frozen, and so do the running statistics of batch normalisation.
 """
 
-from collections.abc import Mapping
-
 import torch
-from torch import Tensor
 
 from crossmodal.adaptation.bitfit_params import Params
 from crossmodal.adaptation.trainable import (
     NORMALISATION,
     freeze,
-    release,
-    restore_tensors,
     tower_of,
-    trainable_tensors,
 )
 from crossmodal.models.architecture import CLIP
 
@@ -30,18 +24,3 @@ def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
         for name, parameter in module.named_parameters(path, recurse=False):
             if name.endswith("bias") and tower_of(name) != "joint":
                 parameter.requires_grad_(True)
-
-
-def merge(model: CLIP) -> None:
-    """Leave the weights as they are: the biases of the base model themselves were trained."""
-    release(model)
-
-
-def state(model: CLIP) -> dict[str, Tensor]:
-    """Return copies of the trained biases, on the CPU, by their names in the model."""
-    return trainable_tensors(model)
-
-
-def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state` returned; UserError where it is of another model or method."""
-    restore_tensors(model, tensors)

@@ -11,8 +11,6 @@ With n vectors, features of width d and h = d/16 (at least 1) a tower of width w
 parameters. How the towers read prompts, and why peft cannot express them, is in `prompts`.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
@@ -20,11 +18,11 @@ from torch.nn import functional
 from crossmodal.adaptation import prompts
 from crossmodal.adaptation.cocoop_params import Params
 from crossmodal.adaptation.initialisation import linear
-from crossmodal.adaptation.trainable import freeze, restore_tensors, trainable_tensors
+from crossmodal.adaptation.trainable import freeze
 from crossmodal.models import clip, towers
 from crossmodal.models.architecture import CLIP
 
-MERGES = False
+MERGES = False  # the vectors are inputs, not weights
 
 
 class Conditional(nn.Module):
@@ -89,17 +87,3 @@ def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
     if image:
         context = prompts.draw_image_context(model, params.length, generator)
         model.visual.prompts = ConditionalImagePrompts(Conditional(context, features, generator))
-
-
-def merge(model: CLIP) -> None:
-    """Do nothing: the vectors are inputs, not weights."""
-
-
-def state(model: CLIP) -> dict[str, Tensor]:
-    """Return copies of what was learnt, on the CPU, by their names in the model."""
-    return trainable_tensors(model)
-
-
-def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state` returned; UserError where it is of another model or method."""
-    restore_tensors(model, tensors)

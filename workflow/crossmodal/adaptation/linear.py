@@ -7,13 +7,10 @@ Hugging Face peft cannot hold them in its layout: `modules_to_save` takes module
 The saved tensors have their names in the model.
 """
 
-from collections.abc import Mapping
-
 import torch
-from torch import Tensor
 
 from crossmodal.adaptation.linear_params import Params
-from crossmodal.adaptation.trainable import freeze, release, restore_tensors, trainable_tensors
+from crossmodal.adaptation.trainable import freeze
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
 
@@ -35,18 +32,3 @@ def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
             raise UserError(f"linear: the {tower} tower has no projection into the joint space to train")
         for parameter in found:
             parameter.requires_grad_(True)
-
-
-def merge(model: CLIP) -> None:
-    """Do nothing but thaw: the projections of the base model themselves were trained."""
-    release(model)
-
-
-def state(model: CLIP) -> dict[str, Tensor]:
-    """Return copies of the projections, on the CPU, by their names in the model."""
-    return trainable_tensors(model)
-
-
-def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state` returned; UserError where it is of another model or method."""
-    restore_tensors(model, tensors)

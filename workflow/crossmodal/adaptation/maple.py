@@ -6,19 +6,16 @@ prompts stand after the patches, which attention cannot tell from here, and pass
 towers read prompts, and why peft cannot express them, is in `prompts`.
 """
 
-from collections.abc import Mapping
-
 import torch
-from torch import Tensor
 
 from crossmodal.adaptation import prompts
 from crossmodal.adaptation.initialisation import normal
 from crossmodal.adaptation.maple_params import Params
-from crossmodal.adaptation.trainable import freeze, restore_tensors, trainable_tensors
+from crossmodal.adaptation.trainable import freeze
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
 
-MERGES = False
+MERGES = False  # the vectors are inputs, not weights
 
 
 def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
@@ -46,17 +43,3 @@ def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
         deeper = prompts.Learnt(vectors)
         prompts.add_to_block(text_block, deeper)
         prompts.add_to_block(image_block, coupled(deeper))
-
-
-def merge(model: CLIP) -> None:
-    """Do nothing: the vectors are inputs, not weights."""
-
-
-def state(model: CLIP) -> dict[str, Tensor]:
-    """Return copies of what was learnt, on the CPU, by their names in the model."""
-    return trainable_tensors(model)
-
-
-def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state` returned; UserError where it is of another model or method."""
-    restore_tensors(model, tensors)

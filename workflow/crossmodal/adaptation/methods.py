@@ -1,8 +1,10 @@
 """What every method of adaptation can do: attach, save, load, merge, count.
 
-A method is a module with `attach`, `merge`, `state` and `restore`; `MERGES = False` says that it cannot be folded
-into the base weights, `hooks(params)` what it asks of the training loop, `peft_config(model, params)` what
-peft needs.
+A method is a module with `attach(model, params, generator)`. What else it may have:
+- `MERGES = False` where it cannot be folded into the base weights; `merge(model)` where that takes more than to
+  let the base model's statistics move again;
+- `state(model)` and `restore(model, tensors)` where what is saved is not simply the parameters that train;
+- `hooks(params)`, what it asks of the training loop; `peft_config(model, params)`, what peft needs.
 
 An adapter is two files in Hugging Face peft's layout, `adapter_config.json` and `adapter_model.safetensors`.
 The configuration carries the method's parameters under the key "crossmodal", which peft ignores; for methods
@@ -10,16 +12,18 @@ that peft does not know it holds nothing else.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
 import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
+from torch import Tensor
 
 from crossmodal import registry
 from crossmodal.adaptation.hooks import Hooks
-from crossmodal.adaptation.trainable import tower_of
+from crossmodal.adaptation.trainable import release, restore_tensors, tower_of, trainable_tensors
 from crossmodal.errors import UserError
 from crossmodal.models import clip, towers
 from crossmodal.models.architecture import CLIP
@@ -60,7 +64,11 @@ def merge(model: CLIP, params: Any) -> None:
 
     Where it can, the keys are the base model's afterwards; the function that the model computes stays the same.
     """
-    registry.load(PACKAGE, params.kind).merge(model)
+    method = registry.load(PACKAGE, params.kind)
+    if hasattr(method, "merge"):
+        method.merge(model)
+    elif merges(params):
+        release(model)
 
 
 def hooks(params: Any) -> Hooks:
@@ -70,13 +78,24 @@ def hooks(params: Any) -> Hooks:
     return found
 
 
+def state(model: CLIP, params: Any) -> dict[str, Tensor]:
+    """Return copies, on the CPU, of what the method of `params` trained in `model`, by its saved name."""
+    found: dict[str, Tensor] = getattr(registry.load(PACKAGE, params.kind), "state", trainable_tensors)(model)
+    return found
+
+
+def restore(model: CLIP, params: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `state` returned; UserError where it is of another model or method."""
+    getattr(registry.load(PACKAGE, params.kind), "restore", restore_tensors)(model, tensors)
+
+
 def save_adapter(model: CLIP, params: Any, config: Path, weights: Path) -> None:
     """Write what the method of `params` trained in `model`: JSON to `config`, safetensors to `weights`."""
     method = registry.load(PACKAGE, params.kind)
     values = method.peft_config(model, params) if hasattr(method, "peft_config") else {}
     values["crossmodal"] = params.model_dump(mode="json")
     config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    save_file(method.state(model), weights, metadata={"format": "pt"})
+    save_file(state(model, params), weights, metadata={"format": "pt"})
 
 
 def load_adapter(model: CLIP, config: Path, weights: Path) -> Any:
@@ -93,7 +112,7 @@ def load_adapter(model: CLIP, config: Path, weights: Path) -> Any:
     tensors = clip.read_tensors(weights)
     attach(model, params, seed=0)
     try:
-        registry.load(PACKAGE, params.kind).restore(model, tensors)
+        restore(model, params, tensors)
     except UserError as error:
         raise UserError(f"{weights}: {error}") from None
     return params

@@ -6,17 +6,14 @@ distribution, so that prompts of both towers start alike. How the image tower re
 express them, is in `prompts`.
 """
 
-from collections.abc import Mapping
-
 import torch
-from torch import Tensor
 
 from crossmodal.adaptation import prompts
-from crossmodal.adaptation.trainable import freeze, restore_tensors, trainable_tensors
+from crossmodal.adaptation.trainable import freeze
 from crossmodal.adaptation.vpt_params import Params
 from crossmodal.models.architecture import CLIP
 
-MERGES = False
+MERGES = False  # the vectors are inputs, not weights
 
 
 def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
@@ -29,17 +26,3 @@ def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
     model.visual.prompts = prompts.ImagePrompts(prompts.draw_image_context(model, params.length, generator))
     for block in blocks[1:] if params.depth == "deep" else ():
         prompts.add_to_block(block, prompts.draw_image_context(model, params.length, generator))
-
-
-def merge(model: CLIP) -> None:
-    """Do nothing: the vectors are inputs, not weights."""
-
-
-def state(model: CLIP) -> dict[str, Tensor]:
-    """Return copies of what was learnt, on the CPU, by their names in the model."""
-    return trainable_tensors(model)
-
-
-def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state` returned; UserError where it is of another model or method."""
-    restore_tensors(model, tensors)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crossmodal.attacks.joint import Objective
-from crossmodal.training.loss import contrastive_loss, query_losses
+from crossmodal.models.loss import contrastive_loss, query_losses
 
 Queries = Literal["images", "texts"]
 """Which side asks; the other is the gallery."""

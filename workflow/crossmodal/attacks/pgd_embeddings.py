@@ -5,11 +5,13 @@ embedding has length 1, so what is searched is the part of the sphere within eps
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
-from crossmodal.attacks.ascent import Ball, ascend, draw
+from crossmodal.attacks.ascent import Ball, ascend
+from crossmodal.attacks.l2 import draw_in_ball, l2_norm, l2_unit
 from crossmodal.attacks.pgd_embeddings_params import Params
 from crossmodal.attacks.sphere import moved
 
@@ -34,16 +36,11 @@ def make_ball(inputs: Tensor, params: Params, mask: Tensor | None = None, scale:
     """
     epsilon = min(params.epsilon * scale, 2.0)
     step_size = 2.5 * epsilon / params.steps if params.step_size is None else params.step_size * scale
-    tiny = torch.finfo(inputs.dtype).tiny
     open_rows = torch.ones((), device=inputs.device) if mask is None else mask.unsqueeze(-1).to(inputs)
     # An edge of the cap: cos = 1 - ε²/2 along the embedding, the rest across.
     along, across = -(epsilon**2) / 2, epsilon * max(0.0, 1 - epsilon**2 / 4) ** 0.5
 
-    def norm(values: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(values, dim=-1, keepdim=True)
-
-    def unit(values: Tensor) -> Tensor:
-        return values / norm(values).clamp_min(tiny)
+    unit = partial(l2_unit, dims=1)
 
     def direction(gradient: Tensor) -> Tensor:
         return unit(gradient * open_rows)
@@ -52,13 +49,13 @@ def make_ball(inputs: Tensor, params: Params, mask: Tensor | None = None, scale:
         onto = unit(inputs + delta)
         tangent = unit(onto - (onto * inputs).sum(dim=-1, keepdim=True) * inputs)
         chord = onto - inputs
-        return open_rows * torch.where(norm(chord) <= epsilon, chord, along * inputs + across * tangent)
+        inside = l2_norm(chord, 1) <= epsilon
+        return open_rows * torch.where(inside, chord, along * inputs + across * tangent)
 
     def start(generator: Generator) -> Tensor:
         if not params.random_start or epsilon == 0:
             return torch.zeros_like(inputs)
-        radius = draw((len(inputs), 1), generator, inputs) ** (1 / inputs.shape[-1])
-        return project(unit(draw(inputs.shape, generator, inputs, normal=True)) * radius * epsilon)
+        return project(draw_in_ball(inputs, epsilon, 1, generator))
 
     return Ball(
         start, unit, direction, project,

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from crossmodal.attacks.ascent import Ball, ascend, draw
+from crossmodal.attacks.l2 import draw_in_ball, l2_unit, shrink_to_ball
 from crossmodal.attacks.pgd_images_params import Params
 
 
@@ -37,13 +38,10 @@ def make_ball(inputs: Tensor, params: Params, mask: Tensor | None = None, scale:
     infinity, tiny = params.norm == "linf", torch.finfo(inputs.dtype).tiny
     open_pixels = torch.ones((), device=inputs.device) if mask is None else mask
 
-    def norm(values: Tensor) -> Tensor:
-        if infinity:  # many times faster than torch's norm of this order
-            return values.abs().amax(dim=(1, 2, 3), keepdim=True)
-        return torch.linalg.vector_norm(values, dim=(1, 2, 3), keepdim=True)
-
     def unit(values: Tensor) -> Tensor:
-        return values / norm(values).clamp_min(tiny)
+        if infinity:  # many times faster than torch's norm of this order
+            return values / values.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(tiny)
+        return l2_unit(values, 3)
 
     def direction(gradient: Tensor) -> Tensor:
         gradient = gradient * open_pixels
@@ -51,10 +49,7 @@ def make_ball(inputs: Tensor, params: Params, mask: Tensor | None = None, scale:
 
     def project(delta: Tensor) -> Tensor:
         delta = delta * open_pixels
-        if infinity:
-            delta = delta.clamp(-epsilon, epsilon)
-        else:
-            delta = delta * (epsilon / norm(delta).clamp_min(tiny)).clamp_max(1)
+        delta = delta.clamp(-epsilon, epsilon) if infinity else shrink_to_ball(delta, epsilon, 3)
         # Towards the image, for it lies in [0, 1] itself: no coordinate grows, so δ stays in the ball.
         return torch.maximum(torch.minimum(delta, 1 - inputs), -inputs)
 
@@ -63,8 +58,7 @@ def make_ball(inputs: Tensor, params: Params, mask: Tensor | None = None, scale:
             return torch.zeros_like(inputs)
         if infinity:
             return project((2 * draw(inputs.shape, generator, inputs) - 1) * epsilon)
-        radius = draw((len(inputs), 1, 1, 1), generator, inputs) ** (1 / inputs[0].numel())
-        return project(unit(draw(inputs.shape, generator, inputs, normal=True)) * radius * epsilon)
+        return project(draw_in_ball(inputs, epsilon, 3, generator))
 
     return Ball(
         start, unit, direction, project,

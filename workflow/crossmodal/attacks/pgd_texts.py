@@ -4,11 +4,13 @@ Start, end and padding tokens are masked and stay as they are.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
-from crossmodal.attacks.ascent import Ball, ascend, draw
+from crossmodal.attacks.ascent import Ball, ascend
+from crossmodal.attacks.l2 import draw_in_ball, l2_unit, shrink_to_ball
 from crossmodal.attacks.pgd_texts_params import Params
 
 
@@ -34,26 +36,20 @@ def make_ball(inputs: Tensor, params: Params, mask: Tensor | None = None, scale:
     """
     epsilon = params.epsilon * scale
     step_size = 2.5 * epsilon / params.steps if params.step_size is None else params.step_size * scale
-    tiny = torch.finfo(inputs.dtype).tiny
     open_tokens = torch.ones((), device=inputs.device) if mask is None else mask.unsqueeze(-1).to(inputs)
 
-    def norm(values: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(values, dim=-1, keepdim=True)
-
-    def unit(values: Tensor) -> Tensor:
-        return values / norm(values).clamp_min(tiny)
+    unit = partial(l2_unit, dims=1)
 
     def direction(gradient: Tensor) -> Tensor:
         return unit(gradient * open_tokens)
 
     def project(delta: Tensor) -> Tensor:
-        return delta * open_tokens * (epsilon / norm(delta).clamp_min(tiny)).clamp_max(1)
+        return shrink_to_ball(delta * open_tokens, epsilon, 1)
 
     def start(generator: Generator) -> Tensor:
         if not params.random_start or epsilon == 0:
             return torch.zeros_like(inputs)
-        radius = draw((*inputs.shape[:-1], 1), generator, inputs) ** (1 / inputs.shape[-1])
-        return project(unit(draw(inputs.shape, generator, inputs, normal=True)) * radius * epsilon)
+        return project(draw_in_ball(inputs, epsilon, 1, generator))
 
     return Ball(
         start, unit, direction, project,

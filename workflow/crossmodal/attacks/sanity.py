@@ -14,6 +14,7 @@ from torch.nn import functional
 from crossmodal.attacks.api import attack_embeddings, attack_images, attack_texts
 from crossmodal.attacks.context import frozen
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.loss import query_losses
 from crossmodal.models.towers import (
     encode_images,
     encode_texts,
@@ -24,7 +25,6 @@ from crossmodal.models.towers import (
 )
 from crossmodal.parameters import Parameters
 from crossmodal.registry import load
-from crossmodal.training.loss import query_losses
 
 _FEW = 0.05
 """Recall that counts as none, and a difference of recalls that does; one query does in any case."""

@@ -239,7 +239,8 @@ def _partial_folder(parent: Path) -> Path:
 
 
 def _is_alive(process: int) -> bool:
+    """Return whether the process is at work: one that is killed loses its memory before it gives back its lock."""
     try:
-        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(process).memory_info().rss)
     except psutil.NoSuchProcess:
         return False

@@ -11,10 +11,10 @@ from typing import NamedTuple, Protocol
 from torch import Generator, Tensor
 
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.loss import contrastive_loss
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.distributed import gather
-from crossmodal.training.loss import contrastive_loss
 
 FeatureLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Image features [b, d], text features [b, d] and the scale of the logits to a scalar with a gradient. With

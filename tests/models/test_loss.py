@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from open_clip.loss import ClipLoss
 from torch.nn import functional
 
-from crossmodal.training.loss import contrastive_loss, query_losses
+from crossmodal.models.loss import contrastive_loss, query_losses
 
 
 def unit(n, seed, d=8):
