@@ -12,6 +12,9 @@ from crossmodal.adaptation.hooks import Hooks
 from crossmodal.models import clip, towers
 from crossmodal.models.scratch_params import CONFIGS
 
+LONG = (
+    "one two three four five six seven eight nine ten red green blue grey black white pink brown"  # 18 words
+)
 CAPTIONS = ["a red octopus", "two green umbrellas in the rain", "a hat", "the flag of nowhere"]
 
 
@@ -103,3 +106,41 @@ def vit_b_32() -> Callable[[], CLIP]:
             return clip.build_clip(config)
 
     return architecture
+
+
+@pytest.fixture(scope="session")
+def long_caption() -> str:
+    """A caption of more words than fit beside a long prompt."""
+    return LONG
+
+
+@pytest.fixture(scope="session")
+def tokens() -> Callable[[CLIP], torch.Tensor]:
+    """Returns three captions, one of them long, as token ids of a model."""
+    return lambda model: clip.tokenize(model, ["a red octopus", LONG, "hat"])
+
+
+@pytest.fixture(scope="session")
+def louder() -> Callable[[CLIP], CLIP]:
+    """Gives every vector the size of an embedding, as training does: those of the start hardly matter."""
+
+    def amplify(model: CLIP) -> CLIP:
+        generator = torch.Generator().manual_seed(7)
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and name.endswith("vectors"):
+                parameter.data.normal_(generator=generator)
+        return model
+
+    return amplify
+
+
+@pytest.fixture
+def prompted(fresh: Callable[..., CLIP], params: Callable[..., object], louder: Callable[[CLIP], CLIP]):
+    """Returns a tiny CLIP with prompts that matter."""
+
+    def attached(values: dict[str, object], attention: str = "torch", **more: object) -> CLIP:
+        model = fresh(attention)
+        methods.attach(model, params(**(values | more)), seed=1)
+        return louder(model)
+
+    return attached

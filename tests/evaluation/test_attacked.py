@@ -16,15 +16,13 @@ from crossmodal.data.tables import Example, write_examples
 from crossmodal.embeddings import read_embeddings
 from crossmodal.errors import UserError
 from crossmodal.evaluation.attacked import attacked_queries, evaluate_attacks
-from crossmodal.evaluation.attacked_gallery import OwnCaptions, score_hidden
 from crossmodal.evaluation.attacked_sanity import check_attacks
 from crossmodal.evaluation.attacked_split import read_split
-from crossmodal.evaluation.metrics import score_similarities
 from crossmodal.evaluation.queries import SCHEMA, evaluate_set
 from crossmodal.evaluation.threats import ThreatParameters, points, variants
 from crossmodal.models.clip import build_clip, save_clip, tokenize
 from crossmodal.models.export import export_embeddings
-from crossmodal.models.loss import contrastive_loss, query_losses
+from crossmodal.models.loss import contrastive_loss
 from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 
 CONFIG = {
@@ -98,53 +96,6 @@ def results(trained, tmp_path_factory):
 
 def recall(table):
     return float(np.mean(table["recall@1"].to_numpy()))
-
-
-def test_variants_are_named_by_threat_and_radius():
-    assert variants(parameters()) == [
-        "gallery-image-0", "gallery-image-4of255", "gallery-image-64of255",
-        "query-image-0", "query-image-4of255", "query-image-64of255",
-        "text-0", "text-0.1", "text-3",
-    ]  # fmt: skip
-    from crossmodal.evaluation.threat_names import split_variant
-
-    for variant in points(parameters()):
-        assert split_variant(variant.name) == (
-            next(name for name, threat in parameters().threats.items() if threat == variant.threat),
-            pytest.approx(variant.epsilon),
-        )
-
-
-def test_the_order_of_the_results_survives_a_spec_which_is_sorted():
-    """The rule lists its outputs by the parameters of the study, the job by those of its spec."""
-    params = parameters()
-    assert list(params.threats) != sorted(params.threats)
-    spec = json.loads(json.dumps(params.model_dump(mode="json"), sort_keys=True))
-    assert variants(ThreatParameters.model_validate(spec)) == variants(params)
-
-
-def test_parameters_survive_the_way_through_a_spec():
-    params = parameters(images=3)
-    stored = json.loads(json.dumps(params.model_dump(mode="json")))
-    assert "epsilon" not in stored["threats"]["text"]["attack"]
-    assert ThreatParameters.model_validate(stored) == params
-
-
-@pytest.mark.parametrize(
-    ("changes", "problem"),
-    [
-        ({"attack": {"kind": "pgd_texts"}}, 'threat query-image: the attack "pgd_texts" is one on texts'),
-        ({"attack": {"kind": "pgd_images", "epsilon": 0.1}}, "an attack has no epsilon here"),
-        ({"epsilons": [0.1, 0.1]}, "two of them"),
-        ({"epsilons": [2.0]}, "epsilon of norm linf is at most 1"),
-        ({"epsilons": [-0.1]}, "greater than 0"),
-        ({"epsilons": []}, "at least 1 item"),
-    ],
-)
-def test_wrong_parameters_say_what_is_wrong(changes, problem):
-    threats = {"query-image": THREATS["query-image"] | changes}
-    with pytest.raises(ValueError, match=problem):
-        ThreatParameters.model_validate({"threats": threats})
 
 
 def test_epsilon_0_is_the_clean_evaluation_bit_for_bit(trained, results, tmp_path):
@@ -242,53 +193,6 @@ def test_the_model_comes_out_as_it_went_in(trained):
         attacked_queries(model, data, variant, params)
     assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
     assert all(p.requires_grad and p.grad is None for p in model.parameters()) and not model.training
-
-
-@pytest.mark.parametrize("goal", ["loss", "margin"])
-def test_what_a_hiding_image_maximises_is_the_loss_of_its_captions(goal):
-    """Against one caption after the other, each with a gallery in which this image alone is changed."""
-    generator = torch.Generator().manual_seed(0)
-    captions = torch.nn.functional.normalize(torch.randn(9, 6, generator=generator), dim=1)
-    gallery = torch.nn.functional.normalize(torch.randn(5, 6, generator=generator), dim=1)
-    labels, gallery_labels = torch.tensor([0, 0, 1, 2, 2, 2, 3, 4, 4]), torch.tensor([0, 1, 2, 3, 4])
-    changed = torch.nn.functional.normalize(torch.randn(3, 6, generator=generator), dim=1)
-    places, scale = torch.tensor([4, 0, 2]), torch.tensor(7.0)
-    values = OwnCaptions(captions, labels, gallery, gallery_labels, scale, goal).objective(places)(changed)
-    for value, place, feature in zip(values, places, changed, strict=True):
-        others = gallery.clone()
-        others[place] = feature
-        own = captions[labels == gallery_labels[place]]
-        if goal == "loss":
-            expected = query_losses(
-                own, others, labels[labels == gallery_labels[place]], gallery_labels, scale
-            )
-        else:
-            cosines = own @ others.T
-            right = cosines[:, place].clone()
-            cosines[:, place] = -1
-            expected = cosines.amax(dim=1) - right
-        assert float(value) == pytest.approx(float(expected.mean()), abs=1e-5)
-
-
-def test_hidden_images_are_scored_against_clean_ones():
-    generator = np.random.default_rng(0)
-    queries, gallery, hidden = (generator.normal(size=(n, 4)).astype(np.float32) for n in (7, 5, 5))
-    labels, gallery_labels = np.array([0, 0, 1, 2, 3, 3, 0]), np.array([0, 1, 2, 3, 0])
-    scores = score_hidden(queries, gallery, hidden, labels, gallery_labels)
-    similarities = np.empty((7, 5), np.float32)
-    for i, query in enumerate(queries):
-        for j in range(5):
-            item = hidden[j] if labels[i] == gallery_labels[j] else gallery[j]
-            similarities[i, j] = np.float32(np.dot(query.astype(np.float64), item.astype(np.float64)))
-    expected = score_similarities(similarities, labels[:, None] == gallery_labels)
-    np.testing.assert_array_equal(scores.rank, expected.rank)
-    np.testing.assert_array_equal(scores.top, expected.top)
-    unchanged = score_hidden(queries, gallery, gallery, labels, gallery_labels)
-    clean = score_similarities(
-        (queries.astype(np.float64) @ gallery.astype(np.float64).T).astype(np.float32),
-        labels[:, None] == gallery_labels,
-    )
-    np.testing.assert_array_equal(unchanged.rank, clean.rank)
 
 
 def test_images_that_share_a_label_hide_together(trained, tmp_path):
