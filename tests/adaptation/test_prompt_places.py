@@ -79,7 +79,7 @@ def test_text_prompts_written_out(prompted, attention, tokens) -> None:
 
 
 @attentions
-@each(IMAGE[:3])
+@each(IMAGE)
 @pytest.mark.parametrize("pool", ["tok", "avg"])
 def test_image_prompts_written_out(params, values, attention, pool, louder) -> None:
     """The transformer's input and each block's by hand; pooling sees the class token and the patches only."""

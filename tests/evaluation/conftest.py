@@ -1,7 +1,8 @@
-"""Query results of made-up models."""
+"""Query results of made-up models, and the threat models that tests attack under."""
 
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from crossmodal.evaluation.metrics import METRICS
 from crossmodal.evaluation.queries import SCHEMA
 from crossmodal.evaluation.records import QueryRecord
+from crossmodal.evaluation.threats import ThreatParameters
 
 IMAGES, CAPTIONS = 40, 3
 
@@ -43,3 +45,29 @@ def write_result(
 def result() -> Callable[..., QueryRecord]:
     """Returns a function that writes query results and returns their record."""
     return write_result
+
+
+@pytest.fixture(scope="session")
+def threat_models() -> dict[str, dict[str, Any]]:
+    """The three threat models, with a small radius and a large one each."""
+    return {
+        "query-image": {
+            "threat": "query-image",
+            "attack": {"kind": "pgd_images", "steps": 8},
+            "epsilons": ["4/255", "64/255"],
+        },
+        "gallery-image": {
+            "threat": "gallery-image",
+            "attack": {"kind": "pgd_images", "steps": 8},
+            "epsilons": ["4/255", "64/255"],
+        },
+        "text": {"threat": "text", "attack": {"kind": "pgd_texts", "steps": 8}, "epsilons": [0.1, 3.0]},
+    }
+
+
+@pytest.fixture(scope="session")
+def parameters(threat_models: dict[str, Any]) -> Callable[..., ThreatParameters]:
+    """Returns the parameters of the three threat models, with changes."""
+    return lambda **values: ThreatParameters.model_validate(
+        {"threats": threat_models, "captions": "all", "batch_size": 5} | values
+    )

@@ -19,7 +19,7 @@ from crossmodal.evaluation.attacked import attacked_queries, evaluate_attacks
 from crossmodal.evaluation.attacked_sanity import check_attacks
 from crossmodal.evaluation.attacked_split import read_split
 from crossmodal.evaluation.queries import SCHEMA, evaluate_set
-from crossmodal.evaluation.threats import ThreatParameters, points, variants
+from crossmodal.evaluation.threats import points, variants
 from crossmodal.models.clip import build_clip, save_clip, tokenize
 from crossmodal.models.export import export_embeddings
 from crossmodal.models.loss import contrastive_loss
@@ -34,23 +34,6 @@ CONFIG = {
     "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
 }
 WORDS = ["apple", "boat", "cat", "dog", "egg", "fish", "goat", "hat", "ink", "jam", "key", "lamp"]
-THREATS = {
-    "query-image": {
-        "threat": "query-image",
-        "attack": {"kind": "pgd_images", "steps": 8},
-        "epsilons": ["4/255", "64/255"],
-    },
-    "gallery-image": {
-        "threat": "gallery-image",
-        "attack": {"kind": "pgd_images", "steps": 8},
-        "epsilons": ["4/255", "64/255"],
-    },
-    "text": {"threat": "text", "attack": {"kind": "pgd_texts", "steps": 8}, "epsilons": [0.1, 3.0]},
-}
-
-
-def parameters(**values):
-    return ThreatParameters.model_validate({"threats": THREATS, "captions": "all", "batch_size": 5} | values)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +67,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def results(trained, tmp_path_factory):
+def results(trained, tmp_path_factory, parameters):
     """Return the tables of an evaluation of all queries, by variant."""
     model, path = trained
     params = parameters()
@@ -98,19 +81,19 @@ def recall(table):
     return float(np.mean(table["recall@1"].to_numpy()))
 
 
-def test_epsilon_0_is_the_clean_evaluation_bit_for_bit(trained, results, tmp_path):
+def test_epsilon_0_is_the_clean_evaluation_bit_for_bit(trained, results, tmp_path, threat_models):
     model, path = trained
     export_embeddings(model, path, tmp_path / "i", tmp_path / "c", 5, {})
     evaluate_set(read_embeddings(tmp_path / "i"), read_embeddings(tmp_path / "c"), tmp_path / "q")
     clean = pq.read_table(tmp_path / "q")
-    for name in THREATS:
+    for name in threat_models:
         direction = "image_to_text" if name == "query-image" else "text_to_image"
         expected = clean.filter(pa.compute.equal(clean["direction"], direction))
         assert results[f"{name}-0"].equals(expected)
         assert recall(expected) == 1.0
 
 
-def test_a_subset_of_queries_meets_the_full_gallery(trained, results):
+def test_a_subset_of_queries_meets_the_full_gallery(trained, results, parameters):
     model, path = trained
     for captions, per_image in (("one", 1), ("all", 2)):
         params = parameters(images=4, captions=captions)
@@ -124,7 +107,7 @@ def test_a_subset_of_queries_meets_the_full_gallery(trained, results):
             assert [whole[row["query_id"]] for row in found.to_pylist()] == found.to_pylist()
 
 
-def test_the_choice_depends_on_ids_and_seed_and_grows(trained, tmp_path):
+def test_the_choice_depends_on_ids_and_seed_and_grows(trained, tmp_path, parameters):
     model, path = trained
     backwards = tmp_path / "backwards.parquet"
     pq.write_table(pq.read_table(path).take(list(range(11, -1, -1))), backwards)
@@ -143,8 +126,8 @@ def test_the_choice_depends_on_ids_and_seed_and_grows(trained, tmp_path):
     assert {name.partition("#")[0] for name in chosen(path, images=5)[1]} == chosen(path, images=5)[0]
 
 
-def test_every_threat_lowers_recall_with_its_radius_to_nothing(results):
-    for threat in THREATS:
+def test_every_threat_lowers_recall_with_its_radius_to_nothing(results, threat_models):
+    for threat in threat_models:
         curve = [recall(table) for name, table in results.items() if name.startswith(threat)]
         assert len(curve) == 3 and curve[0] == 1.0
         assert all(later <= earlier for earlier, later in pairwise(curve))
@@ -152,7 +135,7 @@ def test_every_threat_lowers_recall_with_its_radius_to_nothing(results):
     assert all(table.schema.equals(SCHEMA) for table in results.values())
 
 
-def test_the_same_seed_gives_the_same_results(trained, results):
+def test_the_same_seed_gives_the_same_results(trained, results, parameters):
     model, path = trained
     params = parameters()
     data = read_split(model, path, params)
@@ -160,15 +143,15 @@ def test_the_same_seed_gives_the_same_results(trained, results):
     assert attacked_queries(model, data, variant, params).equals(results["text-0.1"])
 
 
-def test_other_attacks_take_part(trained):
+def test_other_attacks_take_part(trained, parameters, threat_models):
     """FGSM, an L2 ball, an attack on the embedding itself: any kind that fits the side, under its own name."""
     model, path = trained
     threats = {
         "fgsm": {"threat": "query-image", "attack": {"kind": "fgsm"}, "epsilons": ["64/255"]},
         "l2": {"threat": "query-image", "attack": {"kind": "pgd_images", "norm": "l2"}, "epsilons": [8.0]},
         "query": {"threat": "text", "attack": {"kind": "pgd_embeddings"}, "epsilons": [0.01, 1.5]},
-        "margin": THREATS["query-image"] | {"objective": "margin"},
-        "hide": THREATS["gallery-image"] | {"objective": "margin"},
+        "margin": threat_models["query-image"] | {"objective": "margin"},
+        "hide": threat_models["gallery-image"] | {"objective": "margin"},
     }
     params = parameters(threats=threats)
     data = read_split(model, path, params)
@@ -184,7 +167,7 @@ def test_other_attacks_take_part(trained):
     assert found["margin-64of255"] < 0.1 and found["hide-64of255"] < 0.1
 
 
-def test_the_model_comes_out_as_it_went_in(trained):
+def test_the_model_comes_out_as_it_went_in(trained, parameters):
     model, path = trained
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     params = parameters(images=2)
@@ -195,22 +178,24 @@ def test_the_model_comes_out_as_it_went_in(trained):
     assert all(p.requires_grad and p.grad is None for p in model.parameters()) and not model.training
 
 
-def test_images_that_share_a_label_hide_together(trained, tmp_path):
+def test_images_that_share_a_label_hide_together(trained, tmp_path, parameters, threat_models):
     """Two drawings of one thing: a caption misses only if both hide, so both are attacked."""
     model, path = trained
     rows = pq.read_table(path).to_pylist()
     twin = rows[0] | {"image_id": "set/twin", "captions": []}
     pq.write_table(pa.Table.from_pylist([*rows, twin], schema=pq.read_schema(path)), tmp_path / "t.parquet")
-    params = parameters(threats={"gallery-image": THREATS["gallery-image"]}, images=12)
+    params = parameters(threats={"gallery-image": threat_models["gallery-image"]}, images=12)
     data = read_split(model, tmp_path / "t.parquet", params)
     *_, strongest = points(params)
     found = attacked_queries(model, data, strongest, params)
     assert [row["rank"] > 1 for row in found.to_pylist() if row["label"] == WORDS[0]] == [True, True]
 
 
-def test_checks_are_named_by_threat_and_say_what_they_found(trained):
+def test_checks_are_named_by_threat_and_say_what_they_found(trained, parameters, threat_models):
     model, path = trained
-    threats = THREATS | {"fgsm": {"threat": "query-image", "attack": {"kind": "fgsm"}, "epsilons": [0.1]}}
+    threats = threat_models | {
+        "fgsm": {"threat": "query-image", "attack": {"kind": "fgsm"}, "epsilons": [0.1]}
+    }
     params = parameters(threats=threats, sanity_queries=6)
     data = read_split(model, path, params)
     checks = check_attacks(model, data, params)
@@ -222,14 +207,14 @@ def test_checks_are_named_by_threat_and_say_what_they_found(trained):
     assert check_attacks(model, data, parameters()) == []
 
 
-def test_an_empty_split_is_one_line(trained, tmp_path):
+def test_an_empty_split_is_one_line(trained, tmp_path, parameters):
     model, path = trained
     pq.write_table(pq.read_table(path).slice(0, 0), tmp_path / "empty.parquet")
     with pytest.raises(UserError, match=r"empty\.parquet: holds no image"):
         read_split(model, tmp_path / "empty.parquet", parameters())
 
 
-def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path):
+def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path, parameters):
     """The job on files, as the rule calls it, equals the library's call."""
     from crossmodal import registry
     from crossmodal.adaptation import methods

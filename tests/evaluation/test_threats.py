@@ -6,26 +6,8 @@ import pytest
 
 from crossmodal.evaluation.threats import ThreatParameters, points, variants
 
-THREATS = {
-    "query-image": {
-        "threat": "query-image",
-        "attack": {"kind": "pgd_images", "steps": 8},
-        "epsilons": ["4/255", "64/255"],
-    },
-    "gallery-image": {
-        "threat": "gallery-image",
-        "attack": {"kind": "pgd_images", "steps": 8},
-        "epsilons": ["4/255", "64/255"],
-    },
-    "text": {"threat": "text", "attack": {"kind": "pgd_texts", "steps": 8}, "epsilons": [0.1, 3.0]},
-}
 
-
-def parameters(**values):
-    return ThreatParameters.model_validate({"threats": THREATS, "captions": "all", "batch_size": 5} | values)
-
-
-def test_variants_are_named_by_threat_and_radius():
+def test_variants_are_named_by_threat_and_radius(parameters):
     assert variants(parameters()) == [
         "gallery-image-0", "gallery-image-4of255", "gallery-image-64of255",
         "query-image-0", "query-image-4of255", "query-image-64of255",
@@ -40,7 +22,7 @@ def test_variants_are_named_by_threat_and_radius():
         )
 
 
-def test_the_order_of_the_results_survives_a_spec_which_is_sorted():
+def test_the_order_of_the_results_survives_a_spec_which_is_sorted(parameters):
     """The rule lists its outputs by the parameters of the study, the job by those of its spec."""
     params = parameters()
     assert list(params.threats) != sorted(params.threats)
@@ -48,7 +30,7 @@ def test_the_order_of_the_results_survives_a_spec_which_is_sorted():
     assert variants(ThreatParameters.model_validate(spec)) == variants(params)
 
 
-def test_parameters_survive_the_way_through_a_spec():
+def test_parameters_survive_the_way_through_a_spec(parameters):
     params = parameters(images=3)
     stored = json.loads(json.dumps(params.model_dump(mode="json")))
     assert "epsilon" not in stored["threats"]["text"]["attack"]
@@ -66,7 +48,7 @@ def test_parameters_survive_the_way_through_a_spec():
         ({"epsilons": []}, "at least 1 item"),
     ],
 )
-def test_wrong_parameters_say_what_is_wrong(changes, problem):
-    threats = {"query-image": THREATS["query-image"] | changes}
+def test_wrong_parameters_say_what_is_wrong(changes, problem, threat_models):
+    threats = {"query-image": threat_models["query-image"] | changes}
     with pytest.raises(ValueError, match=problem):
         ThreatParameters.model_validate({"threats": threats})
