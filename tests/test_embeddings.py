@@ -14,7 +14,7 @@ from crossmodal import embeddings
 from crossmodal.data.images import decode, encode_png
 from crossmodal.data.tables import Example, write_examples
 from crossmodal.errors import UserError
-from crossmodal.models import clip, export, scratch, towers
+from crossmodal.models import clip, dual_encoder, export, scratch
 from crossmodal.models.scratch_params import Params
 
 METADATA = {"model": "m" * 32, "dataset": "d" * 32}
@@ -109,8 +109,8 @@ def test_export_equals_one_at_a_time(nano: CLIP, tmp_path: Path, batch_size: int
     assert read.labels == [e.label for e in examples]
     assert read.metadata == METADATA
     for e, vector in zip(examples, read.vectors, strict=True):
-        pixels = towers.to_pixels(torch.from_numpy(decode(e.image, 32).copy())[None])
-        expected = towers.encode_images(nano, pixels)[0].detach().numpy()
+        pixels = dual_encoder.to_pixels(torch.from_numpy(decode(e.image, 32).copy())[None])
+        expected = dual_encoder.encode_images(nano, pixels)[0].detach().numpy()
         np.testing.assert_allclose(vector, expected, atol=1e-3)
     read = embeddings.read_embeddings(captions)
     rows = [(f"{e.image_id}#{k}", e, caption) for e in examples for k, caption in enumerate(e.captions)]
@@ -118,7 +118,7 @@ def test_export_equals_one_at_a_time(nano: CLIP, tmp_path: Path, batch_size: int
     assert read.image_ids == [row[1].image_id for row in rows]
     assert read.labels == [row[1].label for row in rows]
     for (_, _, caption), vector in zip(rows, read.vectors, strict=True):
-        expected = towers.encode_texts(nano, clip.tokenize(nano, [caption]))[0].detach().numpy()
+        expected = dual_encoder.encode_texts(nano, clip.tokenize(nano, [caption]))[0].detach().numpy()
         np.testing.assert_allclose(vector, expected, atol=1e-3)
 
 

@@ -9,7 +9,7 @@ from open_clip.model import CLIP
 from crossmodal import registry
 from crossmodal.adaptation import methods
 from crossmodal.adaptation.hooks import Hooks
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.scratch_params import CONFIGS
 
 LONG = (
@@ -65,7 +65,9 @@ def embed() -> Callable[[CLIP], torch.Tensor]:
 
     def both(model: CLIP) -> torch.Tensor:
         tokens = clip.tokenize(model, CAPTIONS)
-        return torch.cat([towers.encode_images(model, pixels), towers.encode_texts(model, tokens)])
+        return torch.cat(
+            [dual_encoder.encode_images(model, pixels), dual_encoder.encode_texts(model, tokens)]
+        )
 
     return both
 
@@ -81,7 +83,7 @@ def train(embed: Callable[[CLIP], torch.Tensor]) -> Callable[..., None]:
         optimiser = torch.optim.AdamW(trainable, lr=1e-2, weight_decay=0.1)
         for step in range(3):
             images, texts = embed(model).chunk(2)
-            logits = towers.logit_scale(model) * images @ texts.T
+            logits = dual_encoder.logit_scale(model) * images @ texts.T
             loss = torch.nn.functional.cross_entropy(logits, torch.arange(4))
             optimiser.zero_grad()
             (loss if hooks.penalty is None else loss + hooks.penalty(model)).backward()

@@ -15,7 +15,7 @@ from crossmodal.adaptation import methods
 from crossmodal.adaptation.adalora import triplets
 from crossmodal.adaptation.rank_budget import Schedule, Triplets, allocate
 from crossmodal.errors import UserError
-from crossmodal.models import towers
+from crossmodal.models import dual_encoder
 from crossmodal.models.architecture import CLIP
 
 shares = st.floats(0, 1).filter(lambda share: share == 0 or share > 1e-3)
@@ -35,7 +35,9 @@ def steps(embed):
         optimiser = optimiser or torch.optim.AdamW(trainable, lr=1e-2)
         for step in range(begin, total if end is None else end):
             images, texts = embed(model).chunk(2)
-            loss = functional.cross_entropy(towers.logit_scale(model) * images @ texts.T, torch.arange(4))
+            loss = functional.cross_entropy(
+                dual_encoder.logit_scale(model) * images @ texts.T, torch.arange(4)
+            )
             (loss + hooks.penalty(model) if hooks.penalty else loss).backward()
             optimiser.step()
             hooks.after_step(model, step, total)
@@ -108,7 +110,9 @@ def test_the_whole_budget_masks_nothing(fresh, params, embed, steps) -> None:
     optimiser = torch.optim.AdamW([p for p in plain.parameters() if p.requires_grad], lr=1e-2)
     for _ in range(5):
         images, texts = embed(plain).chunk(2)
-        functional.cross_entropy(towers.logit_scale(plain) * images @ texts.T, torch.arange(4)).backward()
+        functional.cross_entropy(
+            dual_encoder.logit_scale(plain) * images @ texts.T, torch.arange(4)
+        ).backward()
         optimiser.step()
         optimiser.zero_grad()
     for ours, theirs in zip(triplets(model), triplets(plain), strict=True):

@@ -14,8 +14,8 @@ from crossmodal.attacks.pgd_images_params import Params as ImageAttack
 from crossmodal.attacks.pgd_texts_params import Params as TextAttack
 from crossmodal.errors import UserError
 from crossmodal.models import clip
+from crossmodal.models.dual_encoder import encode_images, encode_texts
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts
 
 METHODS = [
     {"kind": "zero_shot"},

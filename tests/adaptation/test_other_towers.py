@@ -20,7 +20,7 @@ from crossmodal.adaptation.adalora import triplets
 from crossmodal.adaptation.low_rank import LowRank, adapted
 from crossmodal.adaptation.targets import find_targets
 from crossmodal.errors import UserError
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "two", "octopus", "hat", "umbrella", "##s"]
@@ -82,8 +82,8 @@ def build(bert: Path) -> Callable[[str, str], CLIP]:
 def embed(model: CLIP) -> torch.Tensor:
     size = clip.image_size(model)
     pixels = torch.rand(4, 3, size, size, generator=torch.Generator().manual_seed(1))
-    texts = towers.encode_texts(model, clip.tokenize(model, CAPTIONS))
-    return torch.cat([towers.encode_images(model, pixels), texts])
+    texts = dual_encoder.encode_texts(model, clip.tokenize(model, CAPTIONS))
+    return torch.cat([dual_encoder.encode_images(model, pixels), texts])
 
 
 def disturb(model: nn.Module) -> None:

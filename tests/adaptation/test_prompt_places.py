@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from crossmodal.adaptation import methods, prompts
 from crossmodal.models import clip
+from crossmodal.models.dual_encoder import encode_images, encode_texts, perturbable, token_embedding
 from crossmodal.models.scratch_params import CONFIGS
-from crossmodal.models.towers import encode_images, encode_texts, perturbable, token_embedding
 
 START, END, CONTEXT = 49406, 49407, 24
 TEXT = [{"kind": "coop"}, {"kind": "maple"}, {"kind": "cocoop"}]

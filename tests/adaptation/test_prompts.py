@@ -12,8 +12,8 @@ from torch.nn import functional
 from crossmodal.adaptation import methods
 from crossmodal.errors import UserError
 from crossmodal.models import clip
+from crossmodal.models.dual_encoder import encode_images, encode_texts
 from crossmodal.models.scratch_params import CONFIGS
-from crossmodal.models.towers import encode_images, encode_texts
 
 CONTEXT = 24
 EVERY = [

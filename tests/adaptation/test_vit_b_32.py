@@ -14,8 +14,8 @@ from crossmodal.attacks.joint import attack_batch
 from crossmodal.attacks.pgd_images_params import Params as ImageAttack
 from crossmodal.attacks.pgd_texts_params import Params as TextAttack
 from crossmodal.models import clip
+from crossmodal.models.dual_encoder import logit_scale, mean_token_norm, perturbable
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import logit_scale, mean_token_norm, perturbable
 from crossmodal.training.step import batch_loss, prepare
 
 pytestmark = pytest.mark.slow

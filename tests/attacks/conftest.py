@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from crossmodal.models.clip import build_clip, tokenize
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale
 
 CONFIG = {
     "model_cfg": {

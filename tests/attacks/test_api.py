@@ -9,8 +9,8 @@ import torch
 from crossmodal import attacks
 from crossmodal.attacks import attack_embeddings, attack_images, attack_pairs, attack_texts
 from crossmodal.attacks.pgd_images_params import Params
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, perturbable
 from crossmodal.models.loss import contrastive_loss, query_losses
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, perturbable
 from crossmodal.provenance.closure import closure
 
 IMAGES = {"kind": "pgd_images", "epsilon": "8/255", "steps": 5}

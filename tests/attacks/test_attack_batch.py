@@ -9,8 +9,8 @@ from crossmodal.attacks.context import evaluating, frozen
 from crossmodal.attacks.joint import attack_batch
 from crossmodal.attacks.pgd_images_params import Params as ImageParams
 from crossmodal.attacks.pgd_texts_params import Params as TextParams
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, perturbable
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, perturbable
 
 
 def objective(trained):

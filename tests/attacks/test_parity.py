@@ -10,8 +10,8 @@ from torch import nn
 from crossmodal.attacks import pgd_images
 from crossmodal.attacks.objectives import query_loss
 from crossmodal.attacks.pgd_images_params import Params
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale
 from crossmodal.models.loss import query_losses
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale
 
 STEPS, STARTS = 10, 6
 CASES = [("linf", 0.03), ("linf", 0.1), ("l2", 0.3), ("l2", 1.0)]

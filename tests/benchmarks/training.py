@@ -22,10 +22,10 @@ from performance_page import fill_page
 from crossmodal.attacks.context import frozen
 from crossmodal.errors import UserError
 from crossmodal.models.clip import context_length, image_size
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.models.loss import contrastive_loss
 from crossmodal.models.scratch import create
 from crossmodal.models.scratch_params import Params
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.batches import TrainingSet
 from crossmodal.training.settings import TrainingParameters

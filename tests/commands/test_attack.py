@@ -9,7 +9,7 @@ import torch
 
 from crossmodal.data.images import decode_split
 from crossmodal.data.tables import read_examples
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.loss import query_losses
 
 
@@ -19,9 +19,9 @@ def losses(folder, dataset, images, direction):
     examples = read_examples(dataset)
     owners = torch.tensor([i for i, e in enumerate(examples) for _ in e.captions])
     with torch.no_grad():
-        features = towers.encode_images(model, towers.to_pixels(torch.from_numpy(images)))
+        features = dual_encoder.encode_images(model, dual_encoder.to_pixels(torch.from_numpy(images)))
         tokens = clip.tokenize(model, [text for e in examples for text in e.captions])
-        texts, scale = towers.encode_texts(model, tokens), towers.logit_scale(model)
+        texts, scale = dual_encoder.encode_texts(model, tokens), dual_encoder.logit_scale(model)
         if direction == "image_to_text":
             return float(query_losses(features, texts, torch.arange(len(examples)), owners, scale).mean())
         return float(query_losses(texts, features, owners, torch.arange(len(examples)), scale).mean())

@@ -13,7 +13,7 @@ from crossmodal import registry
 from crossmodal.adaptation import methods
 from crossmodal.data.images import decode
 from crossmodal.data.tables import read_examples
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 
 
 def load(model):
@@ -25,13 +25,13 @@ def slow_recall(model, dataset, k):
     examples = read_examples(dataset)
     with torch.no_grad():
         images = [
-            towers.encode_images(model, towers.to_pixels(torch.from_numpy(decode(e.image, 32).copy())[None]))[
-                0
-            ]
+            dual_encoder.encode_images(
+                model, dual_encoder.to_pixels(torch.from_numpy(decode(e.image, 32).copy())[None])
+            )[0]
             for e in examples
         ]
         captions = [
-            (e.label, towers.encode_texts(model, clip.tokenize(model, [text]))[0])
+            (e.label, dual_encoder.encode_texts(model, clip.tokenize(model, [text]))[0])
             for e in examples
             for text in e.captions
         ]

@@ -21,9 +21,9 @@ from crossmodal.evaluation.attacked_split import read_split
 from crossmodal.evaluation.queries import SCHEMA, evaluate_set
 from crossmodal.evaluation.threats import points, variants
 from crossmodal.models.clip import build_clip, save_clip, tokenize
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.models.export import export_embeddings
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 
 CONFIG = {
     "model_cfg": {

@@ -9,7 +9,7 @@ from crossmodal.adaptation import methods
 from crossmodal.evaluation.encoders import measure_encoders, time_interleaved
 from crossmodal.evaluation.footprint import activation_bytes, count_flops, weight_bytes
 from crossmodal.evaluation.records import EncoderCost
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.scratch_params import CONFIGS
 
@@ -44,7 +44,7 @@ def test_flops_of_a_vit_are_those_of_its_formula() -> None:
         + transformer_flops(grid + 1, width, vision["layers"], vision.get("mlp_ratio", 4.0))
         + 2 * width * output
     )
-    assert count_flops(lambda: towers.encode_images(model, pixels)) == by_hand
+    assert count_flops(lambda: dual_encoder.encode_images(model, pixels)) == by_hand
     assert torch.backends.mha.get_fastpath_enabled()
 
 
@@ -54,7 +54,7 @@ def test_flops_of_a_text_tower_are_those_of_its_formula() -> None:
     tokens = clip.tokenize(model, ["a hat"])
     by_hand = transformer_flops(text["context_length"], text["width"], text["layers"], 4.0)
     by_hand += 2 * text["width"] * clip.embedding_size(model)
-    assert count_flops(lambda: towers.encode_texts(model, tokens)) == by_hand
+    assert count_flops(lambda: dual_encoder.encode_texts(model, tokens)) == by_hand
 
 
 def test_the_most_that_is_held_at_once() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from open_clip.model import CLIP
 
 from crossmodal.errors import UserError
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 
 CAPTIONS = ["a red octopus", "an octopus! with a hat, three eyes, and much more to say " * 3, "", "!"]
 TOKENIZER = open_clip.tokenizer.SimpleTokenizer(context_length=24)
@@ -30,7 +30,9 @@ def test_saved_and_loaded_is_the_same_model(nano: CLIP, folder: Path) -> None:
     assert loaded.config == nano.config
     assert loaded.state_dict().keys() == nano.state_dict().keys()
     assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in nano.state_dict().items())
-    assert torch.equal(towers.encode_images(nano, pixels()), towers.encode_images(loaded, pixels()))
+    assert torch.equal(
+        dual_encoder.encode_images(nano, pixels()), dual_encoder.encode_images(loaded, pixels())
+    )
 
 
 def test_open_clip_opens_the_saved_folder(nano: CLIP, folder: Path) -> None:
@@ -40,7 +42,7 @@ def test_open_clip_opens_the_saved_folder(nano: CLIP, folder: Path) -> None:
     std = torch.tensor(preprocess.transforms[-1].std).view(3, 1, 1)
     theirs.eval()
     expected = theirs.encode_image((pixels() - mean) / std, normalize=True)
-    assert torch.allclose(towers.encode_images(nano, pixels()), expected, atol=1e-6)
+    assert torch.allclose(dual_encoder.encode_images(nano, pixels()), expected, atol=1e-6)
 
 
 def test_loading_leaves_the_random_state(folder: Path) -> None:
@@ -104,18 +106,18 @@ def test_sizes(nano: CLIP) -> None:
 
 def test_pixels_are_scaled_and_channels_first() -> None:
     images = torch.randint(0, 256, (2, 5, 7, 3), dtype=torch.uint8)
-    result = towers.to_pixels(images)
+    result = dual_encoder.to_pixels(images)
     assert result.shape == (2, 3, 5, 7)
     assert result.dtype == torch.float32
     assert torch.equal((result * 255).round().to(torch.uint8).permute(0, 2, 3, 1), images)
-    assert towers.to_pixels(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8)).max() == 1.0
+    assert dual_encoder.to_pixels(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8)).max() == 1.0
 
 
 def test_normalisation_happens_inside(nano: CLIP) -> None:
     mean, std = nano.config["preprocess_cfg"]["mean"], nano.config["preprocess_cfg"]["std"]
     normalised = torch.stack([(pixels()[:, c] - mean[c]) / std[c] for c in range(3)], dim=1)
     expected = nano.encode_image(normalised, normalize=True)
-    assert torch.allclose(towers.encode_images(nano, pixels()), expected, atol=1e-6)
+    assert torch.allclose(dual_encoder.encode_images(nano, pixels()), expected, atol=1e-6)
 
 
 def test_tokens_are_open_clips(nano: CLIP) -> None:
@@ -129,36 +131,36 @@ def test_no_perturbation_is_open_clips_own_encoding(nano: CLIP, grad: bool) -> N
     tokens = clip.tokenize(nano, CAPTIONS)
     with torch.set_grad_enabled(grad):
         expected = nano.encode_text(tokens, normalize=True)
-        zeros = torch.zeros_like(towers.embed_tokens(nano, tokens))
-        assert torch.equal(towers.encode_texts(nano, tokens), expected)
-        assert torch.equal(towers.encode_texts(nano, tokens, zeros), expected)
+        zeros = torch.zeros_like(dual_encoder.embed_tokens(nano, tokens))
+        assert torch.equal(dual_encoder.encode_texts(nano, tokens), expected)
+        assert torch.equal(dual_encoder.encode_texts(nano, tokens, zeros), expected)
     assert not nano.token_embedding._forward_hooks
 
 
 def test_a_perturbation_is_added_before_the_position(nano: CLIP) -> None:
     """Moving every token to another one's embedding is the same as encoding the other caption."""
     ours, other = clip.tokenize(nano, ["a red octopus", "a tiny umbrella"])[:, None]
-    delta = towers.embed_tokens(nano, other) - towers.embed_tokens(nano, ours)
+    delta = dual_encoder.embed_tokens(nano, other) - dual_encoder.embed_tokens(nano, ours)
     # Both captions have three words, so the end token that is pooled stands at the same place.
     assert torch.equal(ours.argmax(-1), other.argmax(-1))
-    moved = towers.encode_texts(nano, ours, delta)
-    assert torch.allclose(moved, towers.encode_texts(nano, other), atol=1e-5)
-    assert not torch.allclose(moved, towers.encode_texts(nano, ours), atol=1e-3)
+    moved = dual_encoder.encode_texts(nano, ours, delta)
+    assert torch.allclose(moved, dual_encoder.encode_texts(nano, other), atol=1e-5)
+    assert not torch.allclose(moved, dual_encoder.encode_texts(nano, ours), atol=1e-3)
 
 
 def test_a_perturbation_has_a_gradient_at_words(nano: CLIP) -> None:
     tokens = clip.tokenize(nano, ["a red octopus"])
-    delta = torch.zeros_like(towers.embed_tokens(nano, tokens)).detach().requires_grad_()
-    towers.encode_texts(nano, tokens, delta)[0, 0].backward()
+    delta = torch.zeros_like(dual_encoder.embed_tokens(nano, tokens)).detach().requires_grad_()
+    dual_encoder.encode_texts(nano, tokens, delta)[0, 0].backward()
     assert delta.grad is not None
-    at_words = delta.grad[towers.perturbable(tokens)]
+    at_words = delta.grad[dual_encoder.perturbable(tokens)]
     assert (at_words.norm(dim=-1) > 0).all()
 
 
 def test_embeddings_have_unit_length(nano: CLIP) -> None:
     for vectors in (
-        towers.encode_images(nano, pixels()),
-        towers.encode_texts(nano, clip.tokenize(nano, CAPTIONS)),
+        dual_encoder.encode_images(nano, pixels()),
+        dual_encoder.encode_texts(nano, clip.tokenize(nano, CAPTIONS)),
     ):
         assert vectors.dtype == torch.float32
         assert torch.allclose(vectors.norm(dim=-1), torch.ones(len(vectors)), atol=1e-6)
@@ -167,16 +169,16 @@ def test_embeddings_have_unit_length(nano: CLIP) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(string.ascii_letters + " !?.,'0éß水🐙", max_size=80), min_size=1, max_size=4))
 def test_perturbable_are_the_words(nano: CLIP, captions: list[str]) -> None:
-    mask = towers.perturbable(clip.tokenize(nano, captions))
+    mask = dual_encoder.perturbable(clip.tokenize(nano, captions))
     for row, caption in zip(mask, captions, strict=True):
         words = min(len(TOKENIZER.encode(caption)), 22)
         assert row.tolist() == [False] + [True] * words + [False] * (23 - words)
 
 
 def test_scale_and_token_norm(nano: CLIP) -> None:
-    assert towers.logit_scale(nano).item() == pytest.approx(1 / 0.07, rel=1e-5)
+    assert dual_encoder.logit_scale(nano).item() == pytest.approx(1 / 0.07, rel=1e-5)
     slow = sum(float(row.pow(2).sum().sqrt()) for row in nano.token_embedding.weight[:2000].detach()) / 2000
-    assert towers.mean_token_norm(nano) == pytest.approx(slow, rel=0.02)
+    assert dual_encoder.mean_token_norm(nano) == pytest.approx(slow, rel=0.02)
 
 
 def test_saving_an_unmerged_adapter_is_refused(nano: CLIP, tmp_path: Path) -> None:

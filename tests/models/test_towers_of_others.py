@@ -16,7 +16,7 @@ from open_clip.model import CLIP, CustomTextCLIP
 from crossmodal import registry
 from crossmodal.adaptation.methods import parameter_counts
 from crossmodal.errors import UserError
-from crossmodal.models import clip, scratch, towers
+from crossmodal.models import clip, dual_encoder, scratch
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "octopus", "hat"]
 CAPTIONS = ["a red octopus", "a hat", "a zebra " * 20]
@@ -59,8 +59,8 @@ def embeddings(model: CLIP) -> tuple[torch.Tensor, torch.Tensor]:
     pixels = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         return (
-            towers.encode_images(model, pixels),
-            towers.encode_texts(model, clip.tokenize(model, CAPTIONS)),
+            dual_encoder.encode_images(model, pixels),
+            dual_encoder.encode_texts(model, clip.tokenize(model, CAPTIONS)),
         )
 
 
@@ -103,7 +103,7 @@ def test_captions_are_cut_and_padded(text) -> None:
     # Padding has no influence: the tower masks it.
     short = create(configuration(VIT, text | {"context_length": 5}))
     with torch.no_grad():
-        texts = towers.encode_texts(short, clip.tokenize(short, CAPTIONS[:2]))
+        texts = dual_encoder.encode_texts(short, clip.tokenize(short, CAPTIONS[:2]))
     assert torch.allclose(texts, embeddings(model)[1][:2], atol=1e-6)
 
 
@@ -153,10 +153,10 @@ def test_transformers_is_imported_when_it_is_needed(text, tmp_path: Path) -> Non
     for name, config in (("plain", configuration(VIT, OWN_TEXT)), ("bert", configuration(VIT, text))):
         (tmp_path / f"{name}.json").write_text(json.dumps(config))
     code = (
-        "import sys; from pathlib import Path; from crossmodal.models import clip, towers\n"
+        "import sys; from pathlib import Path; from crossmodal.models import clip, dual_encoder\n"
         "def build(name):\n"
         f"    model = clip.build_clip(clip.read_config(Path({str(tmp_path)!r}) / f'{{name}}.json'))\n"
-        "    return towers.encode_texts(model, clip.tokenize(model, ['a hat'])).shape\n"
+        "    return dual_encoder.encode_texts(model, clip.tokenize(model, ['a hat'])).shape\n"
         "print(tuple(build('plain')), 'transformers' in sys.modules)\n"
         "print(tuple(build('bert')), 'transformers' in sys.modules)"
     )

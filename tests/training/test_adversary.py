@@ -11,8 +11,8 @@ from crossmodal.adaptation import methods
 from crossmodal.attacks.context import frozen
 from crossmodal.attacks.joint import attack_batch
 from crossmodal.errors import UserError
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.registry import kinds, parse
 from crossmodal.training.adversary import attack_part, make_adversary
 from crossmodal.training.adversary_settings import AdversaryParameters

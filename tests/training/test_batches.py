@@ -12,7 +12,7 @@ from PIL import Image
 from crossmodal.data.tables import Example, write_examples
 from crossmodal.errors import UserError
 from crossmodal.models.clip import tokenize
-from crossmodal.models.towers import to_pixels
+from crossmodal.models.dual_encoder import to_pixels
 from crossmodal.training.augmentation import augment
 from crossmodal.training.batches import (
     TrainingSet,

@@ -7,7 +7,7 @@ import torch
 
 from crossmodal.adaptation import methods
 from crossmodal.errors import UserError
-from crossmodal.models.towers import encode_images, to_pixels
+from crossmodal.models.dual_encoder import encode_images, to_pixels
 from crossmodal.registry import parse
 from crossmodal.training.adversary import make_adversary
 from crossmodal.training.adversary_settings import AdversaryParameters

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from crossmodal.errors import UserError
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.provenance.closure import closure
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.batches import epoch_batches

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.training.adversary import make_adversary
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.checkpoint import fingerprint

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from crossmodal.errors import UserError
-from crossmodal.models.towers import encode_images, to_pixels
+from crossmodal.models.dual_encoder import encode_images, to_pixels
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.checkpoint import fingerprint
 from crossmodal.training.loop import fit

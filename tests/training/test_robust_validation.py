@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from crossmodal.attacks import attack_images
-from crossmodal.models.towers import encode_images, encode_texts, to_pixels
+from crossmodal.models.dual_encoder import encode_images, encode_texts, to_pixels
 from crossmodal.training.adversary import make_adversary
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.history import Epoch, validation_score

@@ -19,7 +19,7 @@ from crossmodal.adaptation import prompts
 from crossmodal.adaptation.cocoop_params import Params
 from crossmodal.adaptation.initialisation import linear
 from crossmodal.adaptation.trainable import freeze
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
 
 MERGES = False  # the vectors are inputs, not weights
@@ -52,8 +52,8 @@ class ConditionalTextPrompts(nn.Module):
         self.vectors = vectors
 
     def forward(self, model: CLIP, tokens: Tensor, delta: Tensor | None) -> Tensor:
-        """Return the features [b, d]; arguments as those of `towers.encode_texts`."""
-        own = towers.text_features(
+        """Return the features [b, d]; arguments as those of `dual_encoder.encode_texts`."""
+        own = dual_encoder.text_features(
             model, tokens, None if delta is None else lambda embedded: embedded + delta
         )
         return prompts.text_features(model, tokens, delta, self.vectors(own))

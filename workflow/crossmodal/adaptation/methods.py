@@ -25,7 +25,7 @@ from crossmodal import registry
 from crossmodal.adaptation.hooks import Hooks
 from crossmodal.adaptation.trainable import release, restore_tensors, tower_of, trainable_tensors
 from crossmodal.errors import UserError
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
 
 PACKAGE = "adaptation"
@@ -141,5 +141,5 @@ def parameter_counts(model: CLIP) -> Counts:
         total_image=total["image"],
         trainable_text=trainable["text"],
         total_text=total["text"],
-        total_token_embeddings=towers.token_embedding(base).weight.numel(),
+        total_token_embeddings=dual_encoder.token_embedding(base).weight.numel(),
     )

@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 from crossmodal.adaptation.initialisation import linear, normal
 from crossmodal.adaptation.prompt_settings import TextPromptParameters
 from crossmodal.errors import UserError
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
 
 STD = 0.02
@@ -63,7 +63,7 @@ class TextPrompts(nn.Module):
         self.context = context
 
     def forward(self, model: CLIP, tokens: Tensor, delta: Tensor | None) -> Tensor:
-        """Return the features [b, d]; arguments as those of `towers.encode_texts`."""
+        """Return the features [b, d]; arguments as those of `dual_encoder.encode_texts`."""
         return text_features(model, tokens, delta, self.context())
 
 
@@ -92,7 +92,7 @@ def text_features(model: CLIP, tokens: Tensor, delta: Tensor | None, vectors: Te
             embedded = embedded + delta.gather(1, source.unsqueeze(-1).expand_as(delta))
         return splice(embedded, vectors, replacing=length)
 
-    return towers.text_features(model, tokens.gather(1, source), edit)
+    return dual_encoder.text_features(model, tokens.gather(1, source), edit)
 
 
 def make_room(tokens: Tensor, length: int) -> Tensor:
@@ -160,7 +160,7 @@ def image_blocks(model: CLIP, method: str) -> nn.ModuleList:
 
 def text_blocks(model: CLIP, method: str) -> nn.ModuleList:
     """Return the blocks of the text tower; UserError where it is not CLIP's own, pooled at the end token."""
-    tower: Any = towers.text_tower(model)
+    tower: Any = dual_encoder.text_tower(model)
     pooling = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
     if pooling != "argmax" or getattr(tower, "cls_emb", None) is not None:
         raise UserError(f"{method}: text prompts need CLIP's own text transformer, pooled at the end token")
@@ -180,11 +180,11 @@ def draw_context(model: CLIP, params: TextPromptParameters, method: str, generat
             f"{method}: a prompt of {params.length} vectors leaves no word of a caption in the context of "
             f"{clip.context_length(model)} tokens; length is at most {greatest}"
         )
-    weight = towers.token_embedding(model).weight.detach()
+    weight = dual_encoder.token_embedding(model).weight.detach()
     vectors = normal((params.length, weight.shape[1]), STD, generator, like=weight)
     if params.phrase is not None:
         tokens = clip.tokenize(model, [params.phrase])
-        words = tokens[towers.perturbable(tokens)].to(weight.device)
+        words = tokens[dual_encoder.perturbable(tokens)].to(weight.device)
         if len(words) > params.length:
             raise UserError(
                 f"{method}: the phrase {params.phrase!r} has {len(words)} tokens, length is {params.length}"

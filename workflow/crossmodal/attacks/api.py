@@ -15,7 +15,7 @@ from crossmodal.attacks.context import frozen
 from crossmodal.attacks.joint import Attacked, attack_sides
 from crossmodal.attacks.objectives import Queries, margin, query_loss, retrieval_loss
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.towers import (
+from crossmodal.models.dual_encoder import (
     encode_images,
     encode_texts,
     logit_scale,
@@ -112,7 +112,7 @@ def attack_texts(
     -------
     Tensor
         Offsets of the token embeddings, float [m, context, width], 0 at start, end and padding: for
-        `crossmodal.models.towers.encode_texts(model, tokens, offsets)`.
+        `crossmodal.models.dual_encoder.encode_texts(model, tokens, offsets)`.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from crossmodal.attacks.ascent import Ball, ascend
 from crossmodal.attacks.context import frozen
 from crossmodal.attacks.sphere import moved
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.towers import (
+from crossmodal.models.dual_encoder import (
     encode_images,
     encode_texts,
     mean_token_norm,

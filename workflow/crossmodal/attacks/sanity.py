@@ -14,8 +14,7 @@ from torch.nn import functional
 from crossmodal.attacks.api import attack_embeddings, attack_images, attack_texts
 from crossmodal.attacks.context import frozen
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.loss import query_losses
-from crossmodal.models.towers import (
+from crossmodal.models.dual_encoder import (
     encode_images,
     encode_texts,
     logit_scale,
@@ -23,6 +22,7 @@ from crossmodal.models.towers import (
     perturbable,
     token_embedding,
 )
+from crossmodal.models.loss import query_losses
 from crossmodal.parameters import Parameters
 from crossmodal.registry import load
 

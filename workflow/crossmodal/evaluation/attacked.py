@@ -27,7 +27,7 @@ from crossmodal.evaluation.queries import IMAGE_TO_TEXT, TEXT_TO_IMAGE, query_ta
 from crossmodal.evaluation.threats import Goal, ThreatModel, ThreatParameters, Variant, points
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import tokenize
-from crossmodal.models.towers import (
+from crossmodal.models.dual_encoder import (
     encode_images,
     encode_texts,
     logit_scale,

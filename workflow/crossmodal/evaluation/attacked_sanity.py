@@ -11,7 +11,7 @@ from crossmodal.evaluation.attacked_split import AttackedSplit, choose_queries
 from crossmodal.evaluation.threats import ThreatParameters
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import tokenize
-from crossmodal.models.towers import to_pixels
+from crossmodal.models.dual_encoder import to_pixels
 
 
 def check_attacks(model: CLIP, data: AttackedSplit, params: ThreatParameters) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from crossmodal.evaluation.footprint import activation_bytes, count_flops, weight_bytes
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
 
@@ -67,9 +67,9 @@ def time_interleaved(calls: Sequence[Call], repeats: int, what: str) -> list[lis
 def _image_call(model: CLIP, count: int) -> Call:
     size = clip.image_size(model)
     pixels = torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0))
-    return lambda: towers.encode_images(model, pixels)
+    return lambda: dual_encoder.encode_images(model, pixels)
 
 
 def _text_call(model: CLIP, count: int) -> Call:
     tokens = clip.tokenize(model, [CAPTION] * count)
-    return lambda: towers.encode_texts(model, tokens)
+    return lambda: dual_encoder.encode_texts(model, tokens)

@@ -3,7 +3,7 @@
 Every function takes the model first and works for any dual encoder of open_clip: `CLIP`, and `CustomTextCLIP`
 with CLIP's own text tower or one of Hugging Face's; image towers of open_clip and of timm. The size of images,
 captions and embeddings comes from the model's configuration and is never assumed. What the model computes is
-in `towers`.
+in `dual_encoder`.
 """
 
 import json

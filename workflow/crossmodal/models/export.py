@@ -13,7 +13,7 @@ from torch import Tensor
 from crossmodal.data.images import decode_split
 from crossmodal.data.tables import read_table
 from crossmodal.embeddings import Vectors, write_embeddings
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
 from crossmodal.progress import progress
 
@@ -76,7 +76,7 @@ def embed_images(model: CLIP, images: npt.NDArray[np.uint8], batch_size: int) ->
     """Return the embeddings, float32 [n, d] of unit length, of uint8 [n, size, size, 3] images."""
 
     def encode(batch: Any, device: torch.device) -> Tensor:
-        return towers.encode_images(model, towers.to_pixels(torch.from_numpy(batch).to(device)))
+        return dual_encoder.encode_images(model, dual_encoder.to_pixels(torch.from_numpy(batch).to(device)))
 
     return _in_batches(model, images, batch_size, encode, "images")
 
@@ -85,7 +85,7 @@ def embed_captions(model: CLIP, captions: list[str], batch_size: int) -> Vectors
     """Return the embeddings, float32 [n, d] of unit length, of `captions`."""
 
     def encode(batch: Any, device: torch.device) -> Tensor:
-        return towers.encode_texts(model, clip.tokenize(model, batch).to(device))
+        return dual_encoder.encode_texts(model, clip.tokenize(model, batch).to(device))
 
     return _in_batches(model, captions, batch_size, encode, "captions")
 

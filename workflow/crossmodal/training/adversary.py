@@ -7,8 +7,8 @@ from crossmodal.attacks.context import frozen
 from crossmodal.attacks.joint import Attacked, attack_sides
 from crossmodal.attacks.sphere import moved
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale
 from crossmodal.registry import load
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.step import Adversary, Prepared, prepare

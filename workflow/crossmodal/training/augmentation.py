@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from crossmodal.models.towers import to_pixels
+from crossmodal.models.dual_encoder import to_pixels
 from crossmodal.training.settings import AugmentationParameters
 
 

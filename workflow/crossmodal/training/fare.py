@@ -17,7 +17,7 @@ from crossmodal.attacks.context import evaluating, frozen
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import image_size
-from crossmodal.models.towers import encode_images
+from crossmodal.models.dual_encoder import encode_images
 from crossmodal.registry import load
 from crossmodal.training.adversary import attacked_rows, warmed_up
 from crossmodal.training.adversary_settings import AdversaryParameters

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale
 from crossmodal.training.precision import Precision
 from crossmodal.training.step import Prepared
 

@@ -7,7 +7,7 @@ from crossmodal.attacks.joint import attack_sides
 from crossmodal.attacks.objectives import retrieval_loss
 from crossmodal.attacks.sphere import moved
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.training.adversary_settings import RobustValidation
 from crossmodal.training.batches import TrainingSet
 from crossmodal.training.validation import recall_at_1

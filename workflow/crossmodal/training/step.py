@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 from torch import Generator, Tensor
 
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.distributed import gather
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.models.loss import contrastive_loss
-from crossmodal.models.towers import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.registry import load
 from crossmodal.training.batches import TrainingSet
 from crossmodal.training.step import Adversary

@@ -11,7 +11,7 @@ from transformers import BertConfig
 from crossmodal import registry
 from crossmodal.adaptation import methods
 from crossmodal.errors import UserError
-from crossmodal.models import clip, towers
+from crossmodal.models import clip, dual_encoder
 from crossmodal.models.scratch_params import CONFIGS
 
 CONTEXT, PAD, FIRST, LAST = 12, 0, 2, 3
@@ -42,12 +42,12 @@ def bert(tmp_path_factory):
 
 
 def test_words_are_embedded_by_the_tower(bert) -> None:
-    table = towers.token_embedding(bert)
+    table = dual_encoder.token_embedding(bert)
     assert table.weight.shape == (100, 48)
     assert table is bert.text.transformer.embeddings.word_embeddings
     tokens = rows([10, 11], [12])
-    assert torch.equal(towers.embed_tokens(bert, tokens), table.weight[tokens])
-    assert towers.mean_token_norm(bert) == pytest.approx(
+    assert torch.equal(dual_encoder.embed_tokens(bert, tokens), table.weight[tokens])
+    assert dual_encoder.mean_token_norm(bert) == pytest.approx(
         float(table.weight.detach().norm(dim=-1).mean()), rel=1e-6
     )
 
@@ -56,29 +56,29 @@ def test_texts_are_open_clips_own_encoding(bert) -> None:
     tokens = rows([10, 11, 12], [13], [14] * 30)
     with torch.no_grad():
         expected = bert.encode_text(tokens, normalize=True)
-        assert torch.equal(towers.encode_texts(bert, tokens), expected)
+        assert torch.equal(dual_encoder.encode_texts(bert, tokens), expected)
         zeros = torch.zeros(3, CONTEXT, 48)
-        assert torch.equal(towers.encode_texts(bert, tokens, zeros), expected)
-    assert not towers.token_embedding(bert)._forward_hooks
+        assert torch.equal(dual_encoder.encode_texts(bert, tokens, zeros), expected)
+    assert not dual_encoder.token_embedding(bert)._forward_hooks
 
 
 def test_a_perturbation_is_added_to_the_words_embedding(bert) -> None:
     ours, other = rows([10, 11, 12]), rows([10, 40, 12])
-    table = towers.token_embedding(bert).weight.detach()
+    table = dual_encoder.token_embedding(bert).weight.detach()
     delta = table[other] - table[ours]
     with torch.no_grad():
-        moved = towers.encode_texts(bert, ours, delta)
-        assert torch.allclose(moved, towers.encode_texts(bert, other), atol=1e-6)
-        assert not torch.allclose(moved, towers.encode_texts(bert, ours), atol=1e-3)
+        moved = dual_encoder.encode_texts(bert, ours, delta)
+        assert torch.allclose(moved, dual_encoder.encode_texts(bert, other), atol=1e-6)
+        assert not torch.allclose(moved, dual_encoder.encode_texts(bert, ours), atol=1e-3)
         # What is padding is not read, whatever is added to it.
         delta[:, 5:] = 1000.0
-        assert torch.allclose(moved, towers.encode_texts(bert, ours, delta), atol=1e-6)
+        assert torch.allclose(moved, dual_encoder.encode_texts(bert, ours, delta), atol=1e-6)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.integers(4, 99), max_size=20), min_size=1, max_size=4))
 def test_perturbable_are_the_words(bert, captions: list[list[int]]) -> None:
-    mask = towers.perturbable(rows(*captions), bert)
+    mask = dual_encoder.perturbable(rows(*captions), bert)
     for row, words in zip(mask.tolist(), captions, strict=True):
         n = min(len(words), CONTEXT - 2)
         assert row == [False] + [True] * n + [False] * (CONTEXT - 1 - n)
@@ -86,7 +86,7 @@ def test_perturbable_are_the_words(bert, captions: list[list[int]]) -> None:
 
 def test_clips_own_tokens_need_no_model(nano) -> None:
     tokens = clip.tokenize(nano, ["a red octopus!", ""])
-    assert torch.equal(towers.perturbable(tokens), towers.perturbable(tokens, nano))
+    assert torch.equal(dual_encoder.perturbable(tokens), dual_encoder.perturbable(tokens, nano))
 
 
 @pytest.mark.parametrize("kind", ["coop", "maple", "cocoop"])
@@ -99,9 +99,9 @@ def test_text_prompts_are_refused(bert, kind) -> None:
 def test_adapters_stand_after_the_attention_of_bert(bert) -> None:
     model, tokens = deepcopy(bert), rows([10, 11], [12])
     with torch.no_grad():
-        before = towers.encode_texts(model, tokens)
+        before = dual_encoder.encode_texts(model, tokens)
         methods.attach(model, registry.parse("adaptation", {"kind": "adapter", "bottleneck": 8}), seed=0)
-        assert torch.equal(towers.encode_texts(model, tokens), before)
+        assert torch.equal(dual_encoder.encode_texts(model, tokens), before)
         layers = [model.text.transformer.encoder.layer[i].attention.output.dense for i in range(2)]
         trained = [
             name for name, p in model.named_parameters() if p.requires_grad and name.startswith("text.")
@@ -109,7 +109,7 @@ def test_adapters_stand_after_the_attention_of_bert(bert) -> None:
         assert len(trained) == 2 * 4
         for layer in layers:
             torch.nn.init.ones_(layer.adapter.up.bias[:10])
-        assert not torch.allclose(towers.encode_texts(model, tokens), before, atol=1e-3)
+        assert not torch.allclose(dual_encoder.encode_texts(model, tokens), before, atol=1e-3)
 
 
 def test_its_projection_trains_alone(bert) -> None:
