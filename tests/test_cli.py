@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.evaluation.numbers import Number, write_numbers
+from crossmodal.statistics.numbers import Number, write_numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from crossmodal.generate import SCHEMA, environment, generated, schema
+from crossmodal.commands.generate import SCHEMA, environment, generated, schema
 from crossmodal.provenance.dag import list_jobs
 from crossmodal.provenance.dvc import rule_stages
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from crossmodal.configuration import merge, read_yaml
 from crossmodal.errors import UserError
-from crossmodal.specs import spec
-from crossmodal.study import load_study
+from crossmodal.study.configuration import merge, read_yaml
+from crossmodal.study.specs import spec
+from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 ALONE = {"pretrain_base", "adapt_model", "merge_model"}

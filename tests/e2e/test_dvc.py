@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.evaluation.numbers import read_numbers
 from crossmodal.provenance.digests import md5
 from crossmodal.provenance.manifest import read_manifest
+from crossmodal.statistics.numbers import read_numbers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

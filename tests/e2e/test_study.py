@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from crossmodal.evaluation.numbers import read_numbers
 from crossmodal.provenance.digests import md5
 from crossmodal.provenance.ledger import entries
 from crossmodal.provenance.manifest import read_manifest
+from crossmodal.statistics.numbers import read_numbers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

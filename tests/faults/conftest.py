@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
-from crossmodal.evaluation.numbers import Number, read_numbers
 from crossmodal.provenance.digests import md5
 from crossmodal.provenance.manifest import read_manifest
+from crossmodal.statistics.numbers import Number, read_numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs")

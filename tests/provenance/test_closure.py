@@ -73,7 +73,7 @@ def test_a_cell_does_not_depend_on_other_methods() -> None:
 def test_jobs_never_depend_on_the_study_or_on_snakemake() -> None:
     for path in sorted((module.ROOT / "jobs").glob("*_*.py")):
         code, outside = closure((f"crossmodal.jobs.{path.stem}",))
-        assert not {"crossmodal.study", "crossmodal.specs", "crossmodal.cli"} & set(code), path
+        assert not {"crossmodal.study.study", "crossmodal.study.specs", "crossmodal.cli"} & set(code), path
         assert "snakemake" not in outside, path
 
 
@@ -91,7 +91,7 @@ def test_what_is_left_out_exists_and_imports_no_mathematics() -> None:
 def test_parsing_the_study_imports_neither_torch_nor_pandas() -> None:
     import subprocess
 
-    code = "import sys, crossmodal.study, crossmodal.specs; print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    code = "import sys, crossmodal.study.study, crossmodal.study.specs; print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

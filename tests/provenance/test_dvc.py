@@ -12,8 +12,8 @@ import yaml
 from crossmodal.errors import UserError
 from crossmodal.provenance.dag import Job, list_jobs
 from crossmodal.provenance.dvc import PARAMETERS, PLOTS, STUDY_KEYS, dvc_yaml, rule_stages
-from crossmodal.specs import JOBS, spec
-from crossmodal.study import load_study
+from crossmodal.study.specs import JOBS, spec
+from crossmodal.study.study import load_study
 
 PARAMS = yaml.safe_load(Path("params.yaml").read_text())
 

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
-from crossmodal.report.adaptation_tables import domains_table
+from crossmodal.experiments.peft.tables import domains_table
+from crossmodal.experiments.robustness.tables import robustness_table
+from crossmodal.experiments.search.tables import search_table
 from crossmodal.report.cells import Grid
 from crossmodal.report.formatting import (
     MINUS,
@@ -29,8 +31,6 @@ from crossmodal.report.markdown import (
 )
 from crossmodal.report.page import ReportInputs
 from crossmodal.report.readme import own_blocks
-from crossmodal.report.robustness_tables import robustness_table
-from crossmodal.report.search_tables import search_table
 from crossmodal.report.verdicts import read_hypotheses
 
 

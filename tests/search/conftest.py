@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from crossmodal.embeddings import Embeddings
+from crossmodal.models.embeddings import Embeddings
 
 
 def _unit(n, d, seed=0):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from crossmodal.evaluation.numbers import Number, read_numbers
 from crossmodal.provenance.manifest import read_manifest
+from crossmodal.statistics.numbers import Number, read_numbers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 

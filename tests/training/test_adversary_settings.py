@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from crossmodal.configuration import read_yaml
 from crossmodal.errors import UserError
 from crossmodal.provenance.closure import closure
-from crossmodal.study import load_study
+from crossmodal.study.configuration import read_yaml
+from crossmodal.study.study import load_study
 from crossmodal.training.adversary_settings import AdversaryParameters
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,9 +21,9 @@ from crossmodal.commands.reproduce import reproduce
 from crossmodal.commands.restore import restore
 from crossmodal.commands.shift import shift
 from crossmodal.commands.why import why
-from crossmodal.configuration import read_yaml
 from crossmodal.errors import UserError
 from crossmodal.provenance.git import head
+from crossmodal.study.configuration import read_yaml
 
 PARAMS = Path("params.yaml")
 
@@ -74,7 +74,7 @@ def _results(study: str | None, file: str) -> Path:
 @app.command()
 def params(study: StudyOption = None) -> None:
     """Print the resolved, validated parameters and the cells of a study."""
-    from crossmodal.study import Study, load_study, validate
+    from crossmodal.study.study import Study, load_study, validate
 
     defaults = read_yaml(PARAMS)
     if study in (None, defaults.get("study")):
@@ -98,7 +98,7 @@ def numbers(
     study: StudyOption = None,
 ) -> None:
     """Print the numbers of a study, with their intervals, whose id matches GLOB."""
-    from crossmodal.evaluation.numbers import read_numbers, select
+    from crossmodal.statistics.numbers import read_numbers, select
 
     found = select(read_numbers(_results(study, "metrics.parquet")), pattern)
     if not found:

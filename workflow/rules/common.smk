@@ -1,13 +1,13 @@
 import sys
 from pathlib import Path
 
-from crossmodal import grid
-from crossmodal.configuration import read_yaml, use_this_interpreter
+from crossmodal.study import grid
+from crossmodal.study.configuration import read_yaml, use_this_interpreter
 from crossmodal.errors import UserError
 from crossmodal.provenance.folders import check_writable, settle_times
 from crossmodal.provenance.ledger import study_folders
-from crossmodal.specs import spec
-from crossmodal.study import check_files, load_study
+from crossmodal.study.specs import spec
+from crossmodal.study.study import check_files, load_study
 
 use_this_interpreter()
 

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crossmodal.evaluation.hypotheses import judge, write_hypotheses
-from crossmodal.evaluation.metrics import METRICS
-from crossmodal.evaluation.numbers import Number, write_numbers
-from crossmodal.evaluation.queries import SCHEMA
-from crossmodal.evaluation.records import (
+from crossmodal.report.page import ReportInputs
+from crossmodal.statistics.hypotheses import judge, write_hypotheses
+from crossmodal.statistics.metrics import METRICS
+from crossmodal.statistics.numbers import Number, write_numbers
+from crossmodal.statistics.queries import SCHEMA
+from crossmodal.statistics.records import (
     AdapterCard,
     CellFacts,
     EncoderCost,
@@ -23,9 +24,8 @@ from crossmodal.evaluation.records import (
     ShiftFacts,
     ValidationRecall,
 )
-from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters, SecondDomain
-from crossmodal.evaluation.summary import summarise
-from crossmodal.report.page import ReportInputs
+from crossmodal.statistics.settings import EvaluationParameters, HypothesisParameters, SecondDomain
+from crossmodal.statistics.summary import summarise
 
 IMAGES, CAPTIONS = 40, 2
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.evaluation.numbers import Number as Row
 from crossmodal.report import adaptation_tables, robustness_tables
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import fill
 from crossmodal.report.page import ReportInputs
 from crossmodal.report.readme import published_tables
+from crossmodal.statistics.numbers import Number as Row
 
 pytestmark = pytest.mark.slow  # sums up 24 cells by the real code
 

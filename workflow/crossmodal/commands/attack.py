@@ -17,14 +17,14 @@ from crossmodal.commands.toolkit import (
     naming_images,
     written,
 )
-from crossmodal.configuration import validate
 from crossmodal.errors import UserError
-from crossmodal.evaluation.threats import ThreatModel
+from crossmodal.experiments.robustness.threats import ThreatModel
 from crossmodal.parameters import Parameters, nearest
+from crossmodal.study.configuration import validate
 
 if TYPE_CHECKING:
     from crossmodal.data.images import Pixels
-    from crossmodal.evaluation.attacked_split import AttackedSplit
+    from crossmodal.experiments.robustness.attacked_split import AttackedSplit
     from crossmodal.models.architecture import CLIP
 
 THREATS: tuple[ThreatModel, ...] = ("query-image", "gallery-image")
@@ -105,8 +105,8 @@ def _attack(
 
     from crossmodal.data.images import encode_png
     from crossmodal.data.tables import read_examples, write_examples
-    from crossmodal.evaluation.attacked_split import read_split
-    from crossmodal.evaluation.threats import ThreatParameters
+    from crossmodal.experiments.robustness.attacked_split import read_split
+    from crossmodal.experiments.robustness.threats import ThreatParameters
 
     whole = ThreatParameters(captions="all", batch_size=batch_size, seed=seed)
     with naming_images(source):
@@ -135,7 +135,7 @@ def attacked_images(
     import torch
 
     from crossmodal.attacks.context import frozen
-    from crossmodal.evaluation.attacked import attack_pixels, objective_of
+    from crossmodal.experiments.robustness.attacked import attack_pixels, objective_of
     from crossmodal.progress import progress
 
     objective = objective_of(model, data, threat, "loss")
@@ -157,10 +157,10 @@ def recalls(
     """Return recall@1 of the threatened queries with the clean and with the attacked images."""
     import numpy as np
 
-    from crossmodal.embeddings import restored
-    from crossmodal.evaluation.attacked_gallery import score_hidden
-    from crossmodal.evaluation.metrics import score_queries
+    from crossmodal.experiments.robustness.attacked_gallery import score_hidden
+    from crossmodal.models.embeddings import restored
     from crossmodal.models.export import embed_images
+    from crossmodal.statistics.metrics import score_queries
 
     attacked = restored(embed_images(model, images, batch_size).astype(np.float16))
     captions, labels = data.captions.vectors, (data.image_labels, data.caption_labels)

@@ -73,7 +73,7 @@ def _select(context: Context, patterns: list[str], everything: bool, published: 
     """Return the rows of metrics.parquet that are asked for, in file order."""
     from fnmatch import fnmatchcase
 
-    from crossmodal.evaluation.numbers import read_numbers
+    from crossmodal.statistics.numbers import read_numbers
 
     results = Path("results") / context.study.study
     path = results / "metrics.parquet"

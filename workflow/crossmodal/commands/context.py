@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from crossmodal.configuration import merge, read_yaml
 from crossmodal.errors import UserError
 from crossmodal.provenance.audit import Node, audit_jobs, files_of
 from crossmodal.provenance.dag import Job, list_jobs
 from crossmodal.provenance.digests import CACHE, md5_of
 from crossmodal.provenance.ledger import Manifest, find_manifests, read_ledger, study_folders
 from crossmodal.provenance.waivers import Waiver, read_waivers
-from crossmodal.study import Study, load_study
+from crossmodal.study.configuration import merge, read_yaml
+from crossmodal.study.study import Study, load_study
 
 PARAMS = Path("params.yaml")
 
@@ -74,7 +74,7 @@ def load_context(study: str | None) -> Context:
 
 def context_of(overlays: list[Path]) -> Context:
     """Return what is known of a study; Snakemake is asked for its jobs while the manifests are read."""
-    from crossmodal.specs import spec
+    from crossmodal.study.specs import spec
 
     resolved = resolve(overlays)
     with ThreadPoolExecutor(1) as pool:

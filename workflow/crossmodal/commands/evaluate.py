@@ -71,13 +71,13 @@ def measure(
 
     As in a study: embeddings go through half precision, and the bootstrap draws images with all their captions.
     """
-    from crossmodal.embeddings import read_embeddings
-    from crossmodal.evaluation.bootstrap import percentile_interval
-    from crossmodal.evaluation.panel import Panel, read_result
-    from crossmodal.evaluation.queries import evaluate_set
-    from crossmodal.evaluation.records import QueryRecord
-    from crossmodal.evaluation.settings import EvaluationParameters
+    from crossmodal.models.embeddings import read_embeddings
     from crossmodal.models.export import export_embeddings
+    from crossmodal.statistics.bootstrap import percentile_interval
+    from crossmodal.statistics.panel import Panel, read_result
+    from crossmodal.statistics.queries import evaluate_set
+    from crossmodal.statistics.records import QueryRecord
+    from crossmodal.statistics.settings import EvaluationParameters
 
     settings = EvaluationParameters(resamples=resamples, bootstrap_seed=seed)
     with TemporaryDirectory() as folder:

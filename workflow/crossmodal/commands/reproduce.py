@@ -14,7 +14,7 @@ from crossmodal.provenance.ledger import entries
 from crossmodal.provenance.rederive import prepare, repeat_job, run_jobs
 
 if TYPE_CHECKING:
-    from crossmodal.evaluation.numbers import Number
+    from crossmodal.statistics.numbers import Number
 
 
 def reproduce(
@@ -58,7 +58,7 @@ def reproduce(
 
 
 def _find(path: Path, number_id: str) -> "Number":
-    from crossmodal.evaluation.numbers import read_numbers
+    from crossmodal.statistics.numbers import read_numbers
 
     if not path.exists():
         raise UserError(f"{path}: not here; `crossmodal restore` fetches what is published, or run the study")

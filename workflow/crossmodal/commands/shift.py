@@ -8,10 +8,10 @@ import typer
 
 from crossmodal import registry
 from crossmodal.commands.toolkit import Source, check_dataset, written
-from crossmodal.configuration import validate
 from crossmodal.errors import UserError
 from crossmodal.parameters import Parameters, nearest
 from crossmodal.shifts.corruption_params import Corruption
+from crossmodal.study.configuration import validate
 
 CORRUPTIONS = get_args(Corruption)
 

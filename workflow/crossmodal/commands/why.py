@@ -32,7 +32,7 @@ def why(
     A job runs because its spec differs from the recorded one (the difference is shown), because an output is
     missing, or because a job above it runs.
     """
-    from crossmodal.specs import spec
+    from crossmodal.study.specs import spec
 
     overlays = overlays_of(study)
     resolved = resolve(overlays)

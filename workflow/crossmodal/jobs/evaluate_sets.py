@@ -1,8 +1,8 @@
 """Job: score every query of several embedded sets, in both directions."""
 
-from crossmodal.embeddings import read_embeddings
-from crossmodal.evaluation.queries import evaluate_set
 from crossmodal.jobs.run import Ins, Outs, Spec, run
+from crossmodal.models.embeddings import read_embeddings
+from crossmodal.statistics.queries import evaluate_set
 
 
 def main(images: Ins, captions: Ins, queries: Outs, spec: Spec) -> None:

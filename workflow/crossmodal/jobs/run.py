@@ -21,10 +21,10 @@ from typing import Annotated, Any, get_args
 
 import psutil
 
-from crossmodal.accelerators import claim_accelerator
 from crossmodal.determinism import prepare
 from crossmodal.errors import UserError
 from crossmodal.jobs import workers
+from crossmodal.jobs.accelerators import claim_accelerator
 from crossmodal.jobs.lock import job_lock
 from crossmodal.jobs.refusals import broken_input, refusal
 from crossmodal.provenance.digests import md5_of

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from crossmodal.evaluation.clip_benchmark import write_clip_benchmark
-from crossmodal.evaluation.hypotheses import judge, write_hypotheses
-from crossmodal.evaluation.numbers import write_numbers
-from crossmodal.evaluation.records import (
+from crossmodal.jobs.run import Ins, Out, Spec, run
+from crossmodal.statistics.clip_benchmark import write_clip_benchmark
+from crossmodal.statistics.hypotheses import judge, write_hypotheses
+from crossmodal.statistics.numbers import write_numbers
+from crossmodal.statistics.records import (
     AdapterCard,
     CellFacts,
     EncoderCost,
@@ -14,9 +15,8 @@ from crossmodal.evaluation.records import (
     SearchRecord,
     ShiftFacts,
 )
-from crossmodal.evaluation.settings import EvaluationParameters, HypothesisParameters
-from crossmodal.evaluation.summary import summarise
-from crossmodal.jobs.run import Ins, Out, Spec, run
+from crossmodal.statistics.settings import EvaluationParameters, HypothesisParameters
+from crossmodal.statistics.summary import summarise
 
 
 def main(

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossmodal.accelerators import claim_accelerators
 from crossmodal.errors import UserError
+from crossmodal.jobs.accelerators import claim_accelerators
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from crossmodal.data.images import decode_split
 from crossmodal.data.tables import read_table
-from crossmodal.embeddings import Vectors, write_embeddings
 from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.embeddings import Vectors, write_embeddings
 from crossmodal.progress import progress
 
 

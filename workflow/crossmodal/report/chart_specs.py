@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from crossmodal.experiments.peft.tables import PARETO
 from crossmodal.report import charts, frames, robustness_charts
-from crossmodal.report.adaptation_tables import PARETO
 from crossmodal.report.cells import FEW, Grid
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import DIRECTIONS

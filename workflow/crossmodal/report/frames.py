@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crossmodal.evaluation.threat_names import split_variant
-from crossmodal.report.adaptation_tables import pareto_cost
+from crossmodal.experiments.peft.tables import pareto_cost
+from crossmodal.experiments.robustness.tables import epsilon_label, is_summary, severity_of, shift_names
+from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Number, Numbers
-from crossmodal.report.robustness_tables import epsilon_label, is_summary, severity_of, shift_names
 
 ACCURACY_COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
 DEGRADATION_COLUMNS = ["cell", "shift", "summary", "value", "ci_low", "ci_high", "number_id"]

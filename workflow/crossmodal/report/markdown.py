@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from crossmodal.errors import UserError
-from crossmodal.report.adaptation_tables import accuracy_table
+from crossmodal.experiments.peft.tables import accuracy_table
 from crossmodal.report.cells import Grid
 from crossmodal.report.formatting import ABSENT
 from crossmodal.report.lookup import Numbers

@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from crossmodal.experiments.search.tables import search_table
 from crossmodal.report import adaptation_tables, robustness_tables, tables
 from crossmodal.report.cells import Grid
 from crossmodal.report.chart_specs import chart_specs
@@ -20,7 +21,6 @@ from crossmodal.report.formatting import format_time
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.scripts import content_policy, json_for_script, vega_bundle
-from crossmodal.report.search_tables import search_table
 from crossmodal.report.tables import ALL_DIRECTIONS, DIRECTIONS, Figure
 from crossmodal.report.verdicts import VERDICTS, count_verdicts, read_hypotheses
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from crossmodal.errors import UserError
+from crossmodal.experiments.search.tables import search_table
 from crossmodal.report import adaptation_tables, robustness_tables
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, results_table, table_markdown
-from crossmodal.report.search_tables import search_table
 from crossmodal.report.tables import DIRECTIONS, order_cells
 
 STATED = re.compile(r"<!-- numbers: (.*?) -->", re.DOTALL)

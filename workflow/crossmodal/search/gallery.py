@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossmodal.embeddings import Embeddings, Vectors
+from crossmodal.models.embeddings import Embeddings, Vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any
 import faiss
 
 from crossmodal import registry
-from crossmodal.embeddings import Vectors
 from crossmodal.errors import UserError
+from crossmodal.models.embeddings import Vectors
 
 PACKAGE = "search"
 

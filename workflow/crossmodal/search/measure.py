@@ -6,7 +6,7 @@ from time import perf_counter_ns
 import numpy as np
 import numpy.typing as npt
 
-from crossmodal.embeddings import Vectors
+from crossmodal.models.embeddings import Vectors
 from crossmodal.search.settings import LatencyProtocol
 
 SCORES = 2**26  # exact scores held at once: 256 MB

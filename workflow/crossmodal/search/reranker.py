@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from crossmodal.embeddings import Vectors
 from crossmodal.errors import UserError
+from crossmodal.models.embeddings import Vectors
 from crossmodal.search.gallery import Candidates
 from crossmodal.search.settings import RerankerParameters
 

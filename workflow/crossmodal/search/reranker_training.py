@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from crossmodal.embeddings import Vectors
 from crossmodal.errors import UserError
+from crossmodal.models.embeddings import Vectors
 from crossmodal.progress import progress
 from crossmodal.search.gallery import Candidates
 from crossmodal.search.list_mle import list_mle

@@ -1,0 +1,240 @@
+"""Retrieval under attack, on a small model that has learnt its pairs; fast scoring against slow scoring."""
+
+import json
+from copy import deepcopy
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from crossmodal.data.images import encode_png
+from crossmodal.data.tables import Example, write_examples
+from crossmodal.errors import UserError
+from crossmodal.experiments.robustness.attacked import attacked_queries, evaluate_attacks
+from crossmodal.experiments.robustness.attacked_sanity import check_attacks
+from crossmodal.experiments.robustness.attacked_split import read_split
+from crossmodal.experiments.robustness.threats import points, variants
+from crossmodal.models.clip import build_clip, save_clip, tokenize
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.embeddings import read_embeddings
+from crossmodal.models.export import export_embeddings
+from crossmodal.models.loss import contrastive_loss
+from crossmodal.statistics.queries import SCHEMA, evaluate_set
+
+CONFIG = {
+    "model_cfg": {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 16, "layers": 1, "width": 32, "patch_size": 4, "head_width": 16},
+        "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+    },
+    "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+}
+WORDS = ["apple", "boat", "cat", "dog", "egg", "fish", "goat", "hat", "ink", "jam", "key", "lamp"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Return a model with perfect recall on 12 pairs and their dataset file: 12 images with two captions each."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = build_clip(CONFIG)
+    blocks = (0.2 + 0.6 * torch.rand(12, 4, 4, 3).round()).mul(255).to(torch.uint8)
+    images = blocks.repeat_interleave(4, dim=1).repeat_interleave(4, dim=2)
+    captions = [[f"a {word}", f"one {word}"] for word in WORDS]
+    tokens = [tokenize(model, [own[k] for own in captions]) for k in (0, 1)]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, fused=True)
+    for step in range(100):
+        pixels = to_pixels(images)
+        noisy = (pixels + 0.05 * torch.randn_like(pixels)).clamp(0, 1)
+        features = encode_images(model, noisy), encode_texts(model, tokens[step % 2])
+        loss = contrastive_loss(*features, torch.arange(12), logit_scale(model))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    model.eval()
+    model.zero_grad(set_to_none=True)
+    path = tmp_path_factory.mktemp("attacked") / "test.parquet"
+    examples = [
+        Example(f"set/{word}", encode_png(Image.fromarray(image.numpy())), f"{word}.png", own, word, "g", "s")
+        for word, image, own in zip(WORDS, images, captions, strict=True)
+    ]
+    write_examples(path, examples)
+    return model, path
+
+
+@pytest.fixture(scope="module")
+def results(trained, tmp_path_factory, parameters):
+    """Return the tables of an evaluation of all queries, by variant."""
+    model, path = trained
+    params = parameters()
+    folder = tmp_path_factory.mktemp("results")
+    outputs = [folder / f"{name}.parquet" for name in variants(params)]
+    evaluate_attacks(model, read_split(model, path, params), params, outputs)
+    return {output.stem: pq.read_table(output) for output in outputs}
+
+
+def recall(table):
+    return float(np.mean(table["recall@1"].to_numpy()))
+
+
+def test_epsilon_0_is_the_clean_evaluation_bit_for_bit(trained, results, tmp_path, threat_models):
+    model, path = trained
+    export_embeddings(model, path, tmp_path / "i", tmp_path / "c", 5, {})
+    evaluate_set(read_embeddings(tmp_path / "i"), read_embeddings(tmp_path / "c"), tmp_path / "q")
+    clean = pq.read_table(tmp_path / "q")
+    for name in threat_models:
+        direction = "image_to_text" if name == "query-image" else "text_to_image"
+        expected = clean.filter(pa.compute.equal(clean["direction"], direction))
+        assert results[f"{name}-0"].equals(expected)
+        assert recall(expected) == 1.0
+
+
+def test_a_subset_of_queries_meets_the_full_gallery(trained, results, parameters):
+    model, path = trained
+    for captions, per_image in (("one", 1), ("all", 2)):
+        params = parameters(images=4, captions=captions)
+        data = read_split(model, path, params)
+        for variant in points(params):
+            if variant.epsilon:
+                continue
+            found = attacked_queries(model, data, variant, params)
+            assert len(found) == 4 * (1 if variant.threat.threat == "query-image" else per_image)
+            whole = {row["query_id"]: row for row in results[variant.name].to_pylist()}
+            assert [whole[row["query_id"]] for row in found.to_pylist()] == found.to_pylist()
+
+
+def test_the_choice_depends_on_ids_and_seed_and_grows(trained, tmp_path, parameters):
+    model, path = trained
+    backwards = tmp_path / "backwards.parquet"
+    pq.write_table(pq.read_table(path).take(list(range(11, -1, -1))), backwards)
+
+    def chosen(source, **values):
+        data = read_split(model, source, parameters(captions="one", **values))
+        return (
+            {data.images.ids[place] for place in data.asking_images},
+            {data.captions.ids[place] for place in data.asking_captions},
+        )
+
+    assert chosen(path, images=5) == chosen(backwards, images=5)
+    assert chosen(path, images=5, seed=1) != chosen(path, images=5)
+    for smaller, larger in zip(chosen(path, images=3), chosen(path, images=5), strict=True):
+        assert smaller < larger
+    assert {name.partition("#")[0] for name in chosen(path, images=5)[1]} == chosen(path, images=5)[0]
+
+
+def test_every_threat_lowers_recall_with_its_radius_to_nothing(results, threat_models):
+    for threat in threat_models:
+        curve = [recall(table) for name, table in results.items() if name.startswith(threat)]
+        assert len(curve) == 3 and curve[0] == 1.0
+        assert all(later <= earlier for earlier, later in pairwise(curve))
+        assert curve[-1] <= 0.1, threat
+    assert all(table.schema.equals(SCHEMA) for table in results.values())
+
+
+def test_the_same_seed_gives_the_same_results(trained, results, parameters):
+    model, path = trained
+    params = parameters()
+    data = read_split(model, path, params)
+    variant = next(v for v in points(params) if v.name == "text-0.1")
+    assert attacked_queries(model, data, variant, params).equals(results["text-0.1"])
+
+
+def test_other_attacks_take_part(trained, parameters, threat_models):
+    """FGSM, an L2 ball, an attack on the embedding itself: any kind that fits the side, under its own name."""
+    model, path = trained
+    threats = {
+        "fgsm": {"threat": "query-image", "attack": {"kind": "fgsm"}, "epsilons": ["64/255"]},
+        "l2": {"threat": "query-image", "attack": {"kind": "pgd_images", "norm": "l2"}, "epsilons": [8.0]},
+        "query": {"threat": "text", "attack": {"kind": "pgd_embeddings"}, "epsilons": [0.01, 1.5]},
+        "margin": threat_models["query-image"] | {"objective": "margin"},
+        "hide": threat_models["gallery-image"] | {"objective": "margin"},
+    }
+    params = parameters(threats=threats)
+    data = read_split(model, path, params)
+    found = {v.name: recall(attacked_queries(model, data, v, params)) for v in points(params)}
+    assert [name for name in found if name.startswith(("fgsm", "l2"))] == [
+        "fgsm-0",
+        "fgsm-64of255",
+        "l2-0",
+        "l2-8",
+    ]
+    assert found["fgsm-64of255"] < 0.8 and found["l2-8"] < 0.5 and found["query-1.5"] < 0.1
+    assert found["query-0.01"] > 0.8
+    assert found["margin-64of255"] < 0.1 and found["hide-64of255"] < 0.1
+
+
+def test_the_model_comes_out_as_it_went_in(trained, parameters):
+    model, path = trained
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    params = parameters(images=2)
+    data = read_split(model, path, params)
+    for variant in points(params):
+        attacked_queries(model, data, variant, params)
+    assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
+    assert all(p.requires_grad and p.grad is None for p in model.parameters()) and not model.training
+
+
+def test_images_that_share_a_label_hide_together(trained, tmp_path, parameters, threat_models):
+    """Two drawings of one thing: a caption misses only if both hide, so both are attacked."""
+    model, path = trained
+    rows = pq.read_table(path).to_pylist()
+    twin = rows[0] | {"image_id": "set/twin", "captions": []}
+    pq.write_table(pa.Table.from_pylist([*rows, twin], schema=pq.read_schema(path)), tmp_path / "t.parquet")
+    params = parameters(threats={"gallery-image": threat_models["gallery-image"]}, images=12)
+    data = read_split(model, tmp_path / "t.parquet", params)
+    *_, strongest = points(params)
+    found = attacked_queries(model, data, strongest, params)
+    assert [row["rank"] > 1 for row in found.to_pylist() if row["label"] == WORDS[0]] == [True, True]
+
+
+def test_checks_are_named_by_threat_and_say_what_they_found(trained, parameters, threat_models):
+    model, path = trained
+    threats = threat_models | {
+        "fgsm": {"threat": "query-image", "attack": {"kind": "fgsm"}, "epsilons": [0.1]}
+    }
+    params = parameters(threats=threats, sanity_queries=6)
+    data = read_split(model, path, params)
+    checks = check_attacks(model, data, params)
+    names = [check["name"] for check in checks]
+    assert len(set(names)) == len(names) >= 2
+    assert {name.rpartition("-")[0] for name in names} == {"query-image", "text"}
+    assert all({"name", "statement", "measured", "passed"} <= check.keys() for check in checks)
+    assert json.loads(json.dumps(checks)) == checks
+    assert check_attacks(model, data, parameters()) == []
+
+
+def test_an_empty_split_is_one_line(trained, tmp_path, parameters):
+    model, path = trained
+    pq.write_table(pq.read_table(path).slice(0, 0), tmp_path / "empty.parquet")
+    with pytest.raises(UserError, match=r"empty\.parquet: holds no image"):
+        read_split(model, tmp_path / "empty.parquet", parameters())
+
+
+def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path, parameters):
+    """The job on files, as the rule calls it, equals the library's call."""
+    from crossmodal import registry
+    from crossmodal.adaptation import methods
+    from crossmodal.experiments.robustness.evaluate_attacks import main
+
+    model, path = trained
+    save_clip(model, tmp_path / "config.json", tmp_path / "weights")
+    adapted = registry.parse("adaptation", {"kind": "zero_shot"})
+    unadapted = deepcopy(model)
+    methods.attach(unadapted, adapted, seed=0)
+    methods.save_adapter(unadapted, adapted, tmp_path / "adapter.json", tmp_path / "adapter")
+    params = parameters(images=3, sanity_queries=4)
+    outputs = [tmp_path / f"{name}.parquet" for name in variants(params)]
+    main(
+        tmp_path / "config.json", tmp_path / "weights", tmp_path / "adapter.json", tmp_path / "adapter", path,
+        outputs, tmp_path / "sanity.json",
+        {"threads": 1, "seed": 0, "parameters": {"threats": params.model_dump(mode="json")}},
+    )  # fmt: skip
+    torch.use_deterministic_algorithms(False)
+    data = read_split(model, path, params)
+    for variant, output in zip(points(params), outputs, strict=True):
+        assert pq.read_table(output).equals(attacked_queries(model, data, variant, params))
+    assert len(json.loads((tmp_path / "sanity.json").read_text())) >= 2

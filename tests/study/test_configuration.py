@@ -1,0 +1,185 @@
+"""Parameters: what is wrong is said in one line, before anything runs."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossmodal.errors import UserError
+from crossmodal.study.configuration import merge, read_yaml, typed_scalars
+from crossmodal.study.study import check_files, load_study
+
+DEFAULTS = read_yaml(Path("params.yaml"))
+
+
+def problem(overrides: dict) -> str:
+    with pytest.raises(UserError) as caught:
+        load_study(DEFAULTS, overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_default_study_and_overlays_are_valid() -> None:
+    assert load_study(DEFAULTS, {}).study == "emoji"
+    for overlay in sorted(Path("studies").glob("*.yaml")):
+        study = load_study(DEFAULTS, read_yaml(overlay))
+        assert study.study == overlay.stem
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        ({"adaptaton": {}}, ['got "adaptaton"', 'did you mean "adaptation"?', "accepts: study, seeds"]),
+        (
+            {"adaptation": {"cells": {"lora-r8": {"method": {"rnak": 4}}}}},
+            ["adaptation.cells.lora-r8.method:", 'got "rnak"', 'did you mean "rank"?'],
+        ),
+        (
+            {"adaptation": {"cells": {"lora-r8": {"method": {"rank": "eight"}}}}},
+            ["adaptation.cells.lora-r8.method.rank: got 'eight'; accepts integer"],
+        ),
+        (
+            {"adaptation": {"cells": {"lora-r8": {"method": {"rank": 0}}}}},
+            ["method.rank: got 0; accepts greater than or equal to 1"],
+        ),
+        (
+            {"adaptation": {"cells": {"mine": {"method": {"kind": "lorra"}}}}},
+            ["adaptation.cells.mine.method: kind: got 'lorra'; did you mean \"lora\"?; accepts", "bitfit"],
+        ),
+        ({"adaptation": {"dataset": "openmoij"}}, ["adaptation.dataset:", 'did you mean "openmoji"?']),
+        (
+            {"shifts": {"jpeg-4": {"name": "jpeg"}}},
+            ["shifts.jpeg-4.name: got 'jpeg'", "jpeg_compression"],
+        ),
+        ({"shifts": {"jpeg-4": {"severity": 9}}}, ["shifts.jpeg-4.severity: got 9; accepts less than"]),
+        (
+            {"evaluation": {"attacks": {"threats": {"text": {"attack": {"steps": 0}}}}}},
+            ["evaluation.attacks.threats.text.attack.steps: got 0; accepts greater than or equal to 1"],
+        ),
+        (
+            {"evaluation": {"attacks": {"threats": {"text": {"attack": {"kind": "pgd_images"}}}}}},
+            ['threat text: the attack "pgd_images" is one on images'],
+        ),
+        (
+            {"adaptation": {"cells": {"lora-r8-fluent": {"dataset": "web"}}}},
+            ["adaptation.cells.lora-r8-fluent.dataset:", "which is no evaluated dataset", "fluent"],
+        ),
+        (
+            {"evaluation": {"attacks": {"cells": ["full-fluent"]}}},
+            ["evaluation.attacks.cells:", "which is no cell of the target"],
+        ),
+        (
+            {"hypotheses": {"second": {"peft": "lora-r8"}}},
+            ["hypotheses.second.peft:", "which is no cell adapted to fluent", "lora-r8-fluent"],
+        ),
+        ({"seed_groups": {"more": {"cells": ["full"], "seeds": [7]}}}, ["full", "in two groups"]),
+        (
+            {"adaptation": {"cells": {"lora-r8-pgd": {"adversary": {"images": {"epsilon": -0.1}}}}}},
+            ["adversary.images.epsilon: got -0.1; accepts greater than or equal to 0"],
+        ),
+        ({"search": {"cells": ["lora"]}}, ["search.cells:", 'did you mean "lora-r8"?']),
+        ({"seeds": []}, ["seeds:"]),
+        ({"study": "../evil"}, ["study: got '../evil'"]),
+        ({"study": None}, ["study: got None"]),
+        (
+            {"adaptation": {"cells": {"lora-r8-pgd": {"adversary": {"images": {"epsilon": 8}}}}}},
+            ["adversary.images: epsilon of norm linf is at most 1", 'write "8/255" for 8'],
+        ),
+        ({"pretraining": {"datasets": []}}, ["pretraining:"]),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_it_accepts(overrides: dict, parts: list[str]) -> None:
+    message = problem(overrides)
+    for part in parts:
+        assert part in message, message
+
+
+def test_a_file_of_the_user_that_is_missing_is_named() -> None:
+    own = {"split_file": "no/such.json", "images": "no/such", "source": "x", "licence": "y"}
+    mine = {"datasets": {"mine": {"kind": "karpathy", **own}}, "evaluation": {"domains": ["fluent", "mine"]}}
+    with pytest.raises(UserError, match=r"datasets\.mine\.split_file: got 'no/such\.json', which is no file"):
+        check_files(load_study(DEFAULTS, mine))
+    unused = {"datasets": mine["datasets"]}
+    check_files(load_study(DEFAULTS, unused))
+
+
+def test_openai_weights_need_the_quickgelu_architecture() -> None:
+    hub = {"kind": "hub", "architecture": "ViT-B-32", "pretrained": "openai"}
+    message = problem({"pretraining": {"model": hub, "datasets": [], "training": None}})
+    assert "ViT-B-32-quickgelu" in message
+
+
+def test_merge_rules() -> None:
+    base = {"a": {"x": 1, "y": [1, 2]}, "m": {"kind": "one", "p": 1}, "gone": {"k": 1}}
+    over = {"a": {"y": [3]}, "m": {"kind": "two", "q": 2}, "gone": None, "new": 5}
+    expected = {"a": {"x": 1, "y": [3]}, "m": {"kind": "two", "q": 2}, "new": 5}
+    before = deepcopy(base)
+    assert merge(base, over) == expected
+    assert base == before, "the defaults are not changed in place"
+
+
+def test_values_from_the_command_line_have_their_types() -> None:
+    given = {"a": {"rank": "4", "lr": "1.0e-2", "on": "true", "none": "null", "eps": "8/255", "name": "full"}}
+    assert typed_scalars(given) == {
+        "a": {"rank": 4, "lr": 0.01, "on": True, "none": None, "eps": "8/255", "name": "full"}
+    }
+    study = load_study(DEFAULTS, {"adaptation": {"cells": {"lora-r8": {"method": {"rank": "4"}}}}})
+    assert study.adaptation.cells["lora-r8"].method.rank == 4
+
+
+trees = st.recursive(
+    st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), trees), st.dictionaries(st.sampled_from("abcd"), trees))
+def test_merge_keeps_the_order_of_keys_and_is_idempotent(base: dict, over: dict) -> None:
+    merged = merge(base, over)
+    assert list(merged)[: len(base)] == list(base)
+    assert merge(merged, over) == merged
+    assert merge(base, {}) == base
+
+
+def test_yaml_errors_name_file_and_line(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("study: emoji\nseeds: [0\nshifts: {}\n")
+    with pytest.raises(UserError, match=r"broken\.yaml, line 3: not valid YAML"):
+        read_yaml(broken)
+    with pytest.raises(UserError, match="no such file"):
+        read_yaml(tmp_path / "absent.yaml")
+    broken.write_text("- a\n- b\n")
+    with pytest.raises(UserError, match="expected a mapping"):
+        read_yaml(broken)
+
+
+def test_resolved_parameters_are_parameters_again() -> None:
+    """What `study.json` records can be read back to the same study."""
+    study = load_study(DEFAULTS, {})
+    again = yaml.safe_load(yaml.safe_dump(study.model_dump(mode="json")))
+    assert type(study).model_validate(again) == study
+
+
+def test_seeds_come_from_the_cell_its_group_or_the_study() -> None:
+    study = load_study(
+        DEFAULTS,
+        {
+            "seeds": [5],
+            "seed_groups": {"headline": {"cells": ["full", "lora-r8"], "seeds": [1, 2]}},
+            "adaptation": {"cells": {"lora-r8": {"seeds": [9]}}},
+        },
+    )
+    assert [study.seeds_of(cell) for cell in ("full", "lora-r8", "bitfit")] == [[1, 2], [9], [5]]
+
+
+def test_a_cell_of_another_dataset_is_evaluated_on_all_clean_sets_and_no_shift() -> None:
+    study = load_study(DEFAULTS, {})
+    assert study.target_of("lora-r8-fluent") == "fluent" and study.target_of("lora-r8") == "openmoji"
+    clean = study.sets("clean")
+    assert study.evaluated_sets("lora-r8-fluent") == clean
+    assert study.evaluated_sets("lora-r8") == [*clean, *study.sets("shifted")]

@@ -1,0 +1,125 @@
+"""Numbers of encoders: medians of their times, operations, memory, and the share of time that is saved."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossmodal.errors import UserError
+from crossmodal.statistics.bootstrap import Resampler
+from crossmodal.statistics.estimates import Estimate, Place, loss
+from crossmodal.statistics.numbers import ALL_SEEDS, Number
+from crossmodal.statistics.records import EncoderCost
+from crossmodal.statistics.settings import EvaluationParameters
+
+Form = tuple[str, str]
+"""Cell, and whether its adapter is `merged` or `unmerged`."""
+
+Latencies = dict[Form, dict[str, Estimate]]
+"""Median times in ms by part: `image`, `text` and their sum `pair`."""
+
+
+def encoder_latencies(records: Sequence[EncoderCost], parameters: EvaluationParameters) -> Latencies:
+    """Return the median time of one item of each form of each cell.
+
+    Resamples are of rounds: what was timed in one round stays together, so that a slow moment of the machine
+    meets all cells. UserError if the records do not hold equally many rounds.
+    """
+    return _medians(records, parameters, [record.samples_ms for record in records])
+
+
+def pair_latency(latencies: Latencies) -> dict[str, Estimate]:
+    """Return by cell the time of an image and a caption, merged where the method can be merged."""
+    pairs = {form: parts["pair"] for form, parts in latencies.items() if "pair" in parts}
+    cells = dict.fromkeys(cell for cell, _ in pairs)
+    return {cell: pairs.get((cell, "merged")) or pairs[cell, "unmerged"] for cell in cells}
+
+
+def encoder_numbers(
+    records: Sequence[EncoderCost],
+    latencies: Latencies,
+    reference: str | None,
+    parameters: EvaluationParameters,
+) -> list[Number]:
+    """Return what each form of each cell costs; the form stands in `variant`.
+
+    `latency_image`, `latency_text` and their sum `latency_pair`: medians in ms for one item.
+    `saved_latency_<...>` = 1 - latency / latency of the cell `reference`, merged. `throughput_<...>`: items a
+    second in batches, of a pair an image and a caption. `flops_<...>`: operations for one item.
+    `memory_weights`, `memory_activations_<...>` and `memory_peak`, weights and the larger of the two
+    activations: bytes.
+    """
+    batched = [record for record in records if record.batch_samples_ms]
+    batches = _medians(batched, parameters, [record.batch_samples_ms for record in batched])
+    sizes: dict[Form, int] = {(record.cell, record.form): record.batch_size for record in batched}
+    standard = latencies.get((reference or "", "merged"), {})
+    numbers = []
+    for (cell, form), parts in latencies.items():
+        place = Place("peft", cell, "-", "-", form, "-")
+        for part, estimate in parts.items():
+            numbers.append(place.number(ALL_SEEDS, f"latency_{part}", estimate, parameters.level, "ms"))
+            if part in standard:
+                saved = loss(standard[part], estimate)
+                numbers.append(
+                    place.number(ALL_SEEDS, f"saved_latency_{part}", saved, parameters.level, "fraction")
+                )
+        for part, time in batches.get((cell, form), {}).items():
+            rate = _rate(time, sizes[cell, form])
+            numbers.append(place.number(ALL_SEEDS, f"throughput_{part}", rate, parameters.level, "1/s"))
+        numbers += _footprint(place, [r for r in records if (r.cell, r.form) == (cell, form)])
+    return numbers
+
+
+def _footprint(place: Place, records: Sequence[EncoderCost]) -> list[Number]:
+    """Return operations and memory, which are counted and have no interval."""
+    sources = tuple(dict.fromkeys(record.source for record in records))
+    flops: dict[str, int] = {r.modality: r.flops for r in records if r.flops is not None}
+    memory = {r.modality: r.activation_bytes for r in records if r.activation_bytes is not None}
+    weights = next((r.weight_bytes for r in records if r.weight_bytes is not None), None)
+    if len(flops) == 2:
+        flops |= {"pair": sum(flops.values())}
+    rows = [(f"flops_{part}", "FLOP", value) for part, value in flops.items()]
+    rows += [(f"memory_activations_{part}", "bytes", value) for part, value in memory.items()]
+    if weights is not None:
+        rows.append(("memory_weights", "bytes", weights))
+        if memory:
+            rows.append(("memory_peak", "bytes", weights + max(memory.values())))
+    return [place.plain(ALL_SEEDS, metric, value, unit, sources) for metric, unit, value in rows]
+
+
+def _medians(
+    records: Sequence[EncoderCost], parameters: EvaluationParameters, samples: Sequence[Sequence[float]]
+) -> Latencies:
+    if not records:
+        return {}
+    rounds = len(samples[0])
+    for record, times in zip(records, samples, strict=True):
+        if len(times) != rounds:
+            raise UserError(
+                f"{record.source or 'encoder costs'}: {record.cell} {record.modality} has {len(times)} samples, "
+                f"others {rounds}; encoders are timed in the same rounds"
+            )
+    draws = Resampler(rounds, parameters.resamples, parameters.bootstrap_seed).indices()
+    medians: Latencies = {}
+    for record, times in zip(records, samples, strict=True):
+        median = _median(record, np.array(times, dtype=np.float64), draws)
+        medians.setdefault((record.cell, record.form), {})[record.modality] = median
+    for parts in medians.values():
+        if {"image", "text"} <= parts.keys():
+            parts["pair"] = _sum(parts["image"], parts["text"])
+    return medians
+
+
+def _median(record: EncoderCost, times: NDArray[np.float64], draws: NDArray[np.int64]) -> Estimate:
+    return Estimate(float(np.median(times)), np.median(times[draws], axis=1), len(times), (record.source,))
+
+
+def _sum(first: Estimate, second: Estimate) -> Estimate:
+    sources = tuple(dict.fromkeys((*first.sources, *second.sources)))
+    return Estimate(first.value + second.value, first.samples + second.samples, first.queries, sources)
+
+
+def _rate(time_ms: Estimate, items: int) -> Estimate:
+    return Estimate(
+        1000 * items / time_ms.value, 1000 * items / time_ms.samples, time_ms.queries, time_ms.sources
+    )

@@ -1,0 +1,146 @@
+"""Tables of H2: degradation under shifts, recall under attack, checks of the attack, the cell that is chosen."""
+
+from collections.abc import Mapping
+
+from crossmodal.experiments.robustness.threat_names import split_variant
+from crossmodal.report.cells import Grid
+from crossmodal.report.lookup import Numbers
+from crossmodal.report.tables import OWN, Column, Row, Table, by_cell, figure, without_empty
+
+SHIFT_TITLES = {
+    "shifts-mean": "mean of all shifts",
+    "shifts-worst": "worst shift",
+    "text-shifts-mean": "mean of text shifts",
+    "text-shifts-worst": "worst text shift",
+}
+PARTS = {
+    "summary": "summaries",
+    "images": "shifts of images",
+    "texts": "shifts of texts",
+    "datasets": "other datasets",
+}
+"""The parts that the table of degradation comes in: as one it would be too wide to read."""
+
+
+def shift_names(numbers: Numbers, target: str) -> dict[tuple[str, str], str]:
+    """Return (dataset, variant) -> name of every shift with a degradation, summaries first.
+
+    A shift is a variant of a test set, or another dataset seen as a whole (variant `clean`).
+    """
+    found = dict.fromkeys(
+        (number.dataset, number.variant) for number in numbers.select("robustness", "degradation_recall@1")
+    )
+    names = {}
+    for dataset, variant in sorted(found, key=lambda key: _place(key[1])):
+        title = SHIFT_TITLES.get(variant, variant)
+        if severity := severity_of(variant):
+            title = f"mean of severity {severity}"
+        if variant == "clean":
+            title = dataset
+        elif dataset not in (target, "-"):
+            title = f"{title} ({dataset})"
+        names[dataset, variant] = title
+    return names
+
+
+def severity_of(variant: str) -> int | None:
+    """Return n of the summary `severity-<n>-mean`, None for any other variant."""
+    head, _, tail = variant.removesuffix("-mean").partition("severity-")
+    return int(tail) if variant.endswith("-mean") and not head and tail.isdigit() else None
+
+
+def is_summary(variant: str) -> bool:
+    """Return whether a variant stands for several shifts."""
+    return variant in SHIFT_TITLES or severity_of(variant) is not None
+
+
+def part_of(variant: str, grid: Grid) -> str:
+    """Return the part of PARTS that a shift stands in."""
+    if is_summary(variant):
+        return "summary"
+    if variant == "clean":
+        return "datasets"
+    return "texts" if variant in grid.text_shifts else "images"
+
+
+def robustness_table(numbers: Numbers, grid: Grid, direction: str, part: str, headline: str = "") -> Table:
+    """Return the loss of R@1 of every cell (rows) under the shifts of one part (columns), tinted by its size."""
+    columns: list[Column] = [
+        (
+            name,
+            "degradation_recall@1",
+            {"experiment": "robustness", "dataset": dataset, "variant": variant, "direction": direction},
+        )
+        for (dataset, variant), name in shift_names(numbers, grid.target).items()
+        if part_of(variant, grid) == part
+    ]
+    name = f"robustness-{part}-{direction.replace('_', '-')}"
+    table = by_cell(numbers, name, grid, [("", columns)], headline, heat=lambda value: value / 0.5)
+    return Table(name, "cell", [], table.columns, table.rows)
+
+
+def threats_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
+    """Return R@1 of the attacked queries as they are, and what each threat and epsilon degrades of it."""
+    by_threat: dict[str, list[tuple[float, str]]] = {}
+    for variant in numbers.distinct("variant", experiment="attack", metric="recall@1"):
+        threat, epsilon = split_variant(variant)
+        by_threat.setdefault(threat, []).append((epsilon, variant))
+    groups: list[tuple[str, list[Column]]] = []
+    for threat, points in by_threat.items():
+        columns: list[Column] = []
+        for epsilon, variant in sorted(points):
+            where = {"experiment": "attack", "dataset": OWN, "split": "test", "variant": variant}
+            if epsilon == 0:
+                columns.append(("R@1 %", "recall@1", where))
+            else:
+                columns.append((f"lost at {epsilon_label(variant)} %", "degradation_recall@1", where))
+        groups.append((threat.replace("-", " "), columns))
+    return by_cell(numbers, "threats", grid, groups, headline, heat=None)
+
+
+def epsilon_label(variant: str) -> str:
+    """Return the epsilon of an attacked variant as people write it: "4/255", "0.1"."""
+    return variant.rpartition("-")[2].replace("of", "/")
+
+
+def sanity_table(numbers: Numbers, grid: Grid, statements: Mapping[str, str] | None = None) -> Table:
+    """Return whether each check for masked gradients (rows) was passed, by cell; of several seeds the first."""
+    found = numbers.select("attack", "sanity_passed")
+    cells = [cell for cell in grid.cells if any(number.cell == cell for number in found)]
+    rows = [
+        Row(
+            check,
+            [
+                figure(numbers, numbers.find("attack", "sanity_passed", cell=cell, variant=check))
+                for cell in cells
+            ],
+            note=(statements or {}).get(check, ""),
+        )
+        for check in dict.fromkeys(number.variant for number in found)
+    ]
+    return Table("sanity", "check", [], cells, rows)
+
+
+def selection_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
+    """Return recall@1 on validation data of the cells with an adversary, clean and attacked, and the choice."""
+    where = {"dataset": OWN, "split": "val", "direction": "mean"}
+    columns: list[Column] = [
+        ("clean R@1 %", "validation_recall@1", where),
+        ("of the same method's without %", "validation_recall@1_kept", where),
+        ("attacked R@1 %", "validation_robust_recall@1", where),
+        ("on frontier", "pareto_validation", where),
+        ("chosen", "adversarial_chosen", where),
+    ]
+    table = by_cell(numbers, "selection", grid, [("validation", columns)], headline)
+    candidates = numbers.distinct("cell", experiment="peft", metric="adversarial_chosen")
+    rows = [row for row in table.rows if row.name in candidates]
+    return without_empty(Table("selection", "cell", table.groups, table.columns, rows))
+
+
+def _place(variant: str) -> tuple[int, int]:
+    """Order summaries before shifts, and those in the order of SHIFT_TITLES with severities after the worst."""
+    if variant in SHIFT_TITLES:
+        place = list(SHIFT_TITLES).index(variant)
+        return (0 if place < 2 else 2, place)
+    severity = severity_of(variant)
+    return (1, severity) if severity is not None else (3, 0)
