@@ -18,9 +18,16 @@ include: "workflow/rules/shifts.smk"
 include: "workflow/rules/pretraining.smk"
 include: "workflow/rules/adaptation.smk"
 include: "workflow/rules/embeddings.smk"
-include: "workflow/rules/search.smk"
-include: "workflow/rules/reranking.smk"
 include: "workflow/rules/evaluation.smk"
+
+
+for (
+    room
+) in STUDY.rooms():  # one experiment, one room: workflow/crossmodal/experiments/<room>
+
+    include: f"workflow/rules/{room}.smk"
+
+
 include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
 

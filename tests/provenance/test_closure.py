@@ -91,7 +91,10 @@ def test_what_is_left_out_exists_and_imports_no_mathematics() -> None:
 def test_parsing_the_study_imports_neither_torch_nor_pandas() -> None:
     import subprocess
 
-    code = "import sys, crossmodal.study.study, crossmodal.study.specs; print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    code = (
+        "import sys, crossmodal.study.study, crossmodal.study.specs; "
+        "print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from crossmodal.statistics.summary import summarise
 
 from crossmodal.errors import UserError
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.records import AdapterCard, EncoderCost, SearchRecord
-from crossmodal.statistics.settings import EvaluationParameters, HypothesisParameters
-from crossmodal.statistics.summary import summarise
+from crossmodal.statistics.settings import HypothesisParameters, StatisticsParameters
 
-STATISTICS = EvaluationParameters(resamples=400, bootstrap_seed=5)
+STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
 ROLES = HypothesisParameters(search_cell="lora-r8")
 IMAGES, CAPTIONS = 40, 3
 

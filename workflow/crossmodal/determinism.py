@@ -14,19 +14,3 @@ def prepare(threads: int, seed: int) -> None:
         os.environ[name] = str(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     random.seed(seed)
-
-
-def prepare_torch(threads: int, seed: int) -> None:
-    """Fix torch's threads and seed and ask for deterministic algorithms; call it in jobs that use torch."""
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-
-
-def device() -> str:
-    """Return the device to compute on: "cuda" where there is one, else "cpu". Not part of any spec."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

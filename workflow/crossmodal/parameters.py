@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -74,3 +74,14 @@ def nearest(got: str, accepted: Iterable[str], what: str) -> str:
     close = get_close_matches(str(got), names, n=1, cutoff=0.5)
     hint = f'; did you mean "{close[0]}"?' if close else ""
     return f'got "{got}", which is no {what}{hint} (accepts: {", ".join(names) or "none"})'
+
+
+class Check(NamedTuple):
+    """Names that must be known: null stands for a name that is not given."""
+
+    key: str
+    """The parameter that gives them."""
+    names: Iterable[str | None]
+    known: Iterable[str]
+    what: str
+    """What each of them is to be, such as "cell"."""

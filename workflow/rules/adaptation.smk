@@ -1,7 +1,7 @@
 rule adapt_model:
     input:
-        config="<results>/pretraining/open_clip_config.json",
-        weights="<results>/pretraining/open_clip_model.safetensors",
+        config=model_file("open_clip_config.json"),
+        weights=model_file("open_clip_model.safetensors"),
         train=cell_split("train"),
         validation=cell_split("val"),
     output:
@@ -22,22 +22,19 @@ rule adapt_model:
         runtime=scaled(480),
         gpu=of_cell(gpus_of),
     params:
-        spec=spec_of("adapt_model"),
+        arguments=arguments_of(
+            "adapt_model", checkpoints=f"{CHECKPOINTS}/adaptation-{{cell}}-s{{seed}}"
+        ),
         launcher=of_cell(launcher_of),
-        checkpoints=f"{CHECKPOINTS}/adaptation-{{cell}}-s{{seed}}",
     shell:
-        "python -m {params.launcher}crossmodal.jobs.adapt_model config={input.config:q} weights={input.weights:q} "
-        "train={input.train:q} validation={input.validation:q} "
-        "adapter_config={output.adapter_config:q} adapter={output.adapter:q} "
-        "card={output.card:q} training={output.training:q} checkpoints={params.checkpoints:q} "
-        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+        "python -m {params.launcher}crossmodal.jobs.adapt_model @{params.arguments:q} > {log:q} 2>&1"
 
 
 # On request only: a plain open_clip model of a cell, for use outside the study.
 rule merge_model:
     input:
-        config="<results>/pretraining/open_clip_config.json",
-        weights="<results>/pretraining/open_clip_model.safetensors",
+        config=model_file("open_clip_config.json"),
+        weights=model_file("open_clip_model.safetensors"),
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
     output:
@@ -52,9 +49,6 @@ rule merge_model:
         mem_mb=scaled(4000),
         runtime=scaled(20),
     params:
-        spec=spec_of("merge_model"),
+        arguments=arguments_of("merge_model"),
     shell:
-        "python -m crossmodal.jobs.merge_model config={input.config:q} weights={input.weights:q} "
-        "adapter_config={input.adapter_config:q} adapter={input.adapter:q} "
-        "merged_config={output.merged_config:q} merged={output.merged:q} "
-        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+        "python -m crossmodal.jobs.merge_model @{params.arguments:q} > {log:q} 2>&1"

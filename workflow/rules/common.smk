@@ -1,11 +1,13 @@
 import sys
 from pathlib import Path
 
-from crossmodal.study import grid
-from crossmodal.study.configuration import read_yaml, use_this_interpreter
+from crossmodal import registry
 from crossmodal.errors import UserError
 from crossmodal.provenance.folders import check_writable, settle_times
 from crossmodal.provenance.ledger import study_folders
+from crossmodal.study import grid
+from crossmodal.study.arguments import argument_lines, write_arguments
+from crossmodal.study.configuration import read_yaml, use_this_interpreter
 from crossmodal.study.specs import spec
 from crossmodal.study.study import check_files, load_study
 
@@ -38,9 +40,19 @@ def prepare_folders():
         sys.exit(f"error: {error}")
 
 
-def spec_of(rule):
-    """Return the params function of `rule`: its job's spec from the study and the wildcards."""
-    return lambda wildcards: spec(STUDY, rule, **wildcards)
+def arguments_of(rule, **further):
+    """Return the params function of `rule`: the file with its job's arguments, all inputs and outputs by name.
+
+    `further` are arguments that are neither, such as a folder for checkpoints; wildcards in them are filled in.
+    """
+
+    def write(wildcards, input, output):
+        named = {**dict(input.items()), **dict(output.items())}
+        named |= {key: text.format(**wildcards) for key, text in further.items()}
+        lines = argument_lines(named, spec(STUDY, rule, **wildcards))
+        return write_arguments(Path("results", STUDY.study, "jobs"), rule, lines)
+
+    return write
 
 
 def scaled(amount, times=lambda wildcards: 1):
@@ -76,13 +88,23 @@ def launcher_of(training):
     return f"crossmodal.jobs.torchrun {processes} " if processes > 1 else ""
 
 
+def gpus_of(training):
+    return STUDY.compute.gpus_per_job * processes_of(training)
+
+
 def of_cell(value):
     """Return the function of the wildcards that gives `value` of a cell's training."""
     return lambda wildcards: value(STUDY.adaptation.cells[wildcards.cell].training)
 
 
-def gpus_of(training):
-    return STUDY.compute.gpus_per_job * processes_of(training)
+def of_model(value):
+    """Return the function of the wildcards that gives `value` of a base model's training."""
+    return lambda wildcards: value(STUDY.models[wildcards.model].training)
+
+
+def model_file(name):
+    """Return the input function of a file of the base model that a cell adapts."""
+    return lambda wildcards: f"<results>/models/{STUDY.model_of(wildcards.cell)}/{name}"
 
 
 def dataset_sources(wildcards):
@@ -92,26 +114,36 @@ def dataset_sources(wildcards):
     return [*packages, *params.files().values()]
 
 
-def set_images(kind):
-    """Return the Parquet files of the sets of a kind: splits of datasets as they are, or under a shift."""
+def image_files(sets):
+    """Return the Parquet files of sets: splits of datasets as they are, or under a shift."""
     return [
         (
             f"<data>/datasets/{dataset}/{split}.parquet"
             if variant == "clean"
             else f"<data>/shifts/{variant}/{dataset}/{split}.parquet"
         )
-        for dataset, split, variant in STUDY.sets(kind)
+        for dataset, split, variant in sets
     ]
 
 
-def set_embeddings(kind, side):
-    """Return the embeddings, of `images` or of `captions`, of the sets of a kind."""
-    return [embeddings("{cell}", "{seed}", name, side) for name in STUDY.sets(kind)]
+def embedding_files(sets, side, cell="{cell}", seed="{seed}"):
+    """Return the embeddings, of `images` or of `captions`, of sets."""
+    folder = f"<results>/embeddings/{cell}/s{seed}"
+    return [f"{folder}/{'/'.join(name)}/{side}.parquet" for name in sets]
 
 
-def set_queries(kind):
-    """Return the per-query results of the sets of a kind."""
-    return [queries_file("{cell}", "{seed}", name) for name in STUDY.sets(kind)]
+def query_files(sets, cell="{cell}", seed="{seed}", kind="retrieval"):
+    """Return the per-query results of sets."""
+    folder = f"<results>/evaluation/{kind}/{cell}/s{seed}"
+    return [f"{folder}/{'/'.join(name)}/queries.parquet" for name in sets]
+
+
+def clean_queries():
+    """Return the per-query results of every cell and seed on the sets that all cells are evaluated on."""
+    sets = STUDY.target_sets() + STUDY.domain_sets()
+    return [
+        file for cell, seed in STUDY.runs() for file in query_files(sets, cell, seed)
+    ]
 
 
 def cell_split(split):
@@ -125,67 +157,6 @@ def adapter(cell, seed, name):
     return f"<results>/adaptation/{cell}/s{seed}/{name}"
 
 
-def embeddings(cell, seed, set_name, side):
-    return f"<results>/embeddings/{cell}/s{seed}/{'/'.join(set_name)}/{side}.parquet"
-
-
-def gallery(wildcards, split=None):
-    """Return the image embeddings of a gallery: the target's own first, then the distractors'."""
-    sets = STUDY.gallery_sets(split or wildcards.split)
-    return [embeddings(wildcards.cell, wildcards.seed, name, "images") for name in sets]
-
-
-def target_captions(wildcards, split):
-    return embeddings(
-        wildcards.cell, wildcards.seed, (TARGET, split, "clean"), "captions"
-    )
-
-
-def queries_file(cell, seed, set_name):
-    return f"<results>/evaluation/retrieval/{cell}/s{seed}/{'/'.join(set_name)}/queries.parquet"
-
-
-def attacked_file(cell, seed, set_name):
-    return f"<results>/evaluation/attacks/{cell}/s{seed}/{'/'.join(set_name)}/queries.parquet"
-
-
-def sanity_files():
-    """Return the checks for masked gradients of every attacked cell and seed."""
-    return [
-        f"<results>/evaluation/attacks/{cell}/s{seed}/sanity.json"
-        for cell, seed in STUDY.attacked_runs()
-    ]
-
-
-def queries():
-    """Return the per-query results of every cell, seed and set that the cell is evaluated on."""
-    return [
-        queries_file(cell, seed, name)
-        for cell, seed in STUDY.runs()
-        for name in STUDY.evaluated_sets(cell)
-    ]
-
-
-def searches(name):
-    """Return the file `name` of every measured way to search."""
-    return [
-        f"<results>/evaluation/search/{cell}/s{seed}/{pipeline}/{name}"
-        for cell, seed in STUDY.search_runs()
-        for pipeline in STUDY.pipelines()
-    ]
-
-
-def index_file(name):
-    """Return the input function of a file of the test gallery's index."""
-    return lambda wildcards: "<results>/search/{}/s{}/{}/test/{}".format(
-        wildcards.cell, wildcards.seed, STUDY.index_of(wildcards.pipeline), name
-    )
-
-
-def reranker_files(wildcards):
-    """Return configuration and weights of the re-ranker, or nothing for a pipeline without one."""
-    if not STUDY.is_reranked(wildcards.pipeline):
-        return []
-    index = STUDY.index_of(wildcards.pipeline)
-    folder = f"<results>/reranking/{wildcards.cell}/s{wildcards.seed}/{index}"
-    return [f"{folder}/reranker_config.json", f"{folder}/reranker.safetensors"]
+def cards():
+    """Return the card of every cell and seed: what its training took."""
+    return [adapter(cell, seed, "card.json") for cell, seed in STUDY.runs()]

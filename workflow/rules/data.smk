@@ -11,10 +11,9 @@ rule fetch_package:
         mem_mb=scaled(500),
         runtime=scaled(10),
     params:
-        spec=spec_of("fetch_package"),
+        arguments=arguments_of("fetch_package"),
     shell:
-        "python -m crossmodal.jobs.fetch_package archive={output.archive:q} "
-        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+        "python -m crossmodal.jobs.fetch_package @{params.arguments:q} > {log:q} 2>&1"
 
 
 rule build_dataset:
@@ -36,9 +35,6 @@ rule build_dataset:
         mem_mb=scaled(2000),
         runtime=scaled(60),
     params:
-        spec=spec_of("build_dataset"),
+        arguments=arguments_of("build_dataset"),
     shell:
-        "python -m crossmodal.jobs.build_dataset sources= {input.sources:q} "
-        "train={output.train:q} val={output.val:q} test={output.test:q} "
-        "rejects={output.rejects:q} sheet={output.sheet:q} sheet_md={output.sheet_md:q} "
-        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+        "python -m crossmodal.jobs.build_dataset @{params.arguments:q} > {log:q} 2>&1"

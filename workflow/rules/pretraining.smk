@@ -1,33 +1,31 @@
-rule pretrain_base:
+rule build_model:
     input:
-        train=expand(
+        train=lambda wildcards: expand(
             "<data>/datasets/{dataset}/train.parquet",
-            dataset=STUDY.pretraining.datasets,
+            dataset=STUDY.models[wildcards.model].datasets,
         ),
-        validation=expand(
+        validation=lambda wildcards: expand(
             "<data>/datasets/{dataset}/val.parquet",
-            dataset=STUDY.pretraining.validation or [],
+            dataset=STUDY.models[wildcards.model].validation or [],
         ),
     output:
-        config="<results>/pretraining/open_clip_config.json",
-        weights="<results>/pretraining/open_clip_model.safetensors",
-        training="<results>/pretraining/training.csv",
-        manifest="<results>/pretraining/manifest.json",
+        config="<results>/models/{model}/open_clip_config.json",
+        weights="<results>/models/{model}/open_clip_model.safetensors",
+        training="<results>/models/{model}/training.csv",
+        manifest="<results>/models/{model}/manifest.json",
     log:
-        "<results>/logs/pretraining/base.log",
+        "<results>/logs/pretraining/{model}.log",
+    # Everything waits for the models.
+    priority: 20
     conda:
         ENVIRONMENT
-    threads: threads_of(STUDY.pretraining.training)
+    threads: of_model(threads_of)
     resources:
-        mem_mb=scaled(6000, lambda wildcards: processes_of(STUDY.pretraining.training)),
+        mem_mb=scaled(6000, of_model(processes_of)),
         runtime=scaled(480),
-        gpu=gpus_of(STUDY.pretraining.training),
+        gpu=of_model(gpus_of),
     params:
-        spec=spec_of("pretrain_base"),
-        launcher=launcher_of(STUDY.pretraining.training),
-        checkpoints=f"{CHECKPOINTS}/pretraining",
+        arguments=arguments_of("build_model", checkpoints=f"{CHECKPOINTS}/{{model}}"),
+        launcher=of_model(launcher_of),
     shell:
-        "python -m {params.launcher}crossmodal.jobs.pretrain_base train= {input.train:q} "
-        "validation= {input.validation:q} config={output.config:q} weights={output.weights:q} "
-        "training={output.training:q} checkpoints={params.checkpoints:q} "
-        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+        "python -m {params.launcher}crossmodal.jobs.build_model @{params.arguments:q} > {log:q} 2>&1"

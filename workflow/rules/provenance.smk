@@ -15,7 +15,6 @@ rule record_study:
         mem_mb=scaled(500),
         runtime=scaled(5),
     params:
-        spec=spec_of("record_study"),
+        arguments=arguments_of("record_study"),
     shell:
-        "python -m crossmodal.jobs.record_study study={output.study:q} "
-        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+        "python -m crossmodal.jobs.record_study @{params.arguments:q} > {log:q} 2>&1"

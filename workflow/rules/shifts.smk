@@ -1,3 +1,4 @@
+# On request of the experiments: which sets are shifted is theirs to say.
 rule shift_dataset:
     input:
         images="<data>/datasets/{dataset}/{split}.parquet",
@@ -12,8 +13,6 @@ rule shift_dataset:
         mem_mb=scaled(2000),
         runtime=scaled(60),
     params:
-        spec=spec_of("shift_dataset"),
+        arguments=arguments_of("shift_dataset"),
     shell:
-        "python -m crossmodal.jobs.shift_dataset images={input.images:q} "
-        "shifted={output.shifted:q} "
-        "manifest={output.manifest:q} spec={params.spec:q} > {log:q} 2>&1"
+        "python -m crossmodal.jobs.shift_dataset @{params.arguments:q} > {log:q} 2>&1"

@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from crossmodal.statistics.summary import summarise
 
 from crossmodal.errors import UserError
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.statistics.records import CellFacts, SanityCheck, ShiftFacts
-from crossmodal.statistics.settings import EvaluationParameters, HypothesisParameters, SecondDomain
-from crossmodal.statistics.summary import summarise
+from crossmodal.statistics.settings import HypothesisParameters, SecondDomain, StatisticsParameters
 
-STATISTICS = EvaluationParameters(resamples=200)
+STATISTICS = StatisticsParameters(resamples=200)
 ROLES = HypothesisParameters(second=SecondDomain(dataset="fluent", peft="lora-f", reference="full-f"))
 CELLS = {
     "full": CellFacts(dataset="openmoji", method="full"),

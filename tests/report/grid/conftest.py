@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from crossmodal.statistics.summary import summarise
 
 from crossmodal.report.page import ReportInputs
 from crossmodal.statistics.hypotheses import judge, write_hypotheses
@@ -24,8 +25,7 @@ from crossmodal.statistics.records import (
     ShiftFacts,
     ValidationRecall,
 )
-from crossmodal.statistics.settings import EvaluationParameters, HypothesisParameters, SecondDomain
-from crossmodal.statistics.summary import summarise
+from crossmodal.statistics.settings import HypothesisParameters, SecondDomain, StatisticsParameters
 
 IMAGES, CAPTIONS = 40, 2
 
@@ -214,7 +214,7 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> list[Number]:
     """All numbers of the synthetic study."""
     writer = Writer(tmp_path_factory.mktemp("grid"))
     return summarise(
-        queries(writer), "openmoji", EvaluationParameters(resamples=200), ROLES, cards(), encoders(),
+        queries(writer), "openmoji", StatisticsParameters(resamples=200), ROLES, cards(), encoders(),
         cells={cell: CellFacts.model_validate(facts) for cell, facts in FACTS["cells"].items()},
         shifts=SHIFTS, attacked=attacks(writer), sanity=checks(),
     )  # fmt: skip

@@ -77,9 +77,9 @@ def measure(
     from crossmodal.statistics.panel import Panel, read_result
     from crossmodal.statistics.queries import evaluate_set
     from crossmodal.statistics.records import QueryRecord
-    from crossmodal.statistics.settings import EvaluationParameters
+    from crossmodal.statistics.settings import StatisticsParameters
 
-    settings = EvaluationParameters(resamples=resamples, bootstrap_seed=seed)
+    settings = StatisticsParameters(resamples=resamples, bootstrap_seed=seed)
     with TemporaryDirectory() as folder:
         images, captions, queries = (
             Path(folder, f"{name}.parquet") for name in ("images", "captions", "queries")

@@ -135,10 +135,10 @@ def load_model(name: str, adapter: Path | None) -> "CLIP":
 
     Where the adapter's method can be merged it is merged. Raises UserError for what cannot be found or read.
     """
-    from crossmodal.determinism import device
     from crossmodal.models import clip
     from crossmodal.models.hub_params import Params
     from crossmodal.study.configuration import validate
+    from crossmodal.torch_setup import device
 
     folder = Path(name)
     if folder.is_dir():

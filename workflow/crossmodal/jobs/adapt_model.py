@@ -3,10 +3,10 @@
 import json
 
 from crossmodal.adaptation import methods
-from crossmodal.determinism import prepare_torch
 from crossmodal.jobs.run import Folder, In, Out, Spec, Timed, run
 from crossmodal.models.clip import load_clip
 from crossmodal.registry import parse
+from crossmodal.torch_setup import prepare_torch
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.batches import load_training_set
 from crossmodal.training.history import Epoch

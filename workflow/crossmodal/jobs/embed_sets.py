@@ -1,11 +1,11 @@
 """Job: embed the images and captions of several sets with one adapted model."""
 
 from crossmodal.adaptation import methods
-from crossmodal.determinism import device, prepare_torch
 from crossmodal.jobs.run import In, Ins, Outs, Spec, run
 from crossmodal.models.clip import load_clip
 from crossmodal.models.export import Encoded, export_embeddings
 from crossmodal.provenance.digests import cached_md5
+from crossmodal.torch_setup import device, prepare_torch
 
 
 def main(

@@ -1,4 +1,6 @@
-"""How a job module is run: `python -m crossmodal.jobs.NAME input=path ... output=path ... spec=JSON`.
+"""How a job module is run: `python -m MODULE input=path ... output=path ... spec=JSON`.
+
+Or `python -m MODULE @FILE` with the same arguments in a file, one a line: no command line grows with the study.
 
 The signature of the job's `main` says what it takes: `In`, `Ins`, `Out` and `Outs` are paths, `Timed` is an
 output that holds measured times and so differs from run to run, `Folder` is a scratch folder that survives an
@@ -53,7 +55,7 @@ def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
     """
     kinds = {name: get_args(p.annotation)[1] for name, p in inspect.signature(main).parameters.items()}
     try:
-        values = _parse(sys.argv[1:], kinds)
+        values = _parse(_expanded(sys.argv[1:]), kinds)
         if workers.is_one():
             workers.join()
         elif accelerated:
@@ -70,6 +72,22 @@ def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # nothing is left to do, and taking torch apart takes a second
+
+
+def _expanded(arguments: list[str]) -> list[str]:
+    """Return `arguments` with each `@file` replaced by the lines of that file."""
+    found = []
+    for argument in arguments:
+        if not argument.startswith("@"):
+            found.append(argument)
+            continue
+        try:
+            found += Path(argument[1:]).read_text().splitlines()
+        except OSError as error:
+            raise UserError(
+                f"{argument[1:]}: the job's arguments cannot be read ({error.strerror}); run the study again"
+            ) from None
+    return found
 
 
 def _parse(arguments: list[str], kinds: dict[str, str]) -> dict[str, list[str]]:

@@ -50,3 +50,9 @@ class Params(Parameters):
         """Return the architecture in open_clip's words."""
         config: dict[str, Any] = json.loads(_architectures()[self.architecture].read_text(encoding="utf-8"))
         return config
+
+    def trainable(self, data: bool, training: bool) -> str | None:
+        """Return what is wrong with the data and the training that it is given, if anything."""
+        if data or training:
+            return "weights from a hub are taken as they are: leave datasets and training out"
+        return None

@@ -64,3 +64,7 @@ class Params(Parameters):
         """Return the architecture in open_clip's words."""
         config: dict[str, Any] = self.config["model_cfg"]
         return config
+
+    def trainable(self, data: bool, training: bool) -> str | None:
+        """Return what is wrong with the data and the training that it is given, if anything."""
+        return None if data and training else "random weights need datasets and training"

@@ -1,4 +1,4 @@
-"""The grid of cells as the report shows it: in groups, each with the dataset that its cells are adapted to."""
+"""The grid of cells as pages show it: in groups, each with the dataset that its cells are adapted to."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,11 @@ from typing import Any
 
 FEW = 8
 """With more cells than this some are told apart by colour and label, the others stand back."""
-ROLES = ("baseline", "peft", "reference", "adversarial", "standard")
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a study and its shifts."""
+    """The cells of a study."""
 
     target: str
     """The dataset that a cell is adapted to where `homes` does not say otherwise."""
@@ -20,31 +19,20 @@ class Grid:
     homes: Mapping[str, str] = field(default_factory=dict)
     highlighted: Sequence[str] = ()
     """Cells that charts tell apart by colour: all if they are few, else those that hypotheses are about."""
-    text_shifts: frozenset[str] = frozenset()
-    """Variants of a test set whose captions are changed, not its images."""
 
     @classmethod
-    def of(cls, target: str, cells: Sequence[str], facts: Mapping[str, Any] | None = None) -> "Grid":
-        """Return the grid of `cells`, given the parameters that their numbers were summed up with, if known.
+    def of(cls, target: str, facts: Mapping[str, Mapping[str, Any]], roles: Sequence[str] = ()) -> "Grid":
+        """Return the grid of the cells in `facts`: by cell the dataset that it is adapted to and `adversarial`.
 
-        Of `facts`, the parameters of the job summarise_numbers, the keys `cells`, `shifts` and `hypotheses`
-        are read.
+        Of many cells those in `roles` and the adversarially trained ones are highlighted.
         """
-        facts = facts or {}
-        known: Mapping[str, Any] = facts.get("cells") or {}
-        homes = {cell: str(known[cell]["dataset"]) for cell in cells if cell in known}
-        titles = {cell: _title(known.get(cell, {}), target) for cell in cells}
+        titles = {cell: _title(known, target) for cell, known in facts.items()}
         order = sorted(dict.fromkeys(titles.values()), key=_place)
         several = len(order) > 1
-        groups = [(title if several else "", [c for c in cells if titles[c] == title]) for title in order]
-        roles = facts.get("hypotheses") or {}
-        named = {roles.get(role) for role in ROLES}
-        chosen = [c for c in cells if c in named or (known.get(c) or {}).get("adversarial")]
-        texts = {
-            name for name, shift in (facts.get("shifts") or {}).items() if shift.get("modality") == "texts"
-        }
-        few = len(cells) <= FEW
-        return cls(target, groups, homes, list(cells) if few else chosen, frozenset(texts))
+        groups = [(title if several else "", [c for c in facts if titles[c] == title]) for title in order]
+        chosen = [cell for cell, known in facts.items() if cell in roles or known.get("adversarial")]
+        homes = {cell: str(known["dataset"]) for cell, known in facts.items()}
+        return cls(target, groups, homes, list(facts) if len(facts) <= FEW else chosen)
 
     @property
     def cells(self) -> list[str]:
@@ -62,7 +50,7 @@ class Grid:
     def sorted(self, order: Callable[[Sequence[str]], list[str]]) -> "Grid":
         """Return the grid with each group's cells put in `order`."""
         groups = [(title, order(cells)) for title, cells in self.groups]
-        return Grid(self.target, groups, self.homes, self.highlighted, self.text_shifts)
+        return Grid(self.target, groups, self.homes, self.highlighted)
 
 
 def _title(facts: Mapping[str, Any], target: str) -> str:

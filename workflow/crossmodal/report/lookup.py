@@ -63,9 +63,9 @@ class Numbers:
                 self._groups.setdefault(key, []).append(number)
 
     @classmethod
-    def read(cls, path: Path) -> "Numbers":
-        """Return the numbers of the metrics.parquet at `path`."""
-        return cls(read_table(path).to_pandas())
+    def read(cls, *paths: Path) -> "Numbers":
+        """Return the numbers in the files at `paths`, each laid out as metrics.parquet is."""
+        return cls(pd.concat([read_table(path).to_pandas() for path in paths], ignore_index=True))
 
     def __iter__(self) -> Iterator[Number]:
         return iter(self._by_id.values())

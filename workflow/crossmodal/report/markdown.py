@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from crossmodal.errors import UserError
-from crossmodal.experiments.peft.tables import accuracy_table
-from crossmodal.report.cells import Grid
 from crossmodal.report.formatting import ABSENT
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import Figure, Table
@@ -64,11 +62,6 @@ def hypotheses_markdown(hypotheses: Sequence[Mapping[str, Any]], numbers: Number
     ]
     ids = list(dict.fromkeys(id for h in read for id in h.number_ids))
     return _markdown(["", "hypothesis", "target", "measured [interval]", "verdict"], rows, ids, left=5)
-
-
-def results_table(numbers: Numbers, grid: Grid) -> str:
-    """Return recall in both directions and trainable parameters of every cell as a Markdown table."""
-    return table_markdown(accuracy_table(numbers, grid))
 
 
 def table_markdown(table: Table) -> str:

@@ -1,31 +1,36 @@
 """The report: one HTML file that needs nothing but itself, the same bytes for the same inputs."""
 
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import jinja2
-import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from crossmodal.experiments.search.tables import search_table
-from crossmodal.report import adaptation_tables, robustness_tables, tables
+from crossmodal.report import accuracy, tables
 from crossmodal.report.cells import Grid
-from crossmodal.report.chart_specs import chart_specs
-from crossmodal.report.formatting import format_time
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.scripts import content_policy, json_for_script, vega_bundle
-from crossmodal.report.tables import ALL_DIRECTIONS, DIRECTIONS, Figure
-from crossmodal.report.verdicts import VERDICTS, count_verdicts, read_hypotheses
+from crossmodal.report.section import read_section
+from crossmodal.report.tables import DIRECTIONS, Figure
+from crossmodal.report.templates import ASSETS, environment
+from crossmodal.report.verdicts import VERDICTS, Hypothesis, count_verdicts, read_hypotheses
 
-ASSETS = Path(__file__).parent / "assets"
-"""Templates, style and script. They are read at run time: a job that calls write_report depends on them."""
+
+@dataclass(frozen=True)
+class Question:
+    """An experiment of the study: what it asks, and the file of its part of the page."""
+
+    name: str
+    """Its key in params.yaml."""
+    key: str
+    """How its claims begin, such as `H1`."""
+    title: str
+    question: str
+    section: Path
 
 
 @dataclass(frozen=True)
@@ -34,20 +39,18 @@ class ReportInputs:
 
     study: str
     """Name of the study."""
-    target: str
-    """Name of the target dataset."""
-    numbers: pd.DataFrame
+    grid: Grid
+    """Its cells, in the order that they are shown in."""
+    numbers: Numbers
     """The table metrics.parquet."""
-    hypotheses: Sequence[Mapping[str, Any]]
+    level: float = 0.95
+    """Coverage of the intervals, a share."""
+    hypotheses: Sequence[Mapping[str, Any]] = ()
     """The list in hypotheses.json; for the unit of `measured` see verdicts.read_hypotheses."""
-    cells: Sequence[str] = ()
-    """Cells to show, by their trainable parameters, then in this order; empty: all that have numbers."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """The parameters that the numbers were summed up with: what its cells and shifts are (Grid.of)."""
-    sanity: Mapping[str, str] = field(default_factory=dict)
-    """What the checks for masked gradients state, by name."""
+    questions: Sequence[Question] = ()
+    """The experiments of the study, in the order of the page."""
     headline_cell: str = ""
-    """The cell of the gallery and the key figures; empty: the first of `cells` that has a gallery."""
+    """The cell of the gallery and the key figures."""
     queries: Mapping[QueryKey, Path] = field(default_factory=dict)
     """(cell, dataset, variant, direction) -> queries.parquet; one file may stand under both directions."""
     gallery: Path | None = None
@@ -60,8 +63,6 @@ class ReportInputs:
     """The resolved parameters."""
     finished: str = ""
     """When the last job before the report ended, as its manifest says; empty: not stated."""
-    limits: tuple[float, ...] = (0.05, 0.15)
-    """Degradations (fractions) that a hypothesis speaks of, drawn as lines."""
     audit_href: str = ""
     """Page that explains a number, linked as `<audit_href>#<number_id>`; empty: numbers are not links."""
 
@@ -77,91 +78,52 @@ def write_report(inputs: ReportInputs, path: Path) -> None:
 
 def render(inputs: ReportInputs) -> str:
     """Return the page as text; equal inputs give equal text."""
-    numbers = Numbers(inputs.numbers)
-    named = list(inputs.cells) or [cell for cell in numbers.distinct("cell") if cell not in ("-", "*")]
-    grid = Grid.of(inputs.target, named, inputs.facts).sorted(
-        lambda cells: tables.order_cells(numbers, cells)
-    )
-    headline = inputs.headline_cell or next((key[0] for key in sorted(inputs.queries)), "")
+    numbers, grid, headline = inputs.numbers, inputs.grid, inputs.headline_cell
     hypotheses = read_hypotheses(inputs.hypotheses, numbers)
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
-    specs = chart_specs(numbers, grid, inputs.limits, headline)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ASSETS),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["moment"] = format_time
-    environment.filters["grid"] = _grid
-    environment.globals["link"] = functools.partial(_link, inputs.audit_href)
-    return environment.get_template("page.html").render(
+    own_charts = accuracy.accuracy_charts(numbers, grid)
+    sections = [(question, *read_section(question.section)) for question in inputs.questions]
+    specs = own_charts | {name: chart for _, _, charts in sections for name, chart in charts.items()}
+    templates = environment(audit_href=inputs.audit_href)
+    return templates.get_template("page.html").render(
         inputs=inputs,
         policy=content_policy(vega_bundle(), script),
         style=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
         bundle=Markup(vega_bundle()),
         script=Markup(script),
         specs=json_for_script(specs),
-        charts=specs,
+        charts=own_charts,
         headline=headline,
-        cells=grid.cells,
         grid=grid,
         seeds=[seed for seed in numbers.distinct("seed") if seed not in ("*", "-", "")],
         count=len(numbers),
+        level=inputs.level,
+        sections=[(question, html, _own(hypotheses, question.key)) for question, html, _ in sections],
         hypotheses=hypotheses,
         verdicts=count_verdicts(hypotheses),
         signs=VERDICTS,
         directions=DIRECTIONS,
-        all_directions=ALL_DIRECTIONS,
-        key_figures=_key_figures(numbers, inputs, headline),
-        accuracy=adaptation_tables.accuracy_table(numbers, grid, headline),
-        h1=adaptation_tables.h1_table(numbers, grid, headline),
-        pareto=adaptation_tables.pareto_table(numbers, grid, headline),
-        costs=adaptation_tables.costs_table(numbers, grid, headline),
-        domains=adaptation_tables.domains_table(numbers, grid, headline),
-        robustness=_robustness(numbers, grid, headline),
-        threats=robustness_tables.threats_table(numbers, grid, headline),
-        sanity=robustness_tables.sanity_table(numbers, grid, inputs.sanity),
-        selection=robustness_tables.selection_table(numbers, grid, headline),
-        search=search_table(numbers),
+        key_figures=_key_figures(numbers, headline, grid.target),
+        accuracy=accuracy.accuracy_table(numbers, grid, headline),
+        domains=accuracy.domains_table(numbers, grid, headline),
         gallery=_gallery(inputs, headline),
         params=yaml.safe_dump(json.loads(json.dumps(inputs.params)), sort_keys=False, allow_unicode=True),
     )
 
 
-def _robustness(numbers: Numbers, grid: Grid, headline: str) -> dict[str, list[tuple[str, tables.Table]]]:
-    """Return the tables of degradation that are not empty, by direction: title and table."""
-    found = {
-        direction: [
-            (title, robustness_tables.robustness_table(numbers, grid, direction, part, headline))
-            for part, title in robustness_tables.PARTS.items()
-        ]
-        for direction in ALL_DIRECTIONS
-    }
-    return {direction: [pair for pair in pairs if pair[1]] for direction, pairs in found.items()}
+def _own(hypotheses: Sequence[Hypothesis], key: str) -> list[Hypothesis]:
+    return [hypothesis for hypothesis in hypotheses if hypothesis.id.partition(".")[0] == key]
 
 
-def _key_figures(numbers: Numbers, inputs: ReportInputs, cell: str) -> list[tuple[str, Figure]]:
+def _key_figures(numbers: Numbers, cell: str, target: str) -> list[tuple[str, Figure]]:
     """Return the few numbers that stand at the top: label and figure, those that exist."""
-    here = {"cell": cell, "dataset": inputs.target}
-    both = {**here, "direction": "mean"}
-    index = next(reversed(numbers.distinct("variant", experiment="search")), "")
+    clean = {"cell": cell, "dataset": target, "split": "test", "variant": "clean"}
     wanted = [
-        (
-            f"R@1 of {cell}, text → image",
-            numbers.find(
-                "peft", "recall@1", variant="clean", split="test", direction="text_to_image", **here
-            ),
-        ),
-        ("of full fine-tuning's R@1 kept", numbers.find("peft", "retention_recall@1", **both)),
-        ("of the parameters trained", numbers.find("peft", "parameters_share", cell=cell)),
-        (
-            "of its R@1 lost, mean of all shifts",
-            numbers.find("robustness", "degradation_recall@1", variant="shifts-mean", **both),
-        ),
-        (f"a query (p50), {index}", numbers.find("search", "latency_p50", variant=index)),
+        (f"{tables.short(metric)} of {cell}, {title}", numbers.find("peft", metric, direction=d, **clean))
+        for metric in ("recall@1", "recall@10")
+        for d, title in DIRECTIONS.items()
     ]
+    wanted.append(("of the parameters trained", numbers.find("peft", "parameters_share", cell=cell)))
     return [
         (label, shown)
         for label, number in wanted
@@ -169,32 +131,7 @@ def _key_figures(numbers: Numbers, inputs: ReportInputs, cell: str) -> list[tupl
     ]
 
 
-def _grid(value: object) -> tuple[list[str], list[tuple[str, list[Any]]]] | None:
-    """Return (columns, rows) of a value that is a table by nature, else None.
-
-    Such are a list of flat mappings and a mapping of flat mappings; the names of rows are empty for lists.
-    """
-    if isinstance(value, Mapping):
-        rows = [(str(name), row) for name, row in value.items()]
-    elif isinstance(value, list):
-        rows = [("", row) for row in value]
-    else:
-        return None
-    flat = [
-        isinstance(row, Mapping) and not any(isinstance(item, Mapping | list) for item in row.values())
-        for _, row in rows
-    ]
-    if not rows or not all(flat):
-        return None
-    columns = list(dict.fromkeys(str(column) for _, row in rows for column in row))
-    return columns, [(name, [row.get(column, "") for column in columns]) for name, row in rows]
-
-
 def _gallery(inputs: ReportInputs, cell: str) -> list[Query]:
     if inputs.gallery is None or not inputs.queries:
         return []
-    return select_queries(inputs.queries, (cell, inputs.target, "clean"), Gallery(inputs.gallery))
-
-
-def _link(audit_href: str, number_id: str) -> str:
-    return f"{audit_href}#{quote(number_id, safe='/@*')}" if audit_href else ""
+    return select_queries(inputs.queries, (cell, inputs.grid.target, "clean"), Gallery(inputs.gallery))

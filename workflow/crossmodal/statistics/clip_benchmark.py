@@ -8,7 +8,7 @@ ties).
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,11 @@ TASKS = {"text_to_image": "image_retrieval", "image_to_text": "text_retrieval"}
 _METRICS = {f"recall@{k}" for k in RECALL_CUTOFFS}
 
 
-def to_clip_benchmark(numbers: Iterable[Number], model: str) -> list[dict[str, Any]]:
+def to_clip_benchmark(numbers: Iterable[Number], models: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return one record for each (cell, seed, dataset, variant) with recall@1, 5 and 10 of both directions.
 
-    `model` names the architecture; `pretrained` becomes "<cell>-s<seed>", `dataset` "<dataset>" or for a
-    shift "<dataset>-<variant>". Aggregates over seeds and results of indexes are left out.
+    `models` names the base model of each cell; `pretrained` becomes "<cell>-s<seed>", `dataset` "<dataset>" or
+    for a shift "<dataset>-<variant>". Aggregates over seeds and results of indexes are left out.
     """
     records: dict[tuple[str, str, str], dict[str, Any]] = {}
     for number in numbers:
@@ -36,7 +36,7 @@ def to_clip_benchmark(numbers: Iterable[Number], model: str) -> list[dict[str, A
             (pretrained, dataset, number.split),
             {
                 "dataset": dataset,
-                "model": model,
+                "model": models[number.cell],
                 "pretrained": pretrained,
                 "task": "zeroshot_retrieval",
                 "language": "en",
@@ -47,7 +47,7 @@ def to_clip_benchmark(numbers: Iterable[Number], model: str) -> list[dict[str, A
     return list(records.values())
 
 
-def write_clip_benchmark(path: Path, numbers: Iterable[Number], model: str) -> None:
+def write_clip_benchmark(path: Path, numbers: Iterable[Number], models: Mapping[str, str]) -> None:
     """Write the records to one JSON file, as a list."""
-    content = json.dumps(to_clip_benchmark(numbers, model), indent=2)
+    content = json.dumps(to_clip_benchmark(numbers, models), indent=2)
     path.write_text(content + "\n", encoding="utf-8")

@@ -11,11 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from crossmodal.experiments.robustness.threat_names import split_variant
-from crossmodal.statistics.claims import CLAIMS, CONTINGENCIES, Claim
-from crossmodal.statistics.numbers import ALL_SEEDS, Number
-from crossmodal.statistics.records import CellFacts
-from crossmodal.statistics.settings import HypothesisParameters
+from crossmodal.statistics.claims import Alternatives, Claim
+from crossmodal.statistics.numbers import Number
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
 
@@ -37,32 +34,10 @@ class Hypothesis:
     unit: str
 
 
-def judge(
-    numbers: Iterable[Number],
-    target: str,
-    roles: HypothesisParameters,
-    cells: Mapping[str, CellFacts] | None = None,
-    claims: Sequence[Claim] = CLAIMS,
-) -> list[Hypothesis]:
-    """Return a verdict on every claim about the dataset `target`, in the order of `claims`.
-
-    Claims about a second domain are left out where `roles` name none. `cells` says which cells the contingencies
-    of a claim are.
-    """
+def judge(claims: Iterable[Claim], numbers: Iterable[Number]) -> list[Hypothesis]:
+    """Return a verdict on every claim, in the order of `claims`."""
     known = {number.number_id: number for number in numbers}
-    names = {key: value for key, value in roles.model_dump().items() if isinstance(value, str)}
-    names = {"target": target} | names
-    if "search_cell" not in names and "peft" in names:
-        names["search_cell"] = names["peft"]
-    if roles.second:
-        second = roles.second
-        names |= {
-            "second": second.dataset,
-            "second_peft": second.peft,
-            "second_reference": second.reference,
-        }
-    judged = [claim for claim in claims if roles.second or "{second}" not in claim.number]
-    return [_judge(claim, known, names, cells or {}) for claim in judged]
+    return [_judge(claim, known) for claim in claims]
 
 
 def rollup(hypotheses: Iterable[Hypothesis]) -> dict[str, Verdict]:
@@ -93,103 +68,54 @@ def write_hypotheses(path: Path, hypotheses: Iterable[Hypothesis]) -> None:
     path.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _judge(
-    claim: Claim, known: Mapping[str, Number], names: dict[str, str], cells: Mapping[str, CellFacts]
-) -> Hypothesis:
-    statement = claim.statement.format_map(_Placeholders(names))
-    try:
-        wanted = claim.number.format_map(names)
-    except KeyError as missing:
-        note = f"The study names no cell or index as {missing.args[0]}."
-        return _hypothesis(claim, statement, None, "inconclusive", [], note)
-    number, reason = known.get(wanted), ""
+def _judge(claim: Claim, known: Mapping[str, Number]) -> Hypothesis:
+    number, reason = known.get(claim.number), ""
     if number is None and claim.instead:
-        number = _find(claim.instead[0], known, names)
+        number = known.get(claim.instead[0])
         reason = claim.instead[1] if number else ""
     context = [
-        (what.format_map(_Placeholders(names)), found)
-        for what, template in claim.context
-        if (found := _find(template, known, names)) and found is not number
+        (what, found) for what, name in claim.context if (found := known.get(name)) and found is not number
     ]
-    context += strongest_attacks(known, names[claim.role]) if claim.attacks else []
     ids = [number.number_id] if number else []
     ids += [found.number_id for _, found in context]
     note = "; ".join(f"{what}: {_written(found)}" for what, found in context)
     if number is None:
-        reason = f"Not measured: no number {wanted}."
-    elif claim.contingency is not None and number.value is not None and number.value < claim.contingency:
-        others = contingencies(claim, known, names, cells)
+        return _hypothesis(
+            claim, None, "inconclusive", ids, _join(f"Not measured: no number {claim.number}.", note)
+        )
+    if (asked := claim.alternatives) and number.value is not None and number.value < asked.below:
+        others = [(cell, found) for cell, name in asked.numbers if (found := known.get(name))]
         ids += [found.number_id for _, found in others]
-        note = _join(f"{note}." if note else "", _contingency_note(claim.contingency, others))
-
-    if number is None:
-        return _hypothesis(claim, statement, None, "inconclusive", ids, _join(reason, note))
+        note = _join(f"{note}." if note else "", _asked_for(asked, others))
     if number.value is None or number.ci_low is None or number.ci_high is None:
         reason = _join(reason, "It has no finite interval: what it is divided by is not clearly above zero.")
-        return _hypothesis(claim, statement, number, "inconclusive", ids, _join(reason, note))
+        return _hypothesis(claim, number, "inconclusive", ids, _join(reason, note))
     if claim.scale:
-        scale = _find(claim.scale[0], known, names)
+        scale = known.get(claim.scale[0])
         size = scale.value if scale else None
         ids += [scale.number_id] if scale else []
         if size is None or size < claim.scale[1]:
             at = "an unknown number of" if size is None else f"{size:,.0f}"
             reason = f"Measured at {at} items, the claim is about {claim.scale[1]:,.0f}."
-            return _hypothesis(claim, statement, number, "inconclusive", ids, _join(reason, note))
+            return _hypothesis(claim, number, "inconclusive", ids, _join(reason, note))
     verdict = verdict_of(number.ci_low, number.ci_high, claim.relation, claim.target)
-    return _hypothesis(claim, statement, number, verdict, ids, _join(reason, note))
+    return _hypothesis(claim, number, verdict, ids, _join(reason, note))
 
 
-def contingencies(
-    claim: Claim, known: Mapping[str, Number], names: Mapping[str, str], cells: Mapping[str, CellFacts]
-) -> list[tuple[str, Number]]:
-    """Return the number of `claim` for the cells of CONTINGENCIES that have the same target as its own cell."""
-    own = cells.get(names[claim.role])
-    fitting = [
-        cell
-        for cell, facts in cells.items()
-        if own and facts.method in CONTINGENCIES and facts.dataset == own.dataset and not facts.adversarial
-    ]
-    found = [(cell, known.get(claim.number.format_map({**names, claim.role: cell}))) for cell in fitting]
-    return [(cell, number) for cell, number in found if number]
-
-
-def strongest_attacks(known: Mapping[str, Number], cell: str) -> list[tuple[str, Number]]:
-    """Return, for each threat, the degradation of recall@1 of `cell` under the largest epsilon."""
-    strongest: dict[str, tuple[float, Number]] = {}
-    for number in known.values():
-        here = (number.experiment, number.cell, number.seed, number.metric)
-        if here == ("attack", cell, ALL_SEEDS, "degradation_recall@1"):
-            threat, epsilon = split_variant(number.variant)
-            if threat not in strongest or epsilon > strongest[threat][0]:
-                strongest[threat] = (epsilon, number)
-    return [(f"under attack ({number.variant})", number) for _, number in strongest.values()]
-
-
-def _contingency_note(bound: float, others: Sequence[tuple[str, Number]]) -> str:
-    asked = " or ".join(CONTINGENCIES.values())
+def _asked_for(asked: Alternatives, others: Sequence[tuple[str, Number]]) -> str:
     told = "; ".join(f"{cell}: {_written(number)}" for cell, number in others)
-    head = f"Below {100 * bound:.0f} % the proposal asks for {asked}"
+    head = f"Below {100 * asked.below:.0f} % the proposal asks for {asked.asked}"
     return f"{head}: {told}." if told else f"{head}; this study has neither."
 
 
-class _Placeholders(dict[str, str]):
-    """Names for statements: one that the study does not give stands as its role."""
-
-    def __missing__(self, key: str) -> str:
-        return key
-
-
 def _hypothesis(
-    claim: Claim, statement: str, number: Number | None, verdict: Verdict, ids: list[str], note: str
+    claim: Claim, number: Number | None, verdict: Verdict, ids: list[str], note: str
 ) -> Hypothesis:
     value, low, high = (number.value, number.ci_low, number.ci_high) if number else (None, None, None)
     return Hypothesis(
-        claim.id, statement, claim.target, value, low, high, verdict, ids, note, claim.relation, claim.unit
-    )
-
-
-def _find(template: str, known: Mapping[str, Number], names: dict[str, str]) -> Number | None:
-    return known.get(template.format_map(_Placeholders(names)))
+        claim.id, claim.statement, claim.target, value, low, high, verdict, ids, note, claim.relation,
+        claim.unit,
+    )  # fmt: skip
 
 
 def _written(number: Number) -> str:

@@ -16,7 +16,7 @@ from crossmodal.statistics.estimates import Estimate, Seeds
 from crossmodal.statistics.metrics import METRICS
 from crossmodal.statistics.queries import DIRECTIONS
 from crossmodal.statistics.records import QueryRecord
-from crossmodal.statistics.settings import EvaluationParameters
+from crossmodal.statistics.settings import StatisticsParameters
 
 By = Literal["cluster", "label"]
 
@@ -87,7 +87,7 @@ class Panel:
     where every label is shared and the independent one where none is.
     """
 
-    def __init__(self, results: Sequence[Result], by: By, parameters: EvaluationParameters) -> None:
+    def __init__(self, results: Sequence[Result], by: By, parameters: StatisticsParameters) -> None:
         self.results, self.by = list(results), by
         self._sums = [
             (result.record, direction, sums)

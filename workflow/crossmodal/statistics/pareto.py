@@ -56,7 +56,7 @@ def pareto_numbers(
             source for cell in cells for source in (*recalls[cell].sources, *known[cell].sources)
         )
         for cell, chosen, probability in zip(cells, member, share, strict=True):
-            here = Place("peft", cell, place.dataset, place.split, place.variant, place.direction)
+            here = Place(place.experiment, cell, place.dataset, place.split, place.variant, place.direction)
             for metric, value, unit in (
                 (f"pareto_{kind}", float(chosen), UNIT),
                 (f"pareto_{kind}_probability", float(probability), "fraction"),

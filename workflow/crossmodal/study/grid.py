@@ -2,17 +2,26 @@
 
 from collections.abc import Iterator
 
+from crossmodal import registry
+from crossmodal.jobs.rules import Wildcards
 from crossmodal.study.study import Study
-
-Wildcards = dict[str, str]
 
 
 def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
-    """Yield (rule, wildcards) of each job of `study`.
+    """Yield (rule, wildcards) of each job of `study`, once.
 
     The target of a plain run asks for the outputs of all of them: Snakemake takes a file that is missing in
     the middle for no reason to run, as long as what was once made of it is there.
     """
+    known = set()
+    for rule, wildcards in _jobs(study):
+        key = (rule, *sorted(wildcards.items()))
+        if key not in known:
+            known.add(key)
+            yield rule, wildcards
+
+
+def _jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     yield "record_study", {}
     datasets = study.used_datasets()
     packages = {p.file_name for name in datasets for p in study.datasets[name].packages()}
@@ -20,36 +29,18 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
         yield "fetch_package", {"package": package}
     for dataset in datasets:
         yield "build_dataset", {"dataset": dataset}
-    for dataset, split, shift in study.sets("shifted"):
-        yield "shift_dataset", {"dataset": dataset, "split": split, "shift": shift}
-    yield "pretrain_base", {}
+    for model in study.used_models():
+        yield "build_model", {"model": model}
     for cell, seed in study.runs():
-        yield from _of_run(study, {"cell": cell, "seed": str(seed)})
-    for cell, seed in study.search_runs():
-        yield from _of_search(study, {"cell": cell, "seed": str(seed)})
-    for cell, seed in study.attacked_runs():
-        yield "evaluate_attacks", {"cell": cell, "seed": str(seed)}
-    if study.evaluation.encoders.cells:
-        yield "measure_encoders", {}
-    for rule in ("summarise_numbers", "tabulate_figures", "write_report"):
+        run = {"cell": cell, "seed": str(seed)}
+        yield "adapt_model", run
+        for kind in ("target", "domains") if study.domain_sets() else ("target",):
+            yield f"embed_{kind}", run
+            yield f"evaluate_{kind}", run
+    yield "number_cells", {}
+    for room in study.rooms():
+        yield from registry.room(room, "jobs").jobs(study)
+        yield f"number_{room}", {}
+        yield f"draw_{room}", {}
+    for rule in ("join_numbers", "write_report"):
         yield rule, {}
-
-
-def _of_run(study: Study, run: Wildcards) -> Iterator[tuple[str, Wildcards]]:
-    yield "adapt_model", run
-    for kind in study.evaluated_kinds(run["cell"]):
-        yield f"embed_{kind}", run
-        yield f"evaluate_{kind}", run
-
-
-def _of_search(study: Study, run: Wildcards) -> Iterator[tuple[str, Wildcards]]:
-    if study.search.distractors or study.reranking.indexes:
-        yield "embed_galleries", run
-    for index in study.search.indexes:
-        reranked = index in study.reranking.indexes
-        for split in ("train", "val", "test") if reranked else ("test",):
-            yield "build_index", run | {"index": index, "split": split}
-        if reranked:
-            yield "train_reranker", run | {"index": index}
-    for pipeline in study.pipelines():
-        yield "measure_search", run | {"pipeline": pipeline}

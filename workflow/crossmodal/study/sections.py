@@ -1,14 +1,11 @@
-"""The sections of params.yaml as typed values; study.py joins and cross-checks them."""
+"""The sections of params.yaml that no experiment owns, as typed values; study.py joins and checks them."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
-from crossmodal.experiments.robustness.threats import ThreatParameters
 from crossmodal.parameters import Count, Name, Parameters
-from crossmodal.registry import any_of
-from crossmodal.search.settings import LatencyProtocol, RerankerParameters
-from crossmodal.statistics.settings import EvaluationParameters
+from crossmodal.registry import any_of, kind_class, kinds
 from crossmodal.study.configuration import merge
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.settings import TrainingParameters
@@ -16,31 +13,55 @@ from crossmodal.training.settings import TrainingParameters
 if TYPE_CHECKING:
     AnyDataset = Any
     AnyShift = Any
-    AnyModel = Any
     AnyMethod = Any
-    AnyIndex = Any
 else:  # unions over what the packages hold, so that a new kind needs no entry here
-    AnyDataset, AnyShift, AnyModel = any_of("data"), any_of("shifts"), any_of("models")
-    AnyMethod, AnyIndex = any_of("adaptation"), any_of("search")
+    AnyDataset, AnyShift, AnyMethod = any_of("data"), any_of("shifts"), any_of("adaptation")
 
 
-class Pretraining(Parameters):
-    """The base model: pretrained in the study, or named and fetched from a hub."""
+class BaseModel(Parameters):
+    """What every base model has beside the parameters of its kind: how it is trained here, if it is."""
 
-    model: AnyModel
     datasets: list[Name] = []
-    """Datasets whose train split the base model sees; empty for a model from a hub."""
+    """Datasets whose train split it is trained on; empty for a model from a hub."""
     validation: Name | None = None
     """Dataset whose val split is watched, never chosen on; null for none."""
     seed: int = 0
     training: TrainingParameters | None = None
-    """How it is trained; null for a model from a hub."""
+    """How the whole model is trained; null where that is not done."""
+
+    @model_validator(mode="after")
+    def _trains_what_it_can(self) -> "BaseModel":
+        if problem := self.trainable(bool(self.datasets), self.training is not None):  # type: ignore[attr-defined]
+            raise ValueError(problem)
+        return self
+
+    def kind_parameters(self) -> dict[str, Any]:
+        """Return the parameters of its kind alone, as a spec holds them."""
+        return self.model_dump(mode="json", exclude=set(BaseModel.model_fields))
+
+
+def _base_models() -> Any:
+    """Return the type of a base model of any kind: one mapping has the kind's keys and those of BaseModel."""
+    classes = tuple(
+        create_model(f"{kind.title()}Model", __base__=(BaseModel, kind_class("models", kind)), __doc__=doc)
+        for kind in kinds("models")
+        if (doc := kind_class("models", kind).__doc__)
+    )
+    return Annotated[Union[classes], Field(discriminator="kind")]  # noqa: UP007 - built at run time
+
+
+if TYPE_CHECKING:
+    AnyModel = Any
+else:
+    AnyModel = _base_models()
 
 
 class Cell(Parameters):
     """One named point of the grid: a method, how it is trained, against which adversary."""
 
     method: AnyMethod
+    model: Name | None = None
+    """The base model that it adapts; null for the study's first."""
     training: TrainingParameters
     """What is not given here is taken from adaptation.training."""
     adversary: AdversaryParameters | None = None
@@ -87,57 +108,11 @@ class Embeddings(Parameters):
     """Images or captions encoded at once."""
 
 
-class Search(Parameters):
-    """Approximate search over the target's gallery plus distractors."""
-
-    cells: list[Name] = []
-    """Cells whose embeddings are indexed (each with its first seed)."""
-    distractors: list[Name] = []
-    """Datasets whose train images join the gallery, less those that show what a query asks for."""
-    indexes: dict[Name, AnyIndex] = {}
-    latency: LatencyProtocol = LatencyProtocol()
-
-
-class Reranking(Parameters):
-    """The cross-attention re-ranker over an index's candidates."""
-
-    indexes: list[Name] = []
-    """Indexes that get a re-ranker."""
-    model: RerankerParameters = RerankerParameters()
-
-
-class Encoders(Parameters):
-    """What encoding costs: cells side by side in one process, merged and unmerged."""
-
-    cells: list[Name] = []
-    """Cells whose encoders are measured; empty for none."""
-    repeats: Count = 100
-    """Timed calls of each encoder with one item, after a tenth as many to warm up."""
-    batch_size: Count = 64
-    """Items in a batch, for throughput and memory."""
-    batch_repeats: Count = 10
-    """Timed calls of each encoder with a batch."""
-
-
-class Attacks(ThreatParameters):
-    """Retrieval under attack on the target's test split."""
-
-    cells: list[Name] = []
-    """Cells that are attacked; empty for none."""
-    every_seed: bool = False
-    """Whether each seed of a cell is attacked, or its first one only."""
-
-
 class Evaluation(Parameters):
-    """What is evaluated beside the target's test split, and the statistics."""
+    """What every cell is evaluated on beside the target's test split."""
 
     domains: list[Name] = []
     """Further datasets whose test split every cell is evaluated on, as they are."""
-    shifts: list[Name] = []
-    """Shifts applied to the target's test split."""
-    statistics: EvaluationParameters = EvaluationParameters()
-    encoders: Encoders = Encoders()
-    attacks: Attacks = Attacks()
 
 
 class Report(Parameters):

@@ -3,35 +3,29 @@
 Imported by the Snakefile and the command line only; a job gets its resolved spec instead (specs.py).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
+from crossmodal import registry
 from crossmodal.errors import UserError
-from crossmodal.experiments.robustness.threats import variants
-from crossmodal.parameters import Name, Parameters, nearest
-from crossmodal.statistics.settings import HypothesisParameters
+from crossmodal.parameters import Check, Name, Parameters, nearest
+from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.study.configuration import merge, typed_scalars, validate
 from crossmodal.study.sections import (
     Adaptation,
     AnyDataset,
+    AnyModel,
     AnyShift,
     Compute,
     Embeddings,
     Evaluation,
-    Pretraining,
     Report,
-    Reranking,
-    Search,
     SeedGroup,
 )
-
-CELL_ROLES = ("reference", "baseline", "peft", "adversarial", "standard", "search_cell")
-INDEX_ROLES = ("search_index", "exhaustive")
-RERANKED = "+rerank"  # ends the name of a way to search that puts an index's candidates in order
 
 
 class SetName(NamedTuple):
@@ -43,7 +37,7 @@ class SetName(NamedTuple):
 
 
 class Study(Parameters):
-    """A whole study."""
+    """A whole study. Its experiments are further keys of params.yaml, one a room (see `whole_study`)."""
 
     study: Name
     """Its name; outputs go to data/<name>/ and results/<name>/."""
@@ -53,89 +47,62 @@ class Study(Parameters):
     """Groups of cells with other seeds, such as the headline cells; a cell is in one at most."""
     datasets: dict[Name, AnyDataset]
     shifts: dict[Name, AnyShift] = {}
-    pretraining: Pretraining
+    models: dict[Name, AnyModel] = Field(min_length=1)
+    """Base models; a cell that names none adapts the first."""
     adaptation: Adaptation
     embeddings: Embeddings = Embeddings()
     evaluation: Evaluation = Evaluation()
-    search: Search = Search()
-    reranking: Reranking = Reranking()
-    hypotheses: HypothesisParameters = HypothesisParameters()
+    statistics: StatisticsParameters = StatisticsParameters()
     report: Report
     compute: Compute = Compute()
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
-        cells, indexes = self.adaptation.cells, self.search.indexes
-        evaluated = (self.adaptation.dataset, *self.evaluation.domains)
-        attackable = [name for name in cells if self.target_of(name) == self.adaptation.dataset]
-        for key, names, known, what in (
-            ("pretraining.datasets", self.pretraining.datasets, self.datasets, "dataset"),
-            ("pretraining.validation", _listed(self.pretraining.validation), self.datasets, "dataset"),
-            ("adaptation.dataset", [self.adaptation.dataset], self.datasets, "dataset"),
-            ("evaluation.domains", self.evaluation.domains, self.datasets, "dataset"),
-            ("evaluation.shifts", self.evaluation.shifts, self.shifts, "shift"),
-            ("evaluation.encoders.cells", self.evaluation.encoders.cells, cells, "cell"),
-            ("evaluation.attacks.cells", self.evaluation.attacks.cells, attackable, "cell of the target"),
-            ("search.cells", self.search.cells, cells, "cell"),
-            ("search.distractors", self.search.distractors, self.datasets, "dataset"),
-            ("reranking.indexes", self.reranking.indexes, indexes, "index"),
-            *(
-                (f"seed_groups.{name}", group.cells, cells, "cell")
-                for name, group in self.seed_groups.items()
-            ),
-            *(
-                (f"adaptation.cells.{name}.dataset", _listed(cell.dataset), evaluated, "evaluated dataset")
-                for name, cell in cells.items()
-            ),
-            *((f"hypotheses.{role}", self._role(role), cells, "cell") for role in CELL_ROLES),
-            *(
-                (f"hypotheses.second.{role}", [name], known, what)
-                for role, name, known, what in self._second_roles(evaluated)
-            ),
-            *((f"hypotheses.{role}", self._role(role), indexes, "index") for role in INDEX_ROLES),
-            ("report.gallery_cell", [self.report.gallery_cell], cells, "cell"),
-        ):
-            for name in names:
-                if name not in known:
+        for check in self._checks():
+            for name in check.names:
+                if name is not None and name not in check.known:
                     raise PydanticCustomError(
                         "unknown_name", "{key}: {problem}",
-                        {"key": key, "problem": nearest(name, known, what)},
+                        {"key": check.key, "problem": nearest(name, check.known, check.what)},
                     )  # fmt: skip
         grouped = [name for group in self.seed_groups.values() for name in group.cells]
         if twice := next((name for name in grouped if grouped.count(name) > 1), None):
             raise PydanticCustomError(
                 "unknown_name", "seed_groups: cell {cell} stands in two groups", {"cell": twice}
             )
-        trained = self.pretraining.training is not None
-        if trained != bool(self.pretraining.datasets) or trained != (self.pretraining.model.kind != "hub"):
-            raise PydanticCustomError(
-                "pretraining",
-                "pretraining: a model trained here needs datasets and training, one from a hub neither",
-            )
         return self
 
-    def attacked_runs(self) -> Iterator[tuple[str, int]]:
-        """Yield the (cell, seed) that are evaluated under attack."""
-        attacks = self.evaluation.attacks
-        for cell in attacks.cells if attacks.threats else ():
-            seeds = self.seeds_of(cell)
-            yield from ((cell, seed) for seed in (seeds if attacks.every_seed else seeds[:1]))
+    @model_serializer(mode="wrap")
+    def _without_absent_rooms(self, serialise: Any) -> dict[str, Any]:
+        """Leave out the experiments that the study does not name: what is not there depends on nothing."""
+        values: dict[str, Any] = serialise(self)
+        rooms = registry.rooms()
+        return {key: value for key, value in values.items() if value is not None or key not in rooms}
 
-    def attacked_sets(self) -> list[SetName]:
-        """Return the attacked variants of the target's test split."""
-        return [SetName(self.adaptation.dataset, "test", name) for name in variants(self.evaluation.attacks)]
+    def _checks(self) -> Iterator[Check]:
+        cells, evaluated = self.adaptation.cells, self.evaluated_datasets()
+        for name, model in self.models.items():
+            yield Check(f"models.{name}.datasets", model.datasets, self.datasets, "dataset")
+            yield Check(f"models.{name}.validation", [model.validation], self.datasets, "dataset")
+        yield Check("adaptation.dataset", [self.adaptation.dataset], self.datasets, "dataset")
+        yield Check("evaluation.domains", self.evaluation.domains, self.datasets, "dataset")
+        for name, group in self.seed_groups.items():
+            yield Check(f"seed_groups.{name}", group.cells, cells, "cell")
+        for name, cell in cells.items():
+            yield Check(f"adaptation.cells.{name}.dataset", [cell.dataset], evaluated, "evaluated dataset")
+            yield Check(f"adaptation.cells.{name}.model", [cell.model], self.models, "model")
+        yield Check("report.gallery_cell", [self.report.gallery_cell], cells, "cell")
+        for name in self.rooms():
+            for check in registry.room(name, "params").checks(self.room(name), self):
+                yield check._replace(key=f"{name}.{check.key}")
 
-    def _second_roles(self, evaluated: tuple[str, ...]) -> Iterator[tuple[str, str, Iterable[str], str]]:
-        second = self.hypotheses.second
-        if second is None:
-            return
-        own = [name for name in self.adaptation.cells if self.target_of(name) == second.dataset]
-        yield "dataset", second.dataset, evaluated, "evaluated dataset"
-        for role in ("peft", "reference"):
-            yield role, getattr(second, role), own, f"cell adapted to {second.dataset}"
+    def rooms(self) -> list[str]:
+        """Return the experiments that the study names, in the order of the report."""
+        return [name for name in registry.rooms() if getattr(self, name, None) is not None]
 
-    def _role(self, role: str) -> Iterable[str]:
-        return _listed(getattr(self.hypotheses, role))
+    def room(self, name: str) -> Any:
+        """Return the parameters of an experiment that the study names."""
+        return getattr(self, name)
 
     def seeds_of(self, cell: str) -> list[int]:
         """Return the training seeds of `cell`."""
@@ -148,68 +115,48 @@ class Study(Parameters):
             for seed in self.seeds_of(cell):
                 yield cell, seed
 
-    def search_runs(self) -> Iterator[tuple[str, int]]:
-        """Yield the (cell, seed) whose embeddings are indexed."""
-        for cell in self.search.cells:
-            yield cell, self.seeds_of(cell)[0]
+    def model_of(self, cell: str) -> str:
+        """Return the name of the base model that `cell` adapts."""
+        return self.adaptation.cells[cell].model or next(iter(self.models))
 
-    def sets(self, kind: str) -> list[SetName]:
-        """Return the sets of a kind, the target's own first.
-
-        `clean` are the test splits that cells are evaluated on as they are, `shifted` those under a shift,
-        `galleries` what search needs beside them.
-        """
-        target = self.adaptation.dataset
-        if kind == "clean":
-            return [SetName(name, "test", "clean") for name in (target, *self.evaluation.domains)]
-        if kind == "shifted":
-            return [SetName(target, "test", shift) for shift in self.evaluation.shifts]
-        own = [SetName(target, split, "clean") for split in ("train", "val")]
-        return own + [SetName(name, "train", "clean") for name in self.search.distractors]
+    def used_models(self) -> list[str]:
+        """Return the base models that some cell adapts, in the order of params.yaml."""
+        used = {self.model_of(cell) for cell in self.adaptation.cells}
+        return [name for name in self.models if name in used]
 
     def target_of(self, cell: str) -> str:
         """Return the dataset that `cell` is adapted to."""
         return self.adaptation.cells[cell].dataset or self.adaptation.dataset
 
-    def evaluated_kinds(self, cell: str) -> list[str]:
-        """Return the kinds of sets that `cell` is evaluated on: shifts are those of the study's target."""
-        shifted = self.sets("shifted") and self.target_of(cell) == self.adaptation.dataset
-        return ["clean", "shifted"] if shifted else ["clean"]
+    def evaluated_datasets(self) -> list[str]:
+        """Return the datasets whose test split every cell is evaluated on, the study's target first."""
+        return [self.adaptation.dataset, *self.evaluation.domains]
 
-    def evaluated_sets(self, cell: str) -> list[SetName]:
-        """Return the sets that `cell` is evaluated on, the study's clean target first."""
-        return [name for kind in self.evaluated_kinds(cell) for name in self.sets(kind)]
+    def target_sets(self) -> list[SetName]:
+        """Return the target's test split."""
+        return [SetName(self.adaptation.dataset, "test", "clean")]
 
-    def gallery_sets(self, split: str) -> list[SetName]:
-        """Return the sets in the gallery of `split`: the target's own images first, then distractors."""
-        own = SetName(self.adaptation.dataset, split, "clean")
-        return [own, *(SetName(name, "train", "clean") for name in self.search.distractors)]
-
-    def pipelines(self) -> list[str]:
-        """Return the ways to search that are measured: each index, and each index with its re-ranker."""
-        return [*self.search.indexes, *(f"{name}{RERANKED}" for name in self.reranking.indexes)]
-
-    @staticmethod
-    def index_of(pipeline: str) -> str:
-        """Return the index of a way to search."""
-        return pipeline.removesuffix(RERANKED)
-
-    @staticmethod
-    def is_reranked(pipeline: str) -> bool:
-        """Return whether a way to search has a re-ranker."""
-        return pipeline.endswith(RERANKED)
+    def domain_sets(self) -> list[SetName]:
+        """Return the test splits of the other domains."""
+        return [SetName(name, "test", "clean") for name in self.evaluation.domains]
 
     def used_datasets(self) -> list[str]:
         """Return the datasets that some job reads, in the order of params.yaml."""
-        used = {
-            *self.pretraining.datasets, *_listed(self.pretraining.validation), self.adaptation.dataset,
-            *self.evaluation.domains, *(self.search.distractors if self.search.cells else []),
-        }  # fmt: skip
+        used = set(self.evaluated_datasets())
+        for name in self.used_models():
+            used.update([*self.models[name].datasets, self.models[name].validation])
+        for name in self.rooms():
+            module = registry.room(name, "params")
+            used.update(module.datasets(self.room(name)) if hasattr(module, "datasets") else [])
         return [name for name in self.datasets if name in used]
 
 
-def _listed(name: str | None) -> Iterable[str]:
-    return [name] if name is not None else []
+def whole_study() -> type[Study]:
+    """Return `Study` with a key for each experiment that there is; one that is not given is None."""
+    rooms: dict[str, Any] = {
+        name: (registry.room(name, "params").Params | None, Field(default=None)) for name in registry.rooms()
+    }
+    return create_model("Study", __base__=Study, __doc__="A whole study.", **rooms)
 
 
 def load_study(defaults: dict[str, Any], overrides: dict[str, Any]) -> Study:
@@ -217,7 +164,7 @@ def load_study(defaults: dict[str, Any], overrides: dict[str, Any]) -> Study:
 
     Raises UserError with one line that names the first wrong key, what it got and what it accepts.
     """
-    return validate(Study, merge(defaults, typed_scalars(overrides)), "parameters")
+    return validate(whole_study(), merge(defaults, typed_scalars(overrides)), "parameters")
 
 
 def check_files(study: Study) -> None:

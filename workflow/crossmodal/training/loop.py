@@ -12,8 +12,8 @@ from pathlib import Path
 from torch import Tensor
 
 from crossmodal.adaptation.hooks import Hooks
-from crossmodal.determinism import device as find_device
 from crossmodal.models.architecture import CLIP
+from crossmodal.torch_setup import device as find_device
 from crossmodal.training import distributed
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.batches import TrainingSet, smallest_batch

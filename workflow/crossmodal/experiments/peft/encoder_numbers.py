@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
+from crossmodal.experiments.peft.records import EncoderCost
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.estimates import Estimate, Place, loss
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
-from crossmodal.statistics.records import EncoderCost
-from crossmodal.statistics.settings import EvaluationParameters
+from crossmodal.statistics.settings import StatisticsParameters
 
 Form = tuple[str, str]
 """Cell, and whether its adapter is `merged` or `unmerged`."""
@@ -19,7 +19,7 @@ Latencies = dict[Form, dict[str, Estimate]]
 """Median times in ms by part: `image`, `text` and their sum `pair`."""
 
 
-def encoder_latencies(records: Sequence[EncoderCost], parameters: EvaluationParameters) -> Latencies:
+def encoder_latencies(records: Sequence[EncoderCost], parameters: StatisticsParameters) -> Latencies:
     """Return the median time of one item of each form of each cell.
 
     Resamples are of rounds: what was timed in one round stays together, so that a slow moment of the machine
@@ -39,7 +39,7 @@ def encoder_numbers(
     records: Sequence[EncoderCost],
     latencies: Latencies,
     reference: str | None,
-    parameters: EvaluationParameters,
+    parameters: StatisticsParameters,
 ) -> list[Number]:
     """Return what each form of each cell costs; the form stands in `variant`.
 
@@ -88,7 +88,7 @@ def _footprint(place: Place, records: Sequence[EncoderCost]) -> list[Number]:
 
 
 def _medians(
-    records: Sequence[EncoderCost], parameters: EvaluationParameters, samples: Sequence[Sequence[float]]
+    records: Sequence[EncoderCost], parameters: StatisticsParameters, samples: Sequence[Sequence[float]]
 ) -> Latencies:
     if not records:
         return {}

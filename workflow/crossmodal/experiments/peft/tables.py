@@ -1,4 +1,4 @@
-"""Tables of H1: recall, what is kept of full fine-tuning, costs, Pareto frontiers, other domains."""
+"""Tables of H1: what is kept of full fine-tuning, costs, Pareto frontiers."""
 
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Number, Numbers
@@ -6,7 +6,6 @@ from crossmodal.report.tables import (
     DIRECTIONS,
     OWN,
     RECALLS,
-    Column,
     Row,
     Table,
     by_cell,
@@ -24,18 +23,6 @@ PARETO = {
 FORMS = ("merged", "unmerged")
 
 
-def accuracy_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
-    """Return recall on the clean test set that each cell is adapted to, both directions, and its parameters."""
-    clean = {"dataset": OWN, "split": "test", "variant": "clean"}
-    groups: list[tuple[str, list[Column]]] = [
-        (title, [(f"{short(m)} %", m, {**clean, "direction": direction}) for m in RECALLS])
-        for direction, title in DIRECTIONS.items()
-    ]
-    counts = {"count": "parameters_trainable", "share %": "parameters_share"}
-    groups.append(("trainable parameters", [(title, m, {"direction": "-"}) for title, m in counts.items()]))
-    return by_cell(numbers, "accuracy", grid, groups, headline, keep_empty=True)
-
-
 def h1_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
     """Return what each cell keeps, where it is adapted to, of full fine-tuning's recall and of its gain."""
     where = {"dataset": OWN, "split": "test", "variant": "clean"}
@@ -50,33 +37,6 @@ def h1_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
     gains = [(f"{short(m)} %", f"normalised_gain_{m}", {**where, "direction": "mean"}) for m in RECALLS[:2]]
     groups.append(("gain kept, mean", gains))
     return by_cell(numbers, "h1", grid, groups, headline)
-
-
-def domains_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
-    """Return R@1 of every cell on the clean test sets that it is not adapted to, both directions."""
-    clean = {"split": "test", "variant": "clean"}
-    names = numbers.distinct("dataset", experiment="peft", metric="recall@1", **clean)
-    columns = [(name, d, title) for name in names for d, title in DIRECTIONS.items()]
-    rows = [
-        Row(
-            cell,
-            [
-                figure(
-                    numbers, numbers.find("peft", "recall@1", cell=cell, dataset=name, direction=d, **clean)
-                )
-                if name != grid.home(cell)
-                else None
-                for name, d, _ in columns
-            ],
-            cell == headline,
-            group,
-        )
-        for group, cells in grid.groups
-        for cell in cells
-    ]
-    spans = [(name, len(DIRECTIONS)) for name in names]
-    rows = [row for row in rows if any(row.figures)]
-    return without_empty(Table("domains", "cell", spans, [title for _, _, title in columns], rows))
 
 
 def costs_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:

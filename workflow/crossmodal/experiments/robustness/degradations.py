@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.experiments.robustness.threat_names import split_variant
-from crossmodal.statistics.comparisons import at, loss_of, with_mean
+from crossmodal.statistics.comparisons import RECALLS, at, loss_of, with_mean
 from crossmodal.statistics.estimates import (
     Estimate,
     Place,
@@ -18,9 +19,6 @@ from crossmodal.statistics.estimates import (
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.panel import Measured
 from crossmodal.statistics.queries import DIRECTIONS
-from crossmodal.statistics.records import ShiftFacts
-
-DEGRADED = ("recall@1", "recall@5", "recall@10")
 
 Shift = tuple[str, str]
 """Dataset and variant."""
@@ -48,7 +46,7 @@ def degradation(
     sets = [(dataset, variant) for dataset, variant in sets if dataset == clean or variant == "clean"]
     summed = summaries([shift for shift in sets if shift[0] == clean], shifts or {})
     numbers = []
-    for metric in DEGRADED:
+    for metric in RECALLS:
         lost: dict[Shift, dict[str, Seeds]] = {}
         for dataset, variant in sets:
             directions = {
@@ -104,7 +102,7 @@ def attack_numbers(place: Place, measured: Measured, level: float) -> list[Numbe
         if epsilon == 0:
             unattacked[key.dataset, threat, key.direction, key.metric] = seeds
     for key, seeds in measured.items():
-        if key.metric not in DEGRADED:
+        if key.metric not in RECALLS:
             continue
         here = at(place, "attack", key.dataset, key.variant, key.direction)
         numbers += numbers_of(here, key.metric, aggregate(seeds), level)

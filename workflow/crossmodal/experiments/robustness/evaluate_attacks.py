@@ -3,13 +3,13 @@
 import json
 
 from crossmodal.adaptation import methods
-from crossmodal.determinism import device, prepare_torch
 from crossmodal.experiments.robustness.attacked import evaluate_attacks
 from crossmodal.experiments.robustness.attacked_sanity import check_attacks
 from crossmodal.experiments.robustness.attacked_split import read_split
 from crossmodal.experiments.robustness.threats import ThreatParameters
 from crossmodal.jobs.run import In, Out, Outs, Spec, run
 from crossmodal.models.clip import load_clip
+from crossmodal.torch_setup import device, prepare_torch
 
 
 def main(

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from crossmodal.experiments.robustness.records import SanityCheck
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import Number
-from crossmodal.statistics.records import SanityCheck
 
 UNIT = "passed/failed"
 """1 for passed, 0 for failed."""

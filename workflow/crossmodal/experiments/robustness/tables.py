@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Numbers
@@ -54,16 +55,23 @@ def is_summary(variant: str) -> bool:
     return variant in SHIFT_TITLES or severity_of(variant) is not None
 
 
-def part_of(variant: str, grid: Grid) -> str:
-    """Return the part of PARTS that a shift stands in."""
+def part_of(variant: str, shifts: Mapping[str, ShiftFacts]) -> str:
+    """Return the part of PARTS that a shift stands in; one that `shifts` does not know is one of images."""
     if is_summary(variant):
         return "summary"
     if variant == "clean":
         return "datasets"
-    return "texts" if variant in grid.text_shifts else "images"
+    return shifts[variant].modality if variant in shifts else "images"
 
 
-def robustness_table(numbers: Numbers, grid: Grid, direction: str, part: str, headline: str = "") -> Table:
+def robustness_table(
+    numbers: Numbers,
+    grid: Grid,
+    shifts: Mapping[str, ShiftFacts],
+    direction: str,
+    part: str,
+    headline: str = "",
+) -> Table:
     """Return the loss of R@1 of every cell (rows) under the shifts of one part (columns), tinted by its size."""
     columns: list[Column] = [
         (
@@ -72,7 +80,7 @@ def robustness_table(numbers: Numbers, grid: Grid, direction: str, part: str, he
             {"experiment": "robustness", "dataset": dataset, "variant": variant, "direction": direction},
         )
         for (dataset, variant), name in shift_names(numbers, grid.target).items()
-        if part_of(variant, grid) == part
+        if part_of(variant, shifts) == part
     ]
     name = f"robustness-{part}-{direction.replace('_', '-')}"
     table = by_cell(numbers, name, grid, [("", columns)], headline, heat=lambda value: value / 0.5)

@@ -7,16 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
+from crossmodal.experiments.search.records import SearchRecord
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.estimates import Estimate, Place, Seeds, aggregate, numbers_of
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
-from crossmodal.statistics.records import SearchRecord, distinct
-from crossmodal.statistics.settings import EvaluationParameters
+from crossmodal.statistics.records import distinct
+from crossmodal.statistics.settings import StatisticsParameters
 
 PERCENTILES = (50, 95, 99)
 
 
-def search_numbers(records: Sequence[SearchRecord], parameters: EvaluationParameters) -> list[Number]:
+def search_numbers(records: Sequence[SearchRecord], parameters: StatisticsParameters) -> list[Number]:
     """Return recall, latency, size and rate of every way to search, in experiment `search`.
 
     `index_recall@10` (against exhaustive search over the same vectors), `latency_p50`, `latency_p95`,
@@ -71,18 +72,18 @@ def percentile_samples(
 
 
 def _percentile(
-    record: SearchRecord, samples_ms: Sequence[float], percentile: int, parameters: EvaluationParameters
+    record: SearchRecord, samples_ms: Sequence[float], percentile: int, parameters: StatisticsParameters
 ) -> Estimate:
     ordered = np.sort(np.array(samples_ms, dtype=np.float64))
     found = percentile_samples(ordered, percentile, parameters.resamples, parameters.bootstrap_seed)
     return Estimate(found.value, found.samples, found.queries, (record.source,))
 
 
-def _timed(place: Place, metric: str, seeds: Seeds, parameters: EvaluationParameters) -> list[Number]:
+def _timed(place: Place, metric: str, seeds: Seeds, parameters: StatisticsParameters) -> list[Number]:
     return numbers_of(place, metric, aggregate(seeds), parameters.level, "ms") if seeds else []
 
 
-def _recall(record: SearchRecord, parameters: EvaluationParameters) -> Estimate:
+def _recall(record: SearchRecord, parameters: StatisticsParameters) -> Estimate:
     values = np.array(record.index_recall, dtype=np.float64)
     owners = record.clusters if record.clusters is not None else [str(i) for i in range(len(values))]
     if len(owners) != len(values) or not len(values):

@@ -17,8 +17,8 @@ def main(
     values, coordinates = spec["parameters"], spec["wildcards"]
     model = None
     if reranker:
-        from crossmodal.determinism import prepare_torch
         from crossmodal.search.reranker import load_reranker
+        from crossmodal.torch_setup import prepare_torch
 
         prepare_torch(spec["threads"], spec["seed"])
         model = load_reranker(*reranker)

@@ -2,7 +2,6 @@
 
 import faiss
 
-from crossmodal.determinism import prepare_torch
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.embeddings import read_embeddings
 from crossmodal.registry import parse
@@ -11,6 +10,7 @@ from crossmodal.search.index import read_index
 from crossmodal.search.reranker import save_reranker
 from crossmodal.search.reranker_training import train_reranker
 from crossmodal.search.settings import RerankerParameters
+from crossmodal.torch_setup import prepare_torch
 
 
 def main(

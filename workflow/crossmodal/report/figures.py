@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from crossmodal.report.frames import degradation_frame
 from crossmodal.report.lookup import Number, Numbers
 from crossmodal.report.tables import DIRECTIONS, RECALLS
 
 SEPARATOR = ";"
 """Between number ids in one field."""
 
-SEARCH_METRICS = ("latency_p50", "latency_p95", "recall@10")
-
 Rows = list[dict[str, Any]]
+
+ACCURACY = ["cell", "parameters_trainable", *DIRECTIONS, "number_ids"]
 
 
 def headline(numbers: Numbers, hypotheses: Sequence[Mapping[str, Any]], target: str) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def headline(numbers: Numbers, hypotheses: Sequence[Mapping[str, Any]], target: 
         hypothesis, _, claim = str(entry["id"]).partition(".")
         if _finite(entry["measured"]):
             claims.setdefault(hypothesis, {})[claim or "measured"] = float(entry["measured"])
-    cells = {cell: _cell(numbers, cell, target) for cell in _cells(numbers, target)}
+    cells = {cell: _cell(numbers, cell, target) for cell in cells_on(numbers, target)}
     return {"hypotheses": claims, "cells": cells}
 
 
@@ -43,63 +42,24 @@ def _cell(numbers: Numbers, cell: str, target: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for direction in DIRECTIONS:
         found = {m: numbers.find("peft", m, cell=cell, direction=direction, **clean) for m in RECALLS}
-        shown[direction] = {metric: number.value for metric, number in found.items() if _defined(number)}
+        shown[direction] = {metric: number.value for metric, number in found.items() if defined(number)}
     share = numbers.find("peft", "parameters_share", cell=cell)
-    return shown | ({"parameters_share": share.value} if _defined(share) else {})
+    return shown | ({"parameters_share": share.value} if defined(share) else {})
 
 
 def accuracy_rows(numbers: Numbers, target: str) -> Rows:
     """Return trainable parameters and recall@1 (fraction) in both directions of the cells that have them."""
     clean = {"dataset": target, "split": "test", "variant": "clean"}
     rows = []
-    for cell in _cells(numbers, target):
+    for cell in cells_on(numbers, target):
         parameters = numbers.find("peft", "parameters_trainable", cell=cell)
         found = {d: numbers.find("peft", "recall@1", cell=cell, direction=d, **clean) for d in DIRECTIONS}
-        recalls = {direction: number for direction, number in found.items() if _defined(number)}
-        if _defined(parameters) and len(recalls) == len(DIRECTIONS):
+        recalls = {direction: number for direction, number in found.items() if defined(number)}
+        if defined(parameters) and len(recalls) == len(DIRECTIONS):
             row: dict[str, Any] = {"cell": cell, "parameters_trainable": parameters.value}
             row |= {direction: number.value for direction, number in recalls.items()}
-            rows.append(row | {"number_ids": _ids(parameters, *recalls.values())})
+            rows.append(row | {"number_ids": joined_ids(parameters, *recalls.values())})
     return rows
-
-
-def degradation_rows(numbers: Numbers, target: str) -> Rows:
-    """Return the relative loss of recall@1 (fraction, mean of both directions) by shift and cell.
-
-    `shift_cell` names the row, for a bar chart; rendered shifts and other datasets alike.
-    """
-    cells = _cells(numbers, target)
-    both = [degradation_frame(numbers, cells, target, "mean", datasets=d) for d in (False, True)]
-    return [
-        {
-            "shift_cell": f"{row['shift']} · {row['cell']}",
-            "shift": row["shift"],
-            "cell": row["cell"],
-            "degradation": row["value"],
-            "number_ids": row["number_id"],
-        }
-        for frame in both
-        for row in frame.to_dict("records")
-    ]
-
-
-def search_rows(numbers: Numbers) -> Rows:
-    """Return latency of a query (ms) and recall@10 (fraction) of every way to search that has both."""
-    keys = dict.fromkeys((n.cell, n.dataset, n.variant) for n in numbers if n.experiment == "search")
-    rows = []
-    for cell, dataset, pipeline in keys:
-        where = {"cell": cell, "dataset": dataset, "variant": pipeline}
-        median, tail, recall = (numbers.find("search", metric, **where) for metric in SEARCH_METRICS)
-        if _defined(median) and _defined(tail) and _defined(recall):
-            row = {"pipeline": pipeline, "cell": cell, "latency_p50_ms": median.value}
-            row |= {"latency_p95_ms": tail.value, "recall@10": recall.value}
-            rows.append(row | {"number_ids": _ids(median, tail, recall)})
-    return rows
-
-
-ACCURACY = ["cell", "parameters_trainable", *DIRECTIONS, "number_ids"]
-DEGRADATION = ["shift_cell", "shift", "cell", "degradation", "number_ids"]
-SEARCH = ["pipeline", "cell", "latency_p50_ms", "latency_p95_ms", "recall@10", "number_ids"]
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Rows) -> None:
@@ -115,16 +75,19 @@ def write_headline(path: Path, figures: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _cells(numbers: Numbers, target: str) -> list[str]:
+def cells_on(numbers: Numbers, target: str) -> list[str]:
+    """Return the cells with a recall on the clean test set of `target`."""
     clean = {"dataset": target, "split": "test", "variant": "clean"}
     return numbers.distinct("cell", experiment="peft", metric="recall@1", **clean)
 
 
-def _ids(*numbers: Number) -> str:
+def joined_ids(*numbers: Number) -> str:
+    """Return the ids of `numbers` as one field."""
     return SEPARATOR.join(number.number_id for number in numbers)
 
 
-def _defined(number: Number | None) -> TypeGuard[Number]:
+def defined(number: Number | None) -> TypeGuard[Number]:
+    """Return whether there is such a number, with a finite value."""
     return number is not None and math.isfinite(number.value)
 
 

@@ -1,9 +1,9 @@
-"""Job: make the base model, by pretraining it or by fetching it from a hub."""
+"""Job: make a base model, by training it or by fetching it from a hub."""
 
-from crossmodal.determinism import prepare_torch
 from crossmodal.jobs.run import Folder, Ins, Out, Spec, Timed, run
 from crossmodal.models.clip import save_clip
 from crossmodal.registry import load, parse
+from crossmodal.torch_setup import prepare_torch
 from crossmodal.training.batches import load_training_set
 from crossmodal.training.history import History, write_log
 from crossmodal.training.loop import fit

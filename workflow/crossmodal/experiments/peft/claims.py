@@ -1,0 +1,79 @@
+"""The claims of H1."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from crossmodal.experiments.peft.params import KEY, Params
+from crossmodal.statistics.claims import Alternatives, Claim
+from crossmodal.statistics.records import CellFacts
+
+CONTINGENCIES = {"lora_blocks": "LoRA with the last blocks unfrozen", "adalora": "rank allocation"}
+"""The methods that the proposal asks for where one keeps less than 90 % of full fine-tuning's recall."""
+
+
+def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Iterator[Claim]:
+    """Yield the claims about the cells that `params` name; `target` is the dataset of the study."""
+    if params.cell and params.reference:
+        for k in (1, 5):
+            yield _retained(k, params.cell, params.reference, target, params.baseline, cells)
+    if second := params.second:
+        for k in (1, 5):
+            claim = _retained(k, second.cell, second.reference, second.dataset, params.baseline, cells)
+            yield replace(claim, id=f"{claim.id}.second")
+    if params.cell and params.reference:
+        yield from _costs(params.cell, params.reference)
+
+
+def _retained(
+    k: int, cell: str, reference: str, dataset: str, baseline: str | None, cells: Mapping[str, CellFacts]
+) -> Claim:
+    def kept(name: str, direction: str = "mean") -> str:
+        return f"peft/{name}/s*/{dataset}/test/clean/{direction}/retention_recall@{k}"
+
+    context = [("text to image", kept(cell, "text_to_image")), ("image to text", kept(cell, "image_to_text"))]
+    if baseline:
+        gain = f"peft/{cell}/s*/{dataset}/test/clean/mean/normalised_gain_recall@{k}"
+        context.append((f"share of the gain over {baseline}", gain))
+    fitting = [
+        name
+        for name, facts in cells.items()
+        if facts.method in CONTINGENCIES and facts.dataset == dataset and not facts.adversarial
+    ]
+    return Claim(
+        f"{KEY}.recall@{k}",
+        f"{cell} keeps more than 95 % of the recall@{k} of {reference} on {dataset}",
+        kept(cell), ">", 0.95,
+        context=tuple(context),
+        alternatives=Alternatives(
+            0.90, " or ".join(CONTINGENCIES.values()), tuple((name, kept(name)) for name in fitting)
+        ),
+    )  # fmt: skip
+
+
+def _costs(cell: str, reference: str) -> Iterator[Claim]:
+    def parameters(metric: str) -> str:
+        return f"peft/{cell}/s*/-/-/-/-/{metric}"
+
+    def latency(form: str, part: str) -> str:
+        return f"peft/{cell}/s*/-/-/{form}/-/saved_latency_{part}"
+
+    yield Claim(
+        f"{KEY}.parameters",
+        f"{cell} trains 98 % fewer parameters than {reference}",
+        parameters("saved_parameters"), ">", 0.98,
+        context=(
+            ("without token embeddings", parameters("saved_parameters_without_tokens")),
+            ("token embeddings' share of the model", parameters("token_embeddings_share")),
+        ),
+    )  # fmt: skip
+    yield Claim(
+        f"{KEY}.latency",
+        f"{cell}, merged, encodes an image and a caption in 40 % less time than {reference}",
+        latency("merged", "pair"), ">", 0.40,
+        context=(
+            ("unmerged", latency("unmerged", "pair")),
+            ("image, merged", latency("merged", "image")),
+            ("text, merged", latency("merged", "text")),
+        ),
+        instead=(latency("unmerged", "pair"), "Measured unmerged: its method cannot be folded."),
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""Job: the numbers of H1: what cells keep of full fine-tuning, what they cost, which none other dominates."""
+
+from collections.abc import Mapping, Sequence
+
+from crossmodal.experiments.peft.encoder_numbers import encoder_latencies, encoder_numbers, pair_latency
+from crossmodal.experiments.peft.params import Params
+from crossmodal.experiments.peft.records import EncoderCost
+from crossmodal.experiments.peft.retention import retention
+from crossmodal.experiments.peft.savings import saved_parameters
+from crossmodal.jobs.run import Ins, Out, Spec, run
+from crossmodal.statistics.card import AdapterCard
+from crossmodal.statistics.cells import by_split, cells_of, retrieval_record
+from crossmodal.statistics.comparisons import mean_recall
+from crossmodal.statistics.costs import training_costs
+from crossmodal.statistics.estimates import Estimate, Place
+from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
+from crossmodal.statistics.panel import Measured, Panel, Result, read_result
+from crossmodal.statistics.pareto import pareto_numbers
+from crossmodal.statistics.records import CellFacts, cell_facts
+from crossmodal.statistics.settings import StatisticsParameters
+
+
+def main(queries: Ins, cards: Ins, encoders: Ins, numbers: Out, spec: Spec) -> None:
+    values = spec["parameters"]
+    found = peft_numbers(
+        [read_result(retrieval_record(path)) for path in queries],
+        [card for path in cards for card in AdapterCard.read(path)],
+        [cost for path in encoders for cost in EncoderCost.read(path)],
+        values["target"],
+        cell_facts(values["cells"]),
+        Params.model_validate(values["room"]),
+        StatisticsParameters.model_validate(values["statistics"]),
+    )
+    write_numbers(numbers, found)
+
+
+def peft_numbers(
+    results: Sequence[Result],
+    cards: Sequence[AdapterCard],
+    encoders: Sequence[EncoderCost],
+    target: str,
+    cells: Mapping[str, CellFacts],
+    roles: Params,
+    parameters: StatisticsParameters,
+) -> list[Number]:
+    """Return retention and gain, parameters saved, costs of encoders, and Pareto frontiers on `target`.
+
+    `results` are those on clean test sets.
+    """
+    kept, recalls = retained(results, target, cells, roles, parameters)
+    latencies = encoder_latencies(encoders, parameters)
+    costs = training_costs(cards) | {"latency": pair_latency(latencies)}
+    homes = {cell: facts.dataset for cell, facts in cells.items()}
+    return [
+        *kept,
+        *saved_parameters(cards, lambda cell: roles.reference_on(homes.get(cell, target), target)),
+        *encoder_numbers(encoders, latencies, roles.reference, parameters),
+        *pareto_numbers(Place("peft", "-", target, "test", "clean", "mean"), recalls, costs),
+    ]
+
+
+def retained(
+    results: Sequence[Result],
+    target: str,
+    cells: Mapping[str, CellFacts],
+    roles: Params,
+    parameters: StatisticsParameters,
+) -> tuple[list[Number], dict[str, Estimate]]:
+    """Return what every cell keeps of its reference, on each clean set.
+
+    Also returned, by cell, is recall@1 on the test set of `target`, mean of both directions and of seeds, of the
+    cells adapted to it.
+    """
+    numbers: list[Number] = []
+    recalls: dict[str, Estimate] = {}
+    for group in by_split(results):
+        dataset, split = group[0].record.dataset, group[0].record.split
+        panel = Panel(group, "cluster", parameters)
+        standards: dict[str, Measured] = {}
+        for cell in cells_of(group):
+            home = cells[cell].dataset if cell in cells else target
+            measured = panel.measure(cell)
+            reference = roles.reference_on(home, target)
+            for role in {reference, roles.baseline} - {None, *standards}:
+                standards[str(role)] = panel.measure(str(role))
+            if reference and cell != reference and standards[reference]:
+                zero = standards[roles.baseline] if roles.baseline and cell != roles.baseline else None
+                place = Place("-", cell, dataset, split, "-", "-")
+                numbers += retention(place, measured, standards[reference], zero, parameters.level)
+            if dataset == home == target and split == "test":
+                both = mean_recall(measured, target, "recall@1")
+                recalls |= {cell: both[ALL_SEEDS]} if both else {}
+    return numbers, recalls
+
+
+if __name__ == "__main__":
+    run(main)

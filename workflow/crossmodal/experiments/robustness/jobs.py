@@ -1,0 +1,75 @@
+"""The jobs of H2 beside its numbers and its section: sets are shifted and evaluated, cells attacked."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from crossmodal.experiments.robustness.threats import variants
+from crossmodal.jobs.rules import Job, Rule, Wildcards
+from crossmodal.study.rules import EMBED, EVALUATE, embedding, kind_module, method_module, retrieval
+from crossmodal.study.study import SetName, Study
+
+PARAMETERS = ("robustness", "shifts")
+"""The keys of params.yaml that its jobs depend on beside those of every experiment."""
+
+
+def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
+    """Yield (rule, wildcards) of each job that a study asks for."""
+    for dataset, split, shift in shifted_sets(study):
+        yield "shift_dataset", {"dataset": dataset, "split": split, "shift": shift}
+    for cell, seed in shifted_runs(study):
+        for rule in ("embed_shifted", "evaluate_shifted"):
+            yield rule, {"cell": cell, "seed": str(seed)}
+    for cell, seed in attacked_runs(study):
+        yield "evaluate_attacks", {"cell": cell, "seed": str(seed)}
+
+
+def shifted_sets(study: Study) -> list[SetName]:
+    """Return the target's test split under each shift."""
+    target = study.adaptation.dataset
+    return [SetName(target, "test", shift) for shift in study.room("robustness").shifts]
+
+
+def shifted_runs(study: Study) -> Iterator[tuple[str, int]]:
+    """Yield the (cell, seed) that are evaluated on the shifted sets: those adapted to the study's target."""
+    for cell, seed in study.runs() if shifted_sets(study) else ():
+        if study.target_of(cell) == study.adaptation.dataset:
+            yield cell, seed
+
+
+def attacked_sets(study: Study) -> list[SetName]:
+    """Return the attacked variants of the target's test split."""
+    target = study.adaptation.dataset
+    return [SetName(target, "test", name) for name in variants(study.room("robustness").attacks)]
+
+
+def attacked_runs(study: Study) -> Iterator[tuple[str, int]]:
+    """Yield the (cell, seed) that are evaluated under attack."""
+    attacks = study.room("robustness").attacks
+    for cell in attacks.cells if attacks.threats else ():
+        seeds = study.seeds_of(cell)
+        yield from ((cell, seed) for seed in (seeds if attacks.every_seed else seeds[:1]))
+
+
+def facts(study: Study) -> dict[str, Any]:
+    """Return what its numbers and its section depend on beside its parameters: what each shift is."""
+    return {"shifts": {name: _shift_facts(study.shifts[name]) for name in study.room("robustness").shifts}}
+
+
+def _shift_facts(shift: Any) -> dict[str, Any]:
+    severity = getattr(shift, "severity", None)
+    return {"kind": getattr(shift, "name", shift.kind), "severity": severity, "modality": shift.space}
+
+
+def _attacks(study: Study, cell: str, seed: str) -> Job:
+    attacks = study.room("robustness").attacks
+    threats = attacks.model_dump(mode="json", exclude={"cells", "every_seed"})
+    kinds = {kind_module("attacks", threat.attack) for threat in attacks.threats.values()}
+    modules = (method_module(study, cell), *sorted(kinds))
+    return Job({"threats": threats}, seed=int(seed), modules=modules, models=(study.model_of(cell),))
+
+
+RULES = {
+    "embed_shifted": Rule(EMBED, embedding),
+    "evaluate_shifted": Rule(EVALUATE, retrieval),
+    "evaluate_attacks": Rule("crossmodal.experiments.robustness.evaluate_attacks", _attacks),
+}

@@ -1,0 +1,110 @@
+"""Job: the numbers of H2: recall under shift and attack, what that costs, whether the attacks were real ones."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from crossmodal.experiments.robustness.degradations import attack_numbers, degradation
+from crossmodal.experiments.robustness.records import SanityCheck, ShiftFacts
+from crossmodal.experiments.robustness.sanity import sanity_numbers
+from crossmodal.experiments.robustness.selection import selection_numbers
+from crossmodal.jobs.run import Ins, Out, Spec, run
+from crossmodal.statistics.card import AdapterCard
+from crossmodal.statistics.cells import by_split, cells_of, retrieval_record
+from crossmodal.statistics.comparisons import quality
+from crossmodal.statistics.estimates import Place
+from crossmodal.statistics.numbers import Number, write_numbers
+from crossmodal.statistics.panel import Panel, Result, read_result
+from crossmodal.statistics.records import CellFacts, cell_facts
+from crossmodal.statistics.settings import StatisticsParameters
+
+CLEAN = "clean"
+
+
+def main(clean: Ins, shifted: Ins, cards: Ins, attacked: Ins, sanity: Ins, numbers: Out, spec: Spec) -> None:
+    values = spec["parameters"]
+    cells = cell_facts(values["cells"])
+    parameters = StatisticsParameters.model_validate(values["statistics"])
+    records = [
+        *(retrieval_record(path) for path in clean),
+        *(retrieval_record(path, "robustness") for path in shifted),
+    ]
+    facts = {name: ShiftFacts.model_validate(shift) for name, shift in values["shifts"].items()}
+    found = [
+        *shift_numbers(
+            [read_result(record) for record in records], values["target"], cells, facts, parameters
+        ),
+        *attacked_numbers([read_result(retrieval_record(path, "attack")) for path in attacked], parameters),
+        *sanity_numbers([check for path in sanity for check in SanityCheck.read(path, **_run(path))]),
+        *selection_numbers([card for path in cards for card in AdapterCard.read(path)], cells),
+    ]
+    write_numbers(numbers, found)
+
+
+def shift_numbers(
+    results: Sequence[Result],
+    target: str,
+    cells: Mapping[str, CellFacts],
+    shifts: Mapping[str, ShiftFacts],
+    parameters: StatisticsParameters,
+) -> list[Number]:
+    """Return recall on every shifted set, and what each shift and each other dataset costs of the clean recall.
+
+    `results` are those on clean sets (experiment `peft`) and on shifted ones (`robustness`). The clean set of a
+    cell is the one that it is adapted to. A variant that `shifts` does not know is taken for a shift of images
+    without a severity.
+    """
+    homes = {cell: facts.dataset for cell, facts in cells.items()}
+    numbers: list[Number] = []
+    for group in by_split(results):
+        dataset, split = group[0].record.dataset, group[0].record.split
+        panel = Panel(group, "cluster", parameters)
+        for cell in cells_of(group):
+            place = Place("-", cell, dataset, split, "-", "-")
+            measured = panel.measure(cell)
+            shifted = {key: seeds for key, seeds in measured.items() if key.experiment == "robustness"}
+            numbers += quality(place, shifted, parameters.level)
+            if dataset == homes.get(cell, target):
+                numbers += degradation(place, dataset, measured, parameters.level, shifts)
+        for home in dict.fromkeys(homes.get(cell, target) for cell in cells_of(group)):
+            if home != dataset:
+                adapted = [r for r in results if homes.get(r.record.cell, target) == home]
+                numbers += _other_dataset(adapted, dataset, split, home, parameters)
+    return numbers
+
+
+def attacked_numbers(results: Sequence[Result], parameters: StatisticsParameters) -> list[Number]:
+    """Return recall and degradation under attack of every cell; resampled are the attacked queries."""
+    numbers: list[Number] = []
+    for group in by_split(results):
+        panel = Panel(group, "cluster", parameters)
+        for cell in cells_of(group):
+            place = Place("attack", cell, group[0].record.dataset, group[0].record.split, "-", "-")
+            numbers += attack_numbers(place, panel.measure(cell), parameters.level)
+    return numbers
+
+
+def _other_dataset(
+    results: Sequence[Result], dataset: str, split: str, home: str, parameters: StatisticsParameters
+) -> list[Number]:
+    """Degradation from the clean set of `home` to another dataset: paired by label, since images differ."""
+    group = [
+        r
+        for r in results
+        if r.record.dataset in (dataset, home) and r.record.split == split and r.record.variant == CLEAN
+    ]
+    panel = Panel(group, "label", parameters)
+    numbers: list[Number] = []
+    for cell in cells_of(group):
+        place = Place("-", cell, dataset, split, "-", "-")
+        numbers += degradation(place, home, panel.measure(cell), parameters.level)
+    return numbers
+
+
+def _run(path: Path) -> dict[str, str]:
+    """Read cell and seed from the place of a file: .../cell/s0/..., the last folder that is named like a seed."""
+    place = max(i for i, part in enumerate(path.parts) if part[0] == "s" and part[1:].isdigit())
+    return {"cell": path.parts[place - 1], "seed": path.parts[place][1:]}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,117 @@
+"""Job: the part of the page, the Markdown tables, the charts and DVC's figures of H2."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crossmodal.experiments.robustness import charts, frames
+from crossmodal.experiments.robustness.figures import COLUMNS, degradation_rows
+from crossmodal.experiments.robustness.params import Params
+from crossmodal.experiments.robustness.records import SanityCheck, ShiftFacts
+from crossmodal.experiments.robustness.tables import (
+    PARTS,
+    robustness_table,
+    sanity_table,
+    selection_table,
+    threats_table,
+)
+from crossmodal.jobs.run import In, Ins, Out, Spec, run
+from crossmodal.report.cells import FEW, Grid
+from crossmodal.report.figures import write_rows
+from crossmodal.report.lookup import Numbers
+from crossmodal.report.section import Charts, draw_section, grid_of
+from crossmodal.report.tables import ALL_DIRECTIONS, DIRECTIONS, Table
+
+TEMPLATE = Path(__file__).with_name("section.html")
+LIMITS = (0.05, 0.15)
+"""Degradations (fractions) that the hypothesis speaks of, drawn as lines."""
+
+
+def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any], headline: str = "") -> dict[str, Table]:
+    """Return the tables of this experiment by the name that a published page has them under."""
+    shifts = shift_facts(values)
+    return {
+        "shifts": robustness_table(numbers, grid, shifts, "mean", "summary", headline),
+        **{
+            f"robustness-{direction.replace('_', '-')}-{part}": robustness_table(
+                numbers, grid, shifts, direction, part, headline
+            )
+            for direction in DIRECTIONS
+            for part in PARTS
+        },
+        "threats": threats_table(numbers, grid, headline),
+        "sanity": sanity_table(numbers, grid),
+        "selection": selection_table(numbers, grid, headline),
+    }
+
+
+def shift_facts(values: Mapping[str, Any]) -> dict[str, ShiftFacts]:
+    """Return what each shift of a study is, from the parameters of a job."""
+    return {name: ShiftFacts.model_validate(facts) for name, facts in values["shifts"].items()}
+
+
+def main(cells: In, numbers: In, sanity: Ins, section: Out, figures: Out, spec: Spec) -> None:
+    values = spec["parameters"]
+    params, found = Params.model_validate(values["room"]), Numbers.read(cells, numbers)
+    grid, shifts = grid_of(values, found, params.roles()), shift_facts(values)
+    headline = params.adversarial or ""
+    statements = {
+        check.name: check.statement for path in sanity for check in SanityCheck.read(path, cell="", seed=0)
+    }
+    draw_section(
+        section,
+        TEMPLATE,
+        _charts(found, grid, shifts),
+        values["statistics"]["level"],
+        few=len(grid.cells) <= FEW,
+        limits=LIMITS,
+        all_directions=ALL_DIRECTIONS,
+        robustness=_degradations(found, grid, shifts, headline),
+        threats=threats_table(found, grid, headline),
+        sanity=sanity_table(found, grid, statements),
+        selection=selection_table(found, grid, headline),
+    )
+    write_rows(figures, COLUMNS, degradation_rows(found, grid.target))
+
+
+def _degradations(
+    numbers: Numbers, grid: Grid, shifts: Mapping[str, ShiftFacts], headline: str
+) -> dict[str, list[tuple[str, Table]]]:
+    """Return the tables of degradation that are not empty, by direction: title and table."""
+    found = {
+        direction: [
+            (title, robustness_table(numbers, grid, shifts, direction, part, headline))
+            for part, title in PARTS.items()
+        ]
+        for direction in ALL_DIRECTIONS
+    }
+    return {direction: [pair for pair in pairs if pair[1]] for direction, pairs in found.items()}
+
+
+def _charts(numbers: Numbers, grid: Grid, shifts: Mapping[str, ShiftFacts]) -> Charts:
+    specs: Charts = {}
+    cells, few = grid.cells, len(grid.cells) <= FEW
+    for direction in DIRECTIONS:
+        for name, datasets in (("degradation", False), ("datasets", True)):
+            loss = frames.degradation_frame(numbers, cells, grid.target, direction, datasets=datasets)
+            if not len(loss):
+                continue
+            if not few:
+                loss = loss[~loss["summary"].astype(bool)]
+            drawn = (
+                charts.degradation_chart(loss, cells, () if datasets else LIMITS)
+                if few
+                else charts.degradation_map(loss, cells)
+            )
+            specs[f"{name}-{direction}"] = drawn.to_dict()
+    severity = frames.severity_frame(numbers, cells, grid.target, "mean")
+    if severity["severity"].nunique() > 1:
+        specs["severity"] = charts.severity_chart(severity, cells, grid.highlighted).to_dict()
+    attack = frames.attack_frame(numbers, grid)
+    if len(attack):
+        specs["attack"] = charts.attack_chart(attack, cells).to_dict()
+    return specs
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,86 @@
+"""The jobs of H3 beside its numbers and its section: galleries, indexes, re-rankers, measured pipelines."""
+
+from collections.abc import Iterator
+
+from crossmodal.experiments.search.params import index_of, is_reranked
+from crossmodal.jobs.rules import Job, Rule, Wildcards
+from crossmodal.study.rules import EMBED, embedding, kind_module, plain
+from crossmodal.study.study import SetName, Study
+
+PARAMETERS = ("search",)
+"""The keys of params.yaml that its jobs depend on beside those of every experiment."""
+
+
+def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
+    """Yield (rule, wildcards) of each job that a study asks for."""
+    params = study.room("search")
+    for cell, seed in search_runs(study):
+        run = {"cell": cell, "seed": str(seed)}
+        if gallery_sets(study):
+            yield "embed_galleries", run
+        for index in params.indexes:
+            reranked = index in params.reranking.indexes
+            for split in ("train", "val", "test") if reranked else ("test",):
+                yield "build_index", run | {"index": index, "split": split}
+            if reranked:
+                yield "train_reranker", run | {"index": index}
+        for pipeline in params.pipelines():
+            yield "measure_search", run | {"pipeline": pipeline}
+
+
+def search_runs(study: Study) -> Iterator[tuple[str, int]]:
+    """Yield the (cell, seed) whose embeddings are indexed."""
+    for cell in study.room("search").cells:
+        yield cell, study.seeds_of(cell)[0]
+
+
+def gallery_sets(study: Study) -> list[SetName]:
+    """Return the sets that galleries are made of beside the target's test split, which every cell embeds."""
+    params, target = study.room("search"), study.adaptation.dataset
+    if not (params.distractors or params.reranking.indexes):
+        return []
+    own = [SetName(target, split, "clean") for split in ("train", "val")]
+    return own + [SetName(name, "train", "clean") for name in params.distractors]
+
+
+def gallery(study: Study, split: str) -> list[SetName]:
+    """Return what the gallery of a split of the target consists of: its own images first, then distractors."""
+    own = SetName(study.adaptation.dataset, split, "clean")
+    return [own, *(SetName(name, "train", "clean") for name in study.room("search").distractors)]
+
+
+def _index(study: Study, cell: str, seed: str, index: str, split: str) -> Job:
+    params = study.room("search").indexes[index]
+    return Job({"index": plain(params)}, seed=int(seed), modules=(kind_module("search", params),))
+
+
+def _reranker(study: Study, cell: str, seed: str, index: str) -> Job:
+    params = study.room("search").indexes[index]
+    return Job(
+        {"index": plain(params), "reranker": plain(study.room("search").reranking.model)},
+        seed=int(seed),
+        modules=(kind_module("search", params),),
+    )
+
+
+def _search(study: Study, cell: str, seed: str, pipeline: str) -> Job:
+    room = study.room("search")
+    params = room.indexes[index_of(pipeline)]
+    return Job(
+        {
+            "index": plain(params),
+            "latency": plain(room.latency),
+            "reranker": plain(room.reranking.model) if is_reranked(pipeline) else None,
+            "target": study.adaptation.dataset,
+        },
+        seed=int(seed),
+        modules=(kind_module("search", params),),
+    )
+
+
+RULES = {
+    "embed_galleries": Rule(EMBED, embedding),
+    "build_index": Rule("crossmodal.experiments.search.build_index", _index),
+    "train_reranker": Rule("crossmodal.experiments.search.train_reranker", _reranker),
+    "measure_search": Rule("crossmodal.experiments.search.measure_search", _search),
+}

@@ -1,0 +1,98 @@
+"""Accuracy of every cell: tables and charts that each study has, whatever it asks."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from crossmodal.report import charts
+from crossmodal.report.cells import FEW, Grid
+from crossmodal.report.frames import value_columns
+from crossmodal.report.lookup import Numbers
+from crossmodal.report.tables import (
+    DIRECTIONS,
+    OWN,
+    RECALLS,
+    Column,
+    Row,
+    Table,
+    by_cell,
+    figure,
+    short,
+    without_empty,
+)
+
+COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
+
+
+def accuracy_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
+    """Return recall on the clean test set that each cell is adapted to, both directions, and its parameters."""
+    clean = {"dataset": OWN, "split": "test", "variant": "clean"}
+    groups: list[tuple[str, list[Column]]] = [
+        (title, [(f"{short(m)} %", m, {**clean, "direction": direction}) for m in RECALLS])
+        for direction, title in DIRECTIONS.items()
+    ]
+    counts = {"count": "parameters_trainable", "share %": "parameters_share"}
+    groups.append(("trainable parameters", [(title, m, {"direction": "-"}) for title, m in counts.items()]))
+    return by_cell(numbers, "accuracy", grid, groups, headline, keep_empty=True)
+
+
+def domains_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
+    """Return R@1 of every cell on the clean test sets that it is not adapted to, both directions."""
+    clean = {"split": "test", "variant": "clean"}
+    names = numbers.distinct("dataset", experiment="peft", metric="recall@1", **clean)
+    columns = [(name, d, title) for name in names for d, title in DIRECTIONS.items()]
+    rows = [
+        Row(
+            cell,
+            [
+                figure(
+                    numbers, numbers.find("peft", "recall@1", cell=cell, dataset=name, direction=d, **clean)
+                )
+                if name != grid.home(cell)
+                else None
+                for name, d, _ in columns
+            ],
+            cell == headline,
+            group,
+        )
+        for group, cells in grid.groups
+        for cell in cells
+    ]
+    spans = [(name, len(DIRECTIONS)) for name in names]
+    rows = [row for row in rows if any(row.figures)]
+    return without_empty(Table("domains", "cell", spans, [title for _, _, title in columns], rows))
+
+
+def accuracy_frame(
+    numbers: Numbers, cells: Sequence[str], dataset: str, direction: str, metric: str = "recall@1"
+) -> pd.DataFrame:
+    """Return recall (fraction) and trainable parameters (0 for zero-shot) of the cells that have both."""
+    rows = []
+    for cell in cells:
+        recall = numbers.find(
+            "peft", metric, cell=cell, dataset=dataset, split="test", variant="clean", direction=direction
+        )
+        parameters = numbers.find("peft", "parameters_trainable", cell=cell)
+        if recall and parameters and not math.isnan(recall.value):
+            rows.append({"cell": cell, "parameters": parameters.value, **value_columns(recall)})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
+    """Return the Vega-Lite specification of recall over parameters, by direction, of those that have data."""
+    own = [cell for cell in grid.cells if grid.home(cell) == grid.target]
+    few = len(grid.cells) <= FEW
+    found = {d: accuracy_frame(numbers, own, grid.target, d) for d in DIRECTIONS}
+    drawn = {direction: frame for direction, frame in found.items() if len(frame)}
+    extent = (
+        min((frame["ci_low"].min() for frame in drawn.values()), default=0.0),
+        max((frame["ci_high"].max() for frame in drawn.values()), default=1.0),
+    )
+    return {
+        f"accuracy-{direction}": charts.accuracy_chart(
+            frame, grid.cells, extent=extent, highlighted=None if few else grid.highlighted
+        ).to_dict()
+        for direction, frame in drawn.items()
+    }

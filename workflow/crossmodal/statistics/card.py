@@ -1,0 +1,38 @@
+"""The card of an adapted model: what training it took. Its numbers are made from it."""
+
+from crossmodal.statistics.records import Record
+
+
+class ValidationRecall(Record):
+    """recall@1 on the validation split, fractions; `robust_...` under the attack of the cell's adversary."""
+
+    text_to_image: float | None = None
+    image_to_text: float | None = None
+    robust_text_to_image: float | None = None
+    robust_image_to_text: float | None = None
+
+
+class AdapterCard(Record):
+    """What training one cell with one seed took."""
+
+    cell: str
+    seed: int
+    trainable: int
+    """Parameters that training changes."""
+    total: int
+    """Parameters of the model."""
+    towers: dict[str, int] = {}
+    """Trainable parameters by tower, for example {"image": 24576, "text": 12288}."""
+    token_embeddings: int = 0
+    """Size of the token embedding table, part of `total`."""
+    seconds: float | None = None
+    """Wall time of training."""
+    epochs: int | None = None
+    validation: ValidationRecall | None = None
+    """Of the epoch whose weights are the result; null without validation data or training."""
+    source: str = ""
+
+    @property
+    def share(self) -> float:
+        """Trainable parameters as a share of all."""
+        return self.trainable / self.total

@@ -1,0 +1,82 @@
+"""What is measured of every cell, whatever a study asks: recall on clean test sets, costs, validation recall."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from crossmodal.statistics.card import AdapterCard
+from crossmodal.statistics.comparisons import quality
+from crossmodal.statistics.costs import average, parameter_numbers
+from crossmodal.statistics.estimates import Place
+from crossmodal.statistics.numbers import ALL_SEEDS, Number
+from crossmodal.statistics.panel import Panel, Result
+from crossmodal.statistics.records import CellFacts, QueryRecord, distinct
+from crossmodal.statistics.settings import StatisticsParameters
+
+DIRECTIONS = ("text_to_image", "image_to_text")
+
+
+def cell_numbers(
+    results: Sequence[Result],
+    cards: Sequence[AdapterCard],
+    cells: Mapping[str, CellFacts],
+    parameters: StatisticsParameters,
+) -> list[Number]:
+    """Return quality on each clean test set, parameters, training times and validation recalls of every cell."""
+    numbers: list[Number] = []
+    for group in by_split(results):
+        panel = Panel(group, "cluster", parameters)
+        dataset, split = group[0].record.dataset, group[0].record.split
+        for cell in cells_of(group):
+            place = Place("peft", cell, dataset, split, "-", "-")
+            numbers += quality(place, panel.measure(cell), parameters.level)
+    return numbers + parameter_numbers(cards) + validation_numbers(cards, cells)
+
+
+def retrieval_record(path: Path, experiment: str = "peft") -> QueryRecord:
+    """Return what a result is of, read from its place: .../<cell>/s<seed>/<dataset>/<split>/<variant>/<file>."""
+    cell, seed, dataset, split, variant = path.parts[-6:-1]
+    return QueryRecord(
+        experiment=experiment, cell=cell, seed=int(seed[1:]), dataset=dataset, split=split, variant=variant,
+        path=path,
+    )  # fmt: skip
+
+
+def by_split(results: Sequence[Result]) -> Iterable[list[Result]]:
+    """Yield the results on each split of each dataset: what can be resampled together."""
+    for key in dict.fromkeys((r.record.dataset, r.record.split) for r in results):
+        yield [r for r in results if (r.record.dataset, r.record.split) == key]
+
+
+def cells_of(results: Sequence[Result]) -> list[str]:
+    """Return the cells that `results` are of."""
+    return distinct([result.record for result in results], "cell")
+
+
+def validation_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFacts]) -> list[Number]:
+    """Return recall@1 on validation data, mean of both directions, by seed and as the mean `s*`.
+
+    `validation_recall@1`, and `validation_robust_recall@1` under the attack of the cell's adversary. Nothing for
+    cards without validation.
+    """
+    numbers = []
+    for cell in distinct(cards, "cell"):
+        if cell not in cells:
+            continue
+        place = Place("peft", cell, cells[cell].dataset, "val", "clean", "mean")
+        own = [card for card in cards if card.cell == cell]
+        groups = [(str(card.seed), [card]) for card in own] + [(ALL_SEEDS, own)]
+        for metric, robust in (("validation_recall@1", False), ("validation_robust_recall@1", True)):
+            for seed, group in groups:
+                value = validation_recall(group, robust=robust)
+                if value is not None:
+                    sources = [card.source for card in group]
+                    numbers.append(place.plain(seed, metric, value, "fraction", sources))
+    return numbers
+
+
+def validation_recall(cards: Sequence[AdapterCard], *, robust: bool) -> float | None:
+    """Return the mean over cards and directions of recall@1, None unless every card has all of them."""
+    names = [f"robust_{direction}" if robust else direction for direction in DIRECTIONS]
+    values = [getattr(card.validation, name, None) for card in cards for name in names]
+    known = [value for value in values if value is not None]
+    return average(known) if known and len(known) == len(values) else None

@@ -1,0 +1,39 @@
+"""The arguments of a job in a file, so that no command line grows with the study.
+
+A command line holds at most 131,072 bytes, and a job of many inputs has more than that. So each job gets the
+name of one file, whose name follows from its content: what changes there (a spec, the order of inputs) changes the
+command, and Snakemake sees it as a parameter that changed. `python -m MODULE @FILE` repeats the job.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+def argument_lines(named: Mapping[str, str | Iterable[str]], spec: str) -> str:
+    """Return `named`, a file or a list of files by argument, and the `spec` as lines: what jobs/run.py reads."""
+    lines = []
+    for name, value in named.items():
+        if isinstance(value, str):
+            lines.append(f"{name}={value}")
+        else:
+            lines += [f"{name}=", *value]
+    return "".join(f"{line}\n" for line in [*lines, f"spec={spec}"])
+
+
+def write_arguments(folder: Path, rule: str, lines: str) -> str:
+    """Write `lines` to a file in `folder` that is named after them, unless it is there, and return its path.
+
+    Where the folder cannot be written nothing is said: then neither can the job's own files, which is told better.
+    """
+    digest = hashlib.sha256(lines.encode()).hexdigest()[:16]
+    path = folder / f"{rule}-{digest}.txt"
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(f".{id(lines)}.tmp")
+            temporary.write_text(lines)
+            temporary.replace(path)
+    except OSError:
+        pass
+    return str(path)

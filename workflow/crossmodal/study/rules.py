@@ -1,0 +1,185 @@
+"""The rules that belong to no experiment: for each its entry point and what its jobs depend on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crossmodal import registry
+from crossmodal.jobs.rules import Job, Rule
+from crossmodal.parameters import Parameters
+from crossmodal.study.study import Study
+
+REPORT = Path(__file__).parents[1] / "report" / "assets"
+"""Templates, style and script of the page: read as if they were code."""
+MACROS = REPORT / "macros.html"
+"""What a section's own template uses."""
+
+
+def plain(params: Parameters) -> dict[str, Any]:
+    """Return parameters as a spec holds them."""
+    return params.model_dump(mode="json")
+
+
+def kind_module(package: str, params: Any) -> str:
+    """Return the module of the kind that `params` are of."""
+    return registry.module_name(package, params.kind)
+
+
+def method_module(study: Study, cell: str) -> str:
+    """Return the module of a cell's method."""
+    return kind_module("adaptation", study.adaptation.cells[cell].method)
+
+
+def cell_facts(study: Study) -> dict[str, dict[str, Any]]:
+    """Return what each cell is, as far as numbers and pages depend on it."""
+    return {
+        name: {
+            "dataset": study.target_of(name),
+            "model": study.model_of(name),
+            "method": cell.method.kind,
+            "adversarial": cell.adversary is not None,
+        }
+        for name, cell in study.adaptation.cells.items()
+    }
+
+
+def number_parameters(study: Study) -> dict[str, Any]:
+    """Return what every job that makes numbers depends on."""
+    return {
+        "statistics": plain(study.statistics),
+        "target": study.adaptation.dataset,
+        "cells": cell_facts(study),
+    }
+
+
+def _record(study: Study) -> Job:
+    return Job({"study": study.model_dump(mode="json", exclude={"compute"})})
+
+
+def _package(study: Study, package: str) -> Job:
+    pins = {p.file_name: p for name in study.used_datasets() for p in study.datasets[name].packages()}
+    pin = pins[package]
+    return Job({"name": pin.name, "version": pin.version, "sha512": pin.sha512})
+
+
+def _dataset(study: Study, dataset: str) -> Job:
+    params = study.datasets[dataset]
+    return Job({"dataset": plain(params)}, modules=(kind_module("data", params),))
+
+
+def _shift(study: Study, dataset: str, split: str, shift: str) -> Job:
+    params = study.shifts[shift]
+    return Job({"shift": plain(params)}, modules=(kind_module("shifts", params),))
+
+
+def _model(study: Study, model: str) -> Job:
+    params = study.models[model]
+    training = params.training
+    return Job(
+        {"model": params.kind_parameters(), "training": plain(training) if training else None},
+        seed=params.seed,
+        threads=training.threads if training else 1,
+        modules=(kind_module("models", params),),
+        models=(model,),
+    )
+
+
+def _adaptation(study: Study, cell: str, seed: str) -> Job:
+    params = study.adaptation.cells[cell]
+    adversary = params.adversary
+    # Training imports the inner problem only where there is an adversary.
+    inner = adversary.modules() if adversary else []
+    return Job(
+        {
+            "method": plain(params.method),
+            "training": plain(params.training),
+            "adversary": plain(adversary) if adversary else None,
+        },
+        seed=int(seed),
+        threads=params.training.threads,
+        modules=(method_module(study, cell), *inner),
+        models=(study.model_of(cell),),
+    )
+
+
+def _merging(study: Study, cell: str, seed: str) -> Job:
+    return Job({}, seed=int(seed), modules=(method_module(study, cell),), models=(study.model_of(cell),))
+
+
+def embedding(study: Study, cell: str, seed: str) -> Job:
+    """Return the job that embeds sets with an adapted model."""
+    modules = (method_module(study, cell),)
+    return Job(plain(study.embeddings), seed=int(seed), modules=modules, models=(study.model_of(cell),))
+
+
+def retrieval(study: Study, cell: str, seed: str) -> Job:
+    """Return the job that scores the queries of embedded sets."""
+    return Job({}, seed=int(seed))
+
+
+def room_rules(room: str) -> dict[str, Rule]:
+    """Return the rules of an experiment: its own, the one of its numbers and the one of its section.
+
+    An experiment whose numbers or section depend on more of the study than its own parameters says so in `facts`.
+    """
+    module = registry.room(room, "jobs")
+    facts: Callable[[Study], dict[str, Any]] = getattr(module, "facts", lambda study: {})
+    template = Path(str(module.__file__)).with_name("section.html")
+
+    def numbers(study: Study) -> Job:
+        return Job(number_parameters(study) | {"room": plain(study.room(room))} | facts(study))
+
+    def section(study: Study) -> Job:
+        return Job(numbers(study).parameters, resources=(template, MACROS))
+
+    return {
+        **module.RULES,
+        f"number_{room}": Rule(registry.room_module(room, "numbers"), numbers),
+        f"draw_{room}": Rule(registry.room_module(room, "section"), section),
+    }
+
+
+def _cell_numbers(study: Study) -> Job:
+    return Job(number_parameters(study))
+
+
+def _join(study: Study) -> Job:
+    rooms = study.rooms()
+    return Job(
+        number_parameters(study) | {"rooms": [[name, plain(study.room(name))] for name in rooms]},
+        modules=tuple(registry.room_module(name, "claims") for name in rooms),
+    )
+
+
+def _report(study: Study) -> Job:
+    rooms = {name: registry.room(name, "params") for name in study.rooms()}
+    parameters = {
+        "study": study.study,
+        "target": study.adaptation.dataset,
+        "level": study.statistics.level,
+        "cells": cell_facts(study),
+        "questions": [[name, room.KEY, room.TITLE, room.QUESTION] for name, room in rooms.items()],
+        **plain(study.report),
+    }
+    return Job(parameters, resources=tuple(sorted(path for path in REPORT.iterdir())))
+
+
+EMBED = "crossmodal.jobs.embed_sets"
+EVALUATE = "crossmodal.jobs.evaluate_sets"
+
+RULES: dict[str, Rule] = {
+    "record_study": Rule("crossmodal.jobs.record_study", _record),
+    "fetch_package": Rule("crossmodal.jobs.fetch_package", _package),
+    "build_dataset": Rule("crossmodal.jobs.build_dataset", _dataset),
+    "shift_dataset": Rule("crossmodal.jobs.shift_dataset", _shift),
+    "build_model": Rule("crossmodal.jobs.build_model", _model),
+    "adapt_model": Rule("crossmodal.jobs.adapt_model", _adaptation),
+    "merge_model": Rule("crossmodal.jobs.merge_model", _merging),
+    "embed_target": Rule(EMBED, embedding),
+    "embed_domains": Rule(EMBED, embedding),
+    "evaluate_target": Rule(EVALUATE, retrieval),
+    "evaluate_domains": Rule(EVALUATE, retrieval),
+    "number_cells": Rule("crossmodal.jobs.number_cells", _cell_numbers),
+    "join_numbers": Rule("crossmodal.jobs.join_numbers", _join),
+    "write_report": Rule("crossmodal.jobs.write_report", _report),
+}

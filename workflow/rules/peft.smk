@@ -1,0 +1,78 @@
+MEASURED = STUDY.peft.encoders.cells
+
+
+rule measure_encoders:
+    input:
+        configs=[
+            f"<results>/models/{STUDY.model_of(cell)}/open_clip_config.json"
+            for cell in MEASURED
+        ],
+        weights=[
+            f"<results>/models/{STUDY.model_of(cell)}/open_clip_model.safetensors"
+            for cell in MEASURED
+        ],
+        adapter_configs=[
+            adapter(cell, STUDY.seeds_of(cell)[0], "adapter_config.json")
+            for cell in MEASURED
+        ],
+        adapter_weights=[
+            adapter(cell, STUDY.seeds_of(cell)[0], "adapter_model.safetensors")
+            for cell in MEASURED
+        ],
+    output:
+        latency="<results>/evaluation/encoders/latency.json",
+        manifest="<results>/evaluation/encoders/manifest.json",
+    log:
+        "<results>/logs/peft/encoders.log",
+    conda:
+        ENVIRONMENT
+    # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
+    params:
+        arguments=arguments_of("measure_encoders"),
+    shell:
+        "python -m crossmodal.experiments.peft.measure_encoders @{params.arguments:q} > {log:q} 2>&1"
+
+
+rule number_peft:
+    input:
+        queries=clean_queries(),
+        cards=cards(),
+        encoders=rules.measure_encoders.output.latency if MEASURED else [],
+    output:
+        numbers="<results>/numbers/peft.parquet",
+        manifest="<results>/numbers/peft.manifest.json",
+    log:
+        "<results>/logs/peft/numbers.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
+    params:
+        arguments=arguments_of("number_peft"),
+    shell:
+        "python -m crossmodal.experiments.peft.numbers @{params.arguments:q} > {log:q} 2>&1"
+
+
+rule draw_peft:
+    input:
+        cells="<results>/numbers/cells.parquet",
+        numbers="<results>/numbers/peft.parquet",
+    output:
+        section="<results>/sections/peft.json",
+        manifest="<results>/sections/peft.manifest.json",
+    log:
+        "<results>/logs/peft/section.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
+    params:
+        arguments=arguments_of("draw_peft"),
+    shell:
+        "python -m crossmodal.experiments.peft.section @{params.arguments:q} > {log:q} 2>&1"
