@@ -70,7 +70,7 @@ lock: setup  ## Resolve requirements.lock anew, for all supported Python version
 	$(MAKE) generate
 
 generate: setup  ## Write what is generated: the schema, envs/, dvc.yaml
-	python -m crossmodal.generate
+	python -m crossmodal.commands.generate
 
 publish: setup  ## Audit the finished default study, then write dvc.lock, the ledger and the published tables
 	crossmodal publish $(if $(PUSH),--push)

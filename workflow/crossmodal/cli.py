@@ -14,6 +14,7 @@ from rich.table import Table
 from crossmodal.commands.accept import accept
 from crossmodal.commands.attack import attack
 from crossmodal.commands.audit import audit
+from crossmodal.commands.compare import compare
 from crossmodal.commands.crate import crate
 from crossmodal.commands.evaluate import evaluate
 from crossmodal.commands.publish import publish
@@ -36,6 +37,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(audit)
 app.command()(crate)
 app.command()(why)
+app.command()(compare)
 app.command()(accept)
 app.command()(restore)
 app.command()(reproduce)
@@ -74,14 +76,15 @@ def _results(study: str | None, file: str) -> Path:
 @app.command()
 def params(study: StudyOption = None) -> None:
     """Print the resolved, validated parameters and the cells of a study."""
-    from crossmodal.study.study import Study, load_study, validate
+    from crossmodal.study.configuration import validate
+    from crossmodal.study.study import load_study, whole_study
 
     defaults = read_yaml(PARAMS)
     if study in (None, defaults.get("study")):
         resolved = load_study(defaults, {})
     else:
         path = _results(study, "study.json")
-        resolved = validate(Study, json.loads(path.read_text()), str(path))
+        resolved = validate(whole_study(), json.loads(path.read_text()), str(path))
     print(yaml.safe_dump(resolved.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110))
     table = Table("cell", "method", "adversary", "seeds", title=f"cells of study {resolved.study}")
     for name, cell in resolved.adaptation.cells.items():

@@ -5,6 +5,7 @@ from crossmodal import registry
 from crossmodal.errors import UserError
 from crossmodal.provenance.folders import check_writable, settle_times
 from crossmodal.provenance.ledger import study_folders
+from crossmodal.provenance.recorded import record_overlay
 from crossmodal.study import grid
 from crossmodal.study.arguments import argument_lines, write_arguments
 from crossmodal.study.configuration import read_yaml, use_this_interpreter
@@ -31,6 +32,7 @@ def prepare_folders():
     folders = study_folders(STUDY.study)
     try:
         check_writable(folders)
+        record_overlay(STUDY.study, config)
         if settled := settle_times(folders):
             print(
                 f"{settled} files were from the future: the clock was moved back?",

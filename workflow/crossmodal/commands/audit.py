@@ -62,7 +62,7 @@ def audit(
     wrong = _outdated(context) if published else []
     for page in wrong:
         print(
-            f"{page}: its tables are not the numbers of this study; `make publish` writes them",
+            f"{page}: its tables are not the published numbers of this study; `make publish` writes them",
             file=sys.stderr,
         )
     if audited["verdict"] != "verified" or wrong:
@@ -106,7 +106,7 @@ def _stated(results: Path, name: str) -> set[str]:
     """Return the ids of all numbers that the study's report and the published pages state."""
     from urllib.parse import unquote
 
-    from crossmodal.report.readme import stated_numbers
+    from crossmodal.commands.pages import stated_numbers
 
     ids = stated_numbers(name)
     report = results / "report" / "index.html"
@@ -118,17 +118,40 @@ def _stated(results: Path, name: str) -> set[str]:
 
 def _outdated(context: Context) -> list[Path]:
     """Return the published pages that state other numbers than those of the study."""
-    from crossmodal.report.readme import outdated_pages
+    from crossmodal.commands.pages import outdated_pages
 
-    return outdated_pages(Path("results") / context.study.study, _published_as(context))
+    return outdated_pages(context.study.study, _published_as(context))
+
+
+def number_files(study: str) -> list[Path]:
+    """Return the tables of numbers of a study that the one of all numbers is joined from, those that are here."""
+    return sorted(Path("results", study, "numbers").glob("*.parquet"))
+
+
+def number_ids(path: Path) -> list[str]:
+    """Return the ids in a table of numbers; none where it cannot be read, which the audit of its job tells."""
+    from crossmodal.data.tables import read_table
+
+    try:
+        ids: list[str] = read_table(path, ["number_id"]).column("number_id").to_pylist()
+    except UserError:
+        return []
+    return ids
 
 
 def _with_jobs(context: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add to each number the jobs that wrote its sources and the one that computed it."""
+    """Add to each number the jobs that wrote its sources, the one that computed it and the one that joined it."""
     writer = {path: job.name for job in context.jobs for path in job.outputs}
     table = writer[f"results/{context.study.study}/metrics.parquet"]
+    computed = {
+        name: writer[str(path)]
+        for path in number_files(context.study.study)
+        if str(path) in writer
+        for name in number_ids(path)
+    }
     numbers = []
     for row in rows:
-        sources = [writer[path] for path in row["source"].split(";") if path in writer]
-        numbers.append(row | {"sources": list(dict.fromkeys(sources)), "table": table})
+        sources = dict.fromkeys(writer[path] for path in row["source"].split(";") if path in writer)
+        computing = computed.get(row["number_id"], table)
+        numbers.append(row | {"sources": list(sources), "computed": computing, "table": table})
     return numbers

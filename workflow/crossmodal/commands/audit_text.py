@@ -58,10 +58,12 @@ def _sums(verdicts: Iterable[str]) -> str:
 
 
 def number_tree(number: Mapping[str, Any], jobs: Mapping[str, Any]) -> Tree:
-    """Return the number and the job that computed it, and below each job those whose outputs it read."""
+    """Return the number, the jobs that joined and computed it, and below each job those whose outputs it read."""
     root = Tree(f"{_verdict(number['verdict'])} [bold]{escape(_value(number))}[/bold]")
-    table = root.add(_job(number["table"], jobs[number["table"]]))
-    seen = {number["table"]}
+    last = root
+    for name in dict.fromkeys((number["table"], number["computed"])):
+        last = last.add(_job(name, jobs[name]))
+    seen = {number["table"], number["computed"]}
 
     def hang(branch: Tree, names: list[str]) -> None:
         for name in names:
@@ -71,7 +73,7 @@ def number_tree(number: Mapping[str, Any], jobs: Mapping[str, Any]) -> Tree:
             seen.add(name)
             hang(branch.add(_job(name, jobs[name])), jobs[name]["parents"])
 
-    hang(table, number["sources"])
+    hang(last, number["sources"])
     return root
 
 

@@ -14,6 +14,7 @@ from crossmodal.provenance.audit import Node, audit_jobs, files_of
 from crossmodal.provenance.dag import Job, list_jobs
 from crossmodal.provenance.digests import CACHE, md5_of
 from crossmodal.provenance.ledger import Manifest, find_manifests, read_ledger, study_folders
+from crossmodal.provenance.recorded import recorded_overlay
 from crossmodal.provenance.waivers import Waiver, read_waivers
 from crossmodal.study.configuration import merge, read_yaml
 from crossmodal.study.study import Study, load_study
@@ -23,20 +24,33 @@ PARAMS = Path("params.yaml")
 StudyOption = Annotated[
     str | None,
     typer.Option(
-        "--study", help="Name of the study: its overlay is studies/NAME.yaml. Default: params.yaml's."
+        "--study",
+        help="Name of the study: its overlay is studies/NAME.yaml, or what its run recorded in results/NAME. "
+        "Default: params.yaml's.",
     ),
 ]
 
 
+def name_of(study: str | None) -> str:
+    """Return the name of a study, where none stands for the one of params.yaml."""
+    return study or str(read_yaml(PARAMS).get("study", ""))
+
+
 def overlays_of(study: str | None) -> list[Path]:
-    """Return the overlays that describe the study of a name; UserError if there is none of that name."""
+    """Return the overlays that describe the study of a name; UserError if there is none of that name.
+
+    One whose overlay lies elsewhere is known by what its last run recorded (provenance/recorded.py).
+    """
     if study in (None, read_yaml(PARAMS).get("study")):
         return []
     path = Path("studies") / f"{study}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in Path("studies").glob("*.yaml")))
-        raise UserError(f"{path}: no such study; there are {known} and params.yaml's own")
-    return [path]
+    recorded = recorded_overlay(str(study))
+    if path.is_file() or recorded.is_file():
+        return [path if path.is_file() else recorded]
+    known = ", ".join(sorted(p.stem for p in Path("studies").glob("*.yaml")))
+    raise UserError(
+        f"{path}: no such study; there are {known} and params.yaml's own, and none called {study} was run here"
+    )
 
 
 def resolve(overlays: Sequence[Path]) -> Study:

@@ -20,10 +20,12 @@ def publish(
 ) -> None:
     """Publish a finished study, the default one: refuse unless all is verified and the work tree is clean.
 
-    Then write its lines of ledger.jsonl and its tables of README.md and docs/results.md and, for the default
-    study, dvc.yaml and dvc.lock: all of it is to be committed together.
+    Then write its numbers to published/, its lines of ledger.jsonl and its tables of README.md and
+    docs/results.md and, for the default study, dvc.yaml and dvc.lock: all of it is to be committed together.
     """
-    from crossmodal.report.readme import fill_pages
+    from crossmodal.commands.pages import fill_pages
+    from crossmodal.statistics.numbers import read_numbers
+    from crossmodal.statistics.published import published_path, write_published
 
     if changed := git.changes(Path()):
         raise UserError(
@@ -44,7 +46,8 @@ def publish(
         Path("dvc.yaml").write_text(dvc_yaml())
         remote.commit()
     update_ledger(LEDGER, study_folders(name), manifests)
-    for page in fill_pages(Path("results") / name, "" if is_default else name):
+    write_published(published_path(name), read_numbers(Path("results") / name / "metrics.parquet"))
+    for page in fill_pages(name, "" if is_default else name):
         print(f"written: {page}")
     if push and is_default:
         remote.push()

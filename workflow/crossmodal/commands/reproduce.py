@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crossmodal.commands.audit import number_files, number_ids
 from crossmodal.commands.context import Context, StudyOption, load_context
 from crossmodal.errors import UserError
 from crossmodal.provenance.dag import ancestors, producers
@@ -31,8 +32,10 @@ def reproduce(
     An audit says that nothing has changed since the number was computed; this says that computing it once more
     gives it. The exit status is 0 if it is equal in every bit, or if it is a time.
     """
+    from crossmodal.study.specs import rules_of
+
     context = load_context(study)
-    table = f"results/{context.study.study}/metrics.parquet"
+    table = str(_table_of(context.study.study, number_id))
     recorded = _find(Path(table), number_id)
     sources = recorded.source.split(";")
     made_by = producers(context.jobs)
@@ -46,8 +49,9 @@ def reproduce(
     run_jobs(work, sources, context.overlays, cores)
     last = made_by[table]
     manifest = (context.ledger | context.manifests)[last.manifest]
-    outputs = repeat_job(work, manifest, context.specs[last.name], set(sources))
-    derived = _find(outputs["metrics"], number_id)
+    entry = rules_of(context.study)[last.rule].entry
+    outputs = repeat_job(work, entry, manifest, context.specs[last.name], set(sources))
+    derived = _find(outputs["numbers"], number_id)
     equal, line = compare(recorded, derived, _is_time(context, sources))
     print(line)
     if scratch is None and equal:
@@ -57,15 +61,27 @@ def reproduce(
         raise typer.Exit(1)
 
 
+def _table_of(study: str, number_id: str) -> Path:
+    """Return the table of the experiment that a number belongs to."""
+    files = number_files(study)
+    for path in files:
+        if number_id in number_ids(path):
+            return path
+    if not files:
+        raise UserError(
+            f"results/{study}/numbers: nothing here; `crossmodal restore` fetches what is published, or run the"
+            " study"
+        )
+    raise UserError(f"no number {number_id!r} in study {study}; `crossmodal numbers` lists them")
+
+
 def _find(path: Path, number_id: str) -> "Number":
     from crossmodal.statistics.numbers import read_numbers
 
-    if not path.exists():
-        raise UserError(f"{path}: not here; `crossmodal restore` fetches what is published, or run the study")
     for number in read_numbers(path):
         if number.number_id == number_id:
             return number
-    raise UserError(f"no number {number_id!r} in {path}; `crossmodal numbers` lists them")
+    raise UserError(f"{path}: does not hold {number_id!r}")
 
 
 def _is_time(context: Context, sources: list[str]) -> bool:

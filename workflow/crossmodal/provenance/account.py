@@ -60,12 +60,13 @@ def account(
     """Return an audit: every number with its verdict and its jobs, and each of those jobs once.
 
     `numbers` are rows of metrics.parquet with `sources`, the names of the jobs that wrote what the number was
-    computed from, and `table`, the job that computed it; their chains run up to the source packages. `others`
-    are jobs that are audited for their own sake.
+    computed from, `computed`, the job that computed it, and `table`, the one that joined it with all others; their
+    chains run up to the source packages. `others` are jobs that are audited for their own sake.
     """
     rows, wanted = [], dict.fromkeys(others)
     for number in numbers:
-        chain = list(dict.fromkeys([*lineage(nodes, number["sources"]), number["table"]]))
+        last = (number["computed"], number["table"])
+        chain = list(dict.fromkeys([*lineage(nodes, number["sources"]), *last]))
         wanted |= dict.fromkeys(chain)
         rows.append({**number, "jobs": chain, "verdict": str(worst(nodes[name].verdict for name in chain))})
     jobs = {name: job_account(node) for name, node in nodes.items() if name in wanted}

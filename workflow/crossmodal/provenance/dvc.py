@@ -13,37 +13,39 @@ from typing import Any
 
 import yaml
 
+from crossmodal import registry
 from crossmodal.provenance.dag import Job, list_jobs
 
 RULES = Path("workflow/rules")
-STUDY_KEYS = (
-    "study", "seeds", "seed_groups", "datasets", "shifts", "pretraining", "adaptation", "embeddings",
-    "evaluation", "search", "reranking", "hypotheses", "report",
-)  # fmt: skip
-"""The top-level keys of params.yaml that a result depends on; `compute`, where a job runs, is none of them."""
+FIGURES = "figures"
+"""The folder of what DVC's metrics and plots show."""
 
-PARAMETERS: dict[str, list[str]] = {
-    "data": ["datasets"],
-    "shifts": ["evaluation.shifts", "shifts"],
-    "pretraining": ["pretraining"],
-    "adaptation": ["adaptation", "seeds", "seed_groups"],
-    "embeddings": ["embeddings"],
-    "search": ["search.cells", "search.distractors", "search.indexes"],
-    "reranking": ["reranking", "search.indexes"],
-    "evaluation": [
-        "adaptation", "evaluation", "hypotheses", "pretraining.model", "reranking", "search.indexes",
-        "search.latency", "shifts", "study",
-    ],
-    "report": ["adaptation.dataset", "report", "study"],
-    "provenance": list(STUDY_KEYS),
-}  # fmt: skip
+SHARED = (
+    "adaptation", "datasets", "embeddings", "evaluation", "models", "report", "seed_groups", "seeds", "shifts",
+    "statistics", "study",
+)  # fmt: skip
+"""The top-level keys of params.yaml that a result depends on beside the experiments; `compute`, where a job runs,
+is none of them."""
+
+CELLS = ("adaptation", "evaluation", "models", "seed_groups", "seeds", "statistics")
+"""The keys that the jobs of every experiment depend on: its cells and how intervals are made."""
+
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "data": ("datasets",),
+    "shifts": ("shifts",),
+    "pretraining": ("models",),
+    "adaptation": ("adaptation", "seeds", "seed_groups"),
+    "embeddings": ("embeddings",),
+    "evaluation": CELLS,
+    "report": (*CELLS, "report", "study"),
+    "provenance": SHARED,
+}
 """The keys of params.yaml in the specs of a stage's own jobs, and those that say which jobs it has.
 
-What a stage takes from another stage's files (a rank, through the adapter) shows in its dependencies.
+What a stage takes from another stage's files (a rank, through the adapter) shows in its dependencies. An
+experiment is a stage and names its own keys (`PARAMETERS` of its jobs.py); `report` and `provenance` depend on
+all of them.
 """
-
-FIGURES = "tabulate_figures"
-"""The rule that writes what DVC's metrics and plots show."""
 
 PLOTS: dict[str, dict[str, Any]] = {
     "accuracy-parameters": {
@@ -54,32 +56,36 @@ PLOTS: dict[str, dict[str, Any]] = {
         "x_label": "trainable parameters",
         "y_label": "recall@1, fraction",
     },
-    "degradation": {
-        "template": "bar_horizontal",
-        "x": "degradation",
-        "y": "shift_cell",
-        "title": "Relative loss of recall@1 by shift and cell, mean of both directions",
-        "x_label": "loss of recall@1, fraction",
-        "y_label": "shift · cell",
-    },
-    "recall-latency": {
-        "template": "named_points",
-        "x": "latency_p50_ms",
-        "y": "recall@10",
-        "title": "Recall@10 over latency of a query, a point for each way to search",
-        "x_label": "p50 latency, ms",
-        "y_label": "recall@10, fraction",
-    },
 }
-"""DVC's top-level plots, by the name of their table; columns are those of report/dvc_figures.py.
+"""DVC's top-level plots, by the name of their table; an experiment's stand in its jobs.py.
 
 `named_points` is our template, .dvc/plots/named_points.json: points with the name of their cell or pipeline.
 """
 
 
+def parameters_of(stage: str) -> list[str]:
+    """Return the keys of params.yaml that a stage depends on."""
+    rooms = registry.rooms()
+    if stage in rooms:
+        return sorted({*CELLS, *registry.room(stage, "jobs").PARAMETERS})
+    own = PARAMETERS[stage]
+    return sorted({*own, *rooms}) if stage in ("report", "provenance") else sorted(own)
+
+
+def plots() -> dict[str, dict[str, Any]]:
+    """Return every plot, those of the experiments included."""
+    found = dict(PLOTS)
+    for room in registry.rooms():
+        found |= getattr(registry.room(room, "jobs"), "PLOTS", {})
+    return found
+
+
 def rule_stages() -> dict[str, str]:
     """Return the stage of each rule: the noun that its rule file is called by, in the order of the DAG."""
-    order = re.findall(r'include: "workflow/rules/(\w+)\.smk"', Path("Snakefile").read_text())
+    text = Path("Snakefile").read_text()
+    order = re.findall(r'include: f?"workflow/rules/(\w+|{room})\.smk"', text)
+    place = order.index("{room}")
+    order[place : place + 1] = registry.rooms()
     return {
         rule: stage
         for stage in order
@@ -105,7 +111,11 @@ def dvc_yaml(overlays: Sequence[Path] = ()) -> str:
         stage: _stage(stage, jobs[stage], overlays) for stage in dict.fromkeys(stages.values()) if jobs[stage]
     }
     figures = [
-        path for listed in jobs.values() for job in listed if job.rule == FIGURES for path in job.outputs
+        path
+        for listed in jobs.values()
+        for job in listed
+        for path in job.outputs
+        if Path(path).parent.name == FIGURES
     ]
     shown = {
         "stages": content,
@@ -126,7 +136,7 @@ def _stage(stage: str, jobs: Iterable[Job], overlays: Sequence[Path]) -> dict[st
     return {
         "desc": f"workflow/rules/{stage}.smk",
         "cmd": shlex.join(command),
-        "params": PARAMETERS[stage],
+        "params": parameters_of(stage),
         "deps": sorted(inputs - outputs),
         "outs": [{path: {"persist": True}} for path in sorted(outputs)],
     }
@@ -134,7 +144,8 @@ def _stage(stage: str, jobs: Iterable[Job], overlays: Sequence[Path]) -> dict[st
 
 def _plot(path: Path) -> list[dict[str, Any]]:
     """Return the plot of the table at `path`; none if it is no table of PLOTS."""
-    if path.suffix != ".csv" or path.stem not in PLOTS:
+    known = plots()
+    if path.suffix != ".csv" or path.stem not in known:
         return []
-    plot = PLOTS[path.stem]
+    plot = known[path.stem]
     return [{path.stem: plot | {"x": {str(path): plot["x"]}, "y": {str(path): plot["y"]}}}]

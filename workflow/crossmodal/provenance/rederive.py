@@ -48,8 +48,10 @@ def run_jobs(work: Path, targets: Sequence[str], overlays: Sequence[Path], cores
         raise UserError(f"the jobs could not be repeated; their logs are in {work}")
 
 
-def repeat_job(work: Path, manifest: Manifest, spec: Mapping[str, Any], keep: set[str]) -> dict[str, Path]:
-    """Run the job of `manifest` again in `work`, on those of its inputs only that are in `keep`.
+def repeat_job(
+    work: Path, entry: str, manifest: Manifest, spec: Mapping[str, Any], keep: set[str]
+) -> dict[str, Path]:
+    """Run the job of `manifest`, whose module is `entry`, again in `work`, on those of its inputs in `keep` alone.
 
     Its outputs go to a folder `partial`, since they are those of some of its inputs. Returns them by name.
     """
@@ -64,7 +66,9 @@ def repeat_job(work: Path, manifest: Manifest, spec: Mapping[str, Any], keep: se
     for name, paths in outputs.items():
         arguments += [f"{name}=", *map(str, paths)]
     arguments += [f"manifest={folder / 'manifest.json'}", f"spec={json.dumps(spec)}"]
-    command = [sys.executable, "-m", f"crossmodal.jobs.{manifest['rule']}", *arguments]
+    listed = work / "arguments.txt"  # a command line has no room for them
+    listed.write_text("".join(f"{argument}\n" for argument in arguments))
+    command = [sys.executable, "-m", entry, f"@{listed}"]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"{manifest['rule']} could not be repeated: {done.stderr.strip().splitlines()[-1]}")

@@ -63,7 +63,7 @@ def page_data(audited: Mapping[str, Any]) -> dict[str, Any]:
     """Return the audit as the page holds it: every job, chain, file and shared mapping once, by position.
 
     `numbers` are rows [group, metric, text, interval, value, ci_low, ci_high, n_queries, unit, verdict, chain];
-    a number's id is its group and its metric. `chains` are rows [jobs, sources, table]. `files` are rows
+    a number's id is its group and its metric. `chains` are rows [jobs, sources, table, computed]. `files` are rows
     [path, md5, size, found]; `found` is null for a file that is not here and absent where nobody looked.
     """
     place = {name: i for i, name in enumerate(audited["jobs"])}
@@ -79,7 +79,8 @@ def page_data(audited: Mapping[str, Any]) -> dict[str, Any]:
             text += f" {unit}"
         jobs = tuple(place[name] for name in number["jobs"])
         sources = tuple(place[name] for name in number["sources"])
-        chain = chains.add((jobs, sources, place[number["table"]]))
+        last = (place[number["table"]], place[number["computed"]])
+        chain = chains.add((jobs, sources, *last))
         numbers.append(
             [
                 groups.add(group + slash),

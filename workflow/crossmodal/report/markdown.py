@@ -60,17 +60,24 @@ def hypotheses_markdown(hypotheses: Sequence[Mapping[str, Any]], numbers: Number
         [f"`{h.id}`", h.statement, h.target, f"{h.measured} {h.interval}".rstrip(), f"**{h.verdict}**"]
         for h in read
     ]
-    ids = list(dict.fromkeys(id for h in read for id in h.number_ids))
-    return _markdown(["", "hypothesis", "target", "measured [interval]", "verdict"], rows, ids, left=5)
+    return _markdown(["", "hypothesis", "target", "measured [interval]", "verdict"], rows, left=5)
+
+
+def tables_markdown(tables: Sequence[tuple[str, Table]]) -> str:
+    """Return tables as Markdown, one below the other, each under its title; empty ones are left out.
+
+    Where all are empty it is a sentence that says so.
+    """
+    shown = [
+        f"{title.capitalize()}:\n\n{table_markdown(table)}" if title else table_markdown(table)
+        for title, table in tables
+        if table
+    ]
+    return "\n".join(shown) or "Not measured in this study.\n"
 
 
 def table_markdown(table: Table) -> str:
-    """Return a table as Markdown, followed by a comment that names the numbers it states, for audits.
-
-    A group of rows begins with a row of its title. An empty table is a sentence that says so.
-    """
-    if not table:
-        return "Not measured in this study.\n"
+    """Return a table as Markdown. A group of rows begins with a row of its title."""
     groups = [title for title, span in table.groups for _ in range(span)] or [""] * len(table.columns)
     columns = [
         f"{group}<br>{column}" if group else column
@@ -83,7 +90,7 @@ def table_markdown(table: Table) -> str:
             title = row.group
             rows.append([f"*{title}*", *([""] * len(table.columns))])
         rows.append([row.name, *(_figure(figure) for figure in row.figures)])
-    return _markdown([table.corner, *columns], rows, table.number_ids(), left=1)
+    return _markdown([table.corner, *columns], rows, left=1)
 
 
 def blocks(text: str) -> dict[str, str]:
@@ -120,8 +127,10 @@ def _figure(figure: Figure | None) -> str:
     return f"{figure.text} {figure.interval}".rstrip()
 
 
-def _markdown(columns: list[str], rows: list[list[str]], number_ids: list[str], left: int) -> str:
+def _markdown(columns: list[str], rows: list[list[str]], left: int) -> str:
     rules = [":--"] * left + ["--:"] * (len(columns) - left)
     lines = [columns, rules, *rows]
-    text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return f"{text}\n\n<!-- numbers: {' '.join(number_ids)} -->\n"
+    return (
+        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        + "\n"
+    )

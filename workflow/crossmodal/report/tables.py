@@ -57,6 +57,9 @@ class Table:
         return any(figure for row in self.rows for figure in row.figures)
 
 
+Tables = dict[str, list[tuple[str, Table]]]
+"""What a published page may hold under a name: tables, each with a title, empty for the only one."""
+
 Column = tuple[str, str, Mapping[str, str]]
 """Title, metric and coordinates. Dataset OWN is that of the row's cell; the experiment is `peft` by default."""
 

@@ -10,6 +10,17 @@ from crossmodal.study.study import SetName, Study
 
 PARAMETERS = ("robustness", "shifts")
 """The keys of params.yaml that its jobs depend on beside those of every experiment."""
+PLOTS = {
+    "degradation": {
+        "template": "bar_horizontal",
+        "x": "degradation",
+        "y": "shift_cell",
+        "title": "Relative loss of recall@1 by shift and cell, mean of both directions",
+        "x_label": "loss of recall@1, fraction",
+        "y_label": "shift · cell",
+    },
+}
+"""What DVC shows, by the name of its table (columns: figures.py)."""
 
 
 def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:

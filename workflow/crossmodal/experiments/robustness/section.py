@@ -20,28 +20,27 @@ from crossmodal.report.cells import FEW, Grid
 from crossmodal.report.figures import write_rows
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.section import Charts, draw_section, grid_of
-from crossmodal.report.tables import ALL_DIRECTIONS, DIRECTIONS, Table
+from crossmodal.report.tables import ALL_DIRECTIONS, DIRECTIONS, Table, Tables
 
 TEMPLATE = Path(__file__).with_name("section.html")
 LIMITS = (0.05, 0.15)
 """Degradations (fractions) that the hypothesis speaks of, drawn as lines."""
 
 
-def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any], headline: str = "") -> dict[str, Table]:
+def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
     """Return the tables of this experiment by the name that a published page has them under."""
     shifts = shift_facts(values)
-    return {
-        "shifts": robustness_table(numbers, grid, shifts, "mean", "summary", headline),
-        **{
-            f"robustness-{direction.replace('_', '-')}-{part}": robustness_table(
-                numbers, grid, shifts, direction, part, headline
-            )
-            for direction in DIRECTIONS
-            for part in PARTS
-        },
-        "threats": threats_table(numbers, grid, headline),
-        "sanity": sanity_table(numbers, grid),
-        "selection": selection_table(numbers, grid, headline),
+    found: Tables = {
+        f"robustness-{direction.replace('_', '-')}": [
+            (title, robustness_table(numbers, grid, shifts, direction, part)) for part, title in PARTS.items()
+        ]
+        for direction in DIRECTIONS
+    }
+    return found | {
+        "shifts": [("", robustness_table(numbers, grid, shifts, "mean", "summary"))],
+        "threats": [("", threats_table(numbers, grid))],
+        "sanity": [("", sanity_table(numbers, grid))],
+        "selection": [("", selection_table(numbers, grid))],
     }
 
 

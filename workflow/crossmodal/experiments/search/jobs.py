@@ -9,6 +9,17 @@ from crossmodal.study.study import SetName, Study
 
 PARAMETERS = ("search",)
 """The keys of params.yaml that its jobs depend on beside those of every experiment."""
+PLOTS = {
+    "recall-latency": {
+        "template": "named_points",
+        "x": "latency_p50_ms",
+        "y": "recall@10",
+        "title": "Recall@10 over latency of a query, a point for each way to search",
+        "x_label": "p50 latency, ms",
+        "y_label": "recall@10, fraction",
+    },
+}
+"""What DVC shows, by the name of its table (columns: figures.py)."""
 
 
 def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:

@@ -13,14 +13,14 @@ from crossmodal.report.cells import Grid
 from crossmodal.report.figures import write_rows
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.section import draw_section
-from crossmodal.report.tables import Table
+from crossmodal.report.tables import Tables
 
 TEMPLATE = Path(__file__).with_name("section.html")
 
 
-def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any], headline: str = "") -> dict[str, Table]:
+def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
     """Return the tables of this experiment by the name that a published page has them under."""
-    return {"search": search_table(numbers)}
+    return {"search": [("", search_table(numbers))]}
 
 
 def main(numbers: In, section: Out, figures: Out, spec: Spec) -> None:

@@ -72,11 +72,12 @@
   const command = (id) => `crossmodal audit '${id.replaceAll("'", "'\\''")}' --study ${data.study}`;
 
   const showNumber = (number) => {
-    const [chain, sources, table] = number.chain;
+    const [chain, sources, table, computed] = number.chain;
     const inChain = new Set(chain);
     const parents = new Map(chain.map((i) => [i, jobs[i].parents.filter((parent) => inChain.has(parent))]));
-    // The job that computes all numbers reads what every number comes from; this one comes from its sources.
-    if (sources.length) parents.set(table, sources);
+    // The job that computes it reads what many numbers come from, this one comes from its sources; another joins all.
+    if (computed !== table) parents.set(table, [computed]);
+    if (sources.length) parents.set(computed, sources);
     const exact = number.value === null ? "" : String(number.value);
     const bounds = number.low === null || number.high === null ? "" : ` [${number.low}, ${number.high}]`;
     const end = { text: number.text, label: number.id.split("/").at(-1), verdict: number.verdict, title: number.id };

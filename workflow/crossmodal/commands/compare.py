@@ -1,0 +1,156 @@
+"""`crossmodal compare`: this machine's numbers beside the published ones."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from crossmodal.commands.context import StudyOption, name_of
+from crossmodal.errors import UserError
+
+if TYPE_CHECKING:
+    from crossmodal.statistics.numbers import Number
+
+
+class Outcome(StrEnum):
+    """How a number compares with the published one."""
+
+    EQUAL = "equal as printed"
+    WITHIN = "within the published interval"
+    OUTSIDE = "outside the published interval"
+    DIFFERENT = "different, without an interval"
+    ABSENT = "published, not here"
+    NEW = "here, not published"
+
+
+class Comparison(NamedTuple):
+    """A number of this machine beside the published one; either may be missing."""
+
+    number_id: str
+    outcome: Outcome
+    timed: bool
+    published: "Number | None"
+    here: "Number | None"
+
+
+SHOWN = 20
+
+
+def compare(
+    study: StudyOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="List every number that is not equal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every comparison as JSON.")] = False,
+) -> None:
+    """Set this machine's numbers beside the published ones: how many are equal, how many within their interval.
+
+    On the machine that the published numbers come from all but the times are equal. Another processor rounds
+    differently in the last bits, training carries that further, and an interval says how far it may go.
+    """
+    from crossmodal.statistics.numbers import read_numbers
+    from crossmodal.statistics.published import published_path, read_published
+
+    name = name_of(study)
+    path = Path("results") / name / "metrics.parquet"
+    if not path.exists():
+        raise UserError(
+            f"{path}: no such file; run the study first, or `crossmodal restore` what is published"
+        )
+    if not published_path(name).exists():
+        print(f"study {name}: nothing of it is published, so there is nothing to compare with")
+        return
+    found = compare_numbers(read_published(name), {n.number_id: n for n in read_numbers(path)})
+    if as_json:
+        print(json.dumps([_row(comparison) for comparison in found], indent=1))
+        return
+    shown = [c for c in found if c.outcome not in (Outcome.EQUAL, Outcome.WITHIN) or everything]
+    shown = [c for c in shown if c.outcome is not Outcome.EQUAL and (everything or not c.timed)]
+    _print(shown if everything else shown[:SHOWN], len(shown))
+    print(summary(found))
+
+
+def compare_numbers(published: Mapping[str, "Number"], here: Mapping[str, "Number"]) -> list[Comparison]:
+    """Return how each number of either side compares, in the order of the published ones."""
+    from crossmodal.statistics.timed import is_timed
+
+    return [
+        Comparison(
+            name,
+            outcome(published.get(name), here.get(name)),
+            is_timed(name.rpartition("/")[2]),
+            published.get(name),
+            here.get(name),
+        )
+        for name in dict.fromkeys([*published, *here])
+    ]
+
+
+def outcome(published: "Number | None", here: "Number | None") -> Outcome:
+    """Return how the value `here` compares with the published one.
+
+    Equal is what a page prints in the same way; an undefined value is equal to an undefined one.
+    """
+    from crossmodal.report.formatting import format_value, kind_of
+
+    if published is None or here is None:
+        return Outcome.NEW if published is None else Outcome.ABSENT
+    kind = kind_of(published.metric, published.unit)
+    if format_value(published.value, kind) == format_value(here.value, kind):
+        return Outcome.EQUAL
+    low, high = published.ci_low, published.ci_high
+    if low is None or high is None or here.value is None:
+        return Outcome.DIFFERENT
+    return Outcome.WITHIN if low <= here.value <= high else Outcome.OUTSIDE
+
+
+def summary(found: list[Comparison]) -> str:
+    """Return the line that says it all; times are counted apart."""
+    measured = [comparison for comparison in found if not comparison.timed]
+    times = Counter(comparison.outcome for comparison in found if comparison.timed)
+    counts = Counter(comparison.outcome for comparison in measured)
+    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in Outcome if counts[kind])
+    line = f"compared with the published numbers: {len(measured):,} numbers: {told or 'none'}"
+    if total := times.total():
+        near = times[Outcome.EQUAL] + times[Outcome.WITHIN]
+        line += f"; and {total:,} times, {near:,} of them equal or within their interval"
+    return line
+
+
+def _print(shown: list[Comparison], total: int) -> None:
+    if not shown:
+        return
+    table = Table("number", "published", "here", "", title=f"{total:,} numbers differ" if total else None)
+    for comparison in shown:
+        table.add_row(
+            comparison.number_id, _text(comparison.published), _text(comparison.here), comparison.outcome
+        )
+    Console(highlight=False, soft_wrap=True).print(table)
+    if total > len(shown):
+        print(f"and {total - len(shown):,} more; `crossmodal compare --all` lists them")
+
+
+def _text(number: "Number | None") -> str:
+    from crossmodal.report.formatting import format_interval, format_value, kind_of
+
+    if number is None:
+        return ""
+    kind = kind_of(number.metric, number.unit)
+    return (
+        f"{format_value(number.value, kind)} {format_interval(number.ci_low, number.ci_high, kind)}".strip()
+    )
+
+
+def _row(comparison: Comparison) -> dict[str, object]:
+    published, here = comparison.published, comparison.here
+    return {
+        "number_id": comparison.number_id,
+        "outcome": comparison.outcome,
+        "timed": comparison.timed,
+        "published": published and [published.value, published.ci_low, published.ci_high],
+        "here": here and [here.value, here.ci_low, here.ci_high],
+    }

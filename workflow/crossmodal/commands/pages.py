@@ -1,0 +1,143 @@
+"""The published pages, README.md and docs/results.md: their tables are made from what is committed alone.
+
+A page has places `<!-- table:NAME -->` for tables of the default study and `<!-- table:STUDY/NAME -->` for
+those of another. They are filled from the published numbers (statistics/published.py) and the ledger, never
+from what lies in results/, so a page is right or wrong on every machine alike. The ids of the numbers that a
+page states stand beside it, in `<page>.numbers.json`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crossmodal import registry
+from crossmodal.errors import UserError
+from crossmodal.provenance.ledger import Manifest, read_ledger
+from crossmodal.report.accuracy import accuracy_table, domains_table
+from crossmodal.report.lookup import Numbers
+from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, tables_markdown
+from crossmodal.report.section import grid_of
+from crossmodal.report.tables import Tables
+from crossmodal.report.verdicts import read_hypotheses
+from crossmodal.statistics.hypotheses import judge
+from crossmodal.statistics.published import read_published
+from crossmodal.statistics.records import cell_facts
+
+PAGES = (Path("README.md"), Path("docs/results.md"))
+HYPOTHESES = "hypotheses"
+
+Stated = dict[str, list[str]]
+"""The ids that each table of a page states, by the table's name."""
+
+
+def companion(page: Path) -> Path:
+    """Return the file beside a page that holds the ids of its numbers."""
+    return page.with_suffix(".numbers.json")
+
+
+def fill_pages(study: str, prefix: str = "") -> list[Path]:
+    """Fill the published pages with the tables of a study, and return the files that changed.
+
+    `prefix` is what the names of its tables begin with: nothing for the default study, else its name.
+    """
+    changed = []
+    for page in PAGES:
+        text, stated = filled(page, study, prefix)
+        for path, content in ((page, text), (companion(page), _json(stated))):
+            if not path.exists() or path.read_text() != content:
+                path.write_text(content)
+                changed.append(path)
+    return changed
+
+
+def outdated_pages(study: str, prefix: str = "") -> list[Path]:
+    """Return the published pages whose tables are not those of the published numbers of a study."""
+    outdated = []
+    for page in PAGES:
+        text, stated = filled(page, study, prefix)
+        if text != page.read_text() or stated != read_stated(page):
+            outdated.append(page)
+    return outdated
+
+
+def filled(page: Path, study: str, prefix: str = "") -> tuple[str, Stated]:
+    """Return the text of `page` with the tables of a study in their places, and the ids that its tables state."""
+    text = page.read_text()
+    own = [name for name in blocks(text) if name.rpartition("/")[0] == prefix]
+    found = published_tables(study)
+    if unknown := [name for name in own if name.rpartition("/")[2] not in found]:
+        raise UserError(f"{page}: no table is called {unknown[0]!r}; there are {', '.join(sorted(found))}")
+    tables = {name: found[name.rpartition("/")[2]] for name in own}
+    stated = {name: ids for name, ids in read_stated(page).items() if name in blocks(text)}
+    stated |= {name: ids for name, (_, ids) in tables.items()}
+    others = [name for name in blocks(text) if name not in own]
+    return fill(text, {name: body for name, (body, _) in tables.items()}, others), stated
+
+
+def read_stated(page: Path) -> Stated:
+    """Return the ids that each table of a page states, as its companion has them."""
+    path = companion(page)
+    found: Stated = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def stated_numbers(prefix: str = "") -> set[str]:
+    """Return the ids that the published pages state in the tables of a study."""
+    return {
+        number
+        for page in PAGES
+        for name, ids in read_stated(page).items()
+        if name.rpartition("/")[0] == prefix
+        for number in ids
+    }
+
+
+def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
+    """Return every table that a page may hold, by name: its Markdown and the ids of its numbers."""
+    ledger = read_ledger()
+    join = _parameters(ledger, study, "join_numbers")
+    known = read_published(study)
+    claims = [
+        claim
+        for room, params in join["rooms"]
+        for claim in registry.room(room, "claims").claims(
+            registry.room(room, "params").Params.model_validate(params),
+            join["target"],
+            cell_facts(join["cells"]),
+        )
+    ]
+    numbers = Numbers(pd.DataFrame([asdict(n) | {"number_id": name} for name, n in known.items()]))
+    hypotheses = [asdict(hypothesis) for hypothesis in judge(claims, known.values())]
+    ids = [id for h in read_hypotheses(hypotheses, numbers) for id in h.number_ids]
+    grid = grid_of(join, numbers, [])
+    drawn: Tables = {
+        "results": [("", accuracy_table(numbers, grid))],
+        "domains": [("", domains_table(numbers, grid))],
+    }
+    for room, _ in join["rooms"]:
+        values = _parameters(ledger, study, f"draw_{room}")
+        drawn |= registry.room(room, "section").tables(numbers, grid, values)
+    return {
+        HYPOTHESES: (hypotheses_markdown(hypotheses, numbers), list(dict.fromkeys(ids))),
+        **{
+            name: (tables_markdown(tables), [id for _, table in tables for id in table.number_ids()])
+            for name, tables in drawn.items()
+        },
+    }
+
+
+def _parameters(ledger: Mapping[str, Manifest], study: str, rule: str) -> dict[str, Any]:
+    folder = Path("results") / study
+    for path, manifest in ledger.items():
+        if manifest["rule"] == rule and Path(path).is_relative_to(folder):
+            found: dict[str, Any] = manifest["spec"]["parameters"]
+            return found
+    raise UserError(f"ledger.jsonl: says nothing of {rule} of study {study!r}; `make publish` writes it")
+
+
+def _json(stated: Stated) -> str:
+    return json.dumps(stated, indent=0, ensure_ascii=False) + "\n"

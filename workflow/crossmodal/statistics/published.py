@@ -1,0 +1,81 @@
+"""The published numbers of a study: a compact table that is committed, `published/<study>.parquet`.
+
+Documents state these numbers, and what a machine measures is compared with them (`crossmodal compare`). They
+are kept to nine significant digits, far more than any page shows.
+"""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crossmodal.data.tables import read_table
+from crossmodal.errors import UserError
+from crossmodal.statistics.numbers import Number
+
+FOLDER = Path("published")
+DIGITS = 9
+SCHEMA = pa.schema(
+    [
+        ("number_id", pa.string()),
+        *((name, pa.float64()) for name in ("value", "ci_low", "ci_high")),
+        ("n_queries", pa.int32()),
+        ("unit", pa.dictionary(pa.int8(), pa.string())),
+    ]
+)
+
+
+def published_path(study: str) -> Path:
+    """Return where the published numbers of a study are."""
+    return FOLDER / f"{study}.parquet"
+
+
+def write_published(path: Path, numbers: Iterable[Number]) -> None:
+    """Write `numbers` to `path`, sorted by id, so that equal numbers give equal bytes."""
+    rows = [
+        {
+            "number_id": number.number_id,
+            "value": _rounded(number.value),
+            "ci_low": _rounded(number.ci_low),
+            "ci_high": _rounded(number.ci_high),
+            "n_queries": number.n_queries,
+            "unit": number.unit,
+        }
+        for number in sorted(numbers, key=lambda number: number.number_id)
+    ]
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    pq.write_table(
+        pa.Table.from_pylist(rows, schema=SCHEMA), temporary, compression="zstd", compression_level=19,
+        use_dictionary=["unit"], column_encoding={"number_id": "DELTA_BYTE_ARRAY"},
+    )  # fmt: skip
+    temporary.replace(path)
+
+
+def read_published(study: str) -> dict[str, Number]:
+    """Return the published numbers of a study by their id; UserError where none are published."""
+    path = published_path(study)
+    if not path.exists():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.parquet"))) or "none"
+        raise UserError(
+            f"{path}: no such file; no numbers of study {study!r} are published (there are {known})"
+        )
+    rows = read_table(path, SCHEMA.names).to_pylist()
+    return {row["number_id"]: _number(row, path) for row in rows}
+
+
+def _number(row: dict[str, object], path: Path) -> Number:
+    name = str(row.pop("number_id"))
+    parts = name.split("/")
+    if len(parts) != 8 or not parts[2].startswith("s"):
+        raise UserError(f"{path}: {name!r} is no number id")
+    experiment, cell, seed, dataset, split, variant, direction, metric = parts
+    return Number(experiment, cell, seed[1:], dataset, split, variant, direction, metric, **row)  # type: ignore[arg-type]
+
+
+def _rounded(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{DIGITS - 1}e}")

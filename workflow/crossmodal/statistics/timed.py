@@ -1,0 +1,11 @@
+"""Which numbers are measured times: they differ from run to run, so nobody expects them to be equal."""
+
+TIMED = (
+    "latency_", "saved_latency_", "throughput_", "qps", "training_seconds", "pareto_latency",
+    "pareto_training_seconds",
+)  # fmt: skip
+
+
+def is_timed(metric: str) -> bool:
+    """Return whether a metric is a time, or is computed from times."""
+    return metric.startswith(TIMED)
