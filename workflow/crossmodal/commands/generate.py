@@ -1,4 +1,4 @@
-"""Write what must agree with something else: the parameters' schema, envs/, dvc.yaml.
+"""Write what must agree with something else: the parameters' schema, envs/, Slurm's groups, dvc.yaml.
 
 `make generate` writes them; the tests fail where a file in the repository is not what this writes.
 """
@@ -11,15 +11,19 @@ from typing import Any
 
 import yaml
 
+from crossmodal import registry
+from crossmodal.jobs.rules import TIMED
 from crossmodal.provenance.dvc import dvc_yaml
-from crossmodal.study.study import Study
+from crossmodal.study.rules import RULES, room_rules
+from crossmodal.study.study import whole_study
 
+PROFILE = Path("profiles/slurm/config.yaml")
 SCHEMA = Path("workflow/schemas/params.schema.json")
 
 
 def schema() -> str:
     """Return the JSON schema of params.yaml."""
-    return json.dumps(Study.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(whole_study().model_json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def environment(extra: str) -> str:
@@ -42,6 +46,22 @@ def environment(extra: str) -> str:
     )
 
 
+def slurm_profile() -> str:
+    """Return the profile for Slurm with the groups of all rules, those of the experiments included."""
+    rules = dict(RULES)
+    for room in registry.rooms():
+        rules |= room_rules(room)
+    groups = {name: rule.group for name, rule in sorted(rules.items()) if rule.group}
+    alone = {name: {"slurm_extra": "'--exclusive'"} for name, group in groups.items() if group == TIMED}
+    written = yaml.safe_dump({"groups": groups, "set-resources": alone}, sort_keys=False)
+    return re.sub(
+        r"(# <groups>.*?\n).*?(# </groups>)",
+        lambda match: f"{match[1]}{written}{match[2]}",
+        PROFILE.read_text(),
+        flags=re.DOTALL,
+    )
+
+
 def _locked_versions() -> dict[str, str]:
     """Return the version of each locked distribution; the newest where Python versions differ."""
     lock = Path("requirements.lock").read_text()
@@ -54,6 +74,7 @@ def generated() -> dict[Path, str]:
         SCHEMA: schema(),
         Path("envs/cpu.yaml"): environment("cpu"),
         Path("envs/gpu.yaml"): environment("gpu"),
+        PROFILE: slurm_profile(),
         Path("dvc.yaml"): dvc_yaml(),
     }
 

@@ -7,6 +7,9 @@ from typing import Any
 
 Wildcards = dict[str, str]
 
+TIMED = "timed"
+"""The group of what is timed: times are compared, so one node measures them all, and nothing runs beside them."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -31,3 +34,6 @@ class Rule:
     """The module that `python -m` runs."""
     job: Callable[..., Job]
     """Returns the job of a study and of wildcards, given by name."""
+    group: str = ""
+    """Jobs of a group that are connected are submitted to a cluster together; empty for long ones, which go alone.
+    Those of the group TIMED have their node to themselves."""

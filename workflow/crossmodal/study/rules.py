@@ -134,8 +134,8 @@ def room_rules(room: str) -> dict[str, Rule]:
 
     return {
         **module.RULES,
-        f"number_{room}": Rule(registry.room_module(room, "numbers"), numbers),
-        f"draw_{room}": Rule(registry.room_module(room, "section"), section),
+        f"number_{room}": Rule(registry.room_module(room, "numbers"), numbers, "summary"),
+        f"draw_{room}": Rule(registry.room_module(room, "section"), section, "summary"),
     }
 
 
@@ -168,18 +168,18 @@ EMBED = "crossmodal.jobs.embed_sets"
 EVALUATE = "crossmodal.jobs.evaluate_sets"
 
 RULES: dict[str, Rule] = {
-    "record_study": Rule("crossmodal.jobs.record_study", _record),
-    "fetch_package": Rule("crossmodal.jobs.fetch_package", _package),
-    "build_dataset": Rule("crossmodal.jobs.build_dataset", _dataset),
-    "shift_dataset": Rule("crossmodal.jobs.shift_dataset", _shift),
+    "record_study": Rule("crossmodal.jobs.record_study", _record, "summary"),
+    "fetch_package": Rule("crossmodal.jobs.fetch_package", _package, "sources"),
+    "build_dataset": Rule("crossmodal.jobs.build_dataset", _dataset, "datasets"),
+    "shift_dataset": Rule("crossmodal.jobs.shift_dataset", _shift, "datasets"),
     "build_model": Rule("crossmodal.jobs.build_model", _model),
     "adapt_model": Rule("crossmodal.jobs.adapt_model", _adaptation),
     "merge_model": Rule("crossmodal.jobs.merge_model", _merging),
-    "embed_target": Rule(EMBED, embedding),
-    "embed_domains": Rule(EMBED, embedding),
-    "evaluate_target": Rule(EVALUATE, retrieval),
-    "evaluate_domains": Rule(EVALUATE, retrieval),
-    "number_cells": Rule("crossmodal.jobs.number_cells", _cell_numbers),
-    "join_numbers": Rule("crossmodal.jobs.join_numbers", _join),
-    "write_report": Rule("crossmodal.jobs.write_report", _report),
+    "embed_target": Rule(EMBED, embedding, "embeddings"),
+    "embed_domains": Rule(EMBED, embedding, "embeddings"),
+    "evaluate_target": Rule(EVALUATE, retrieval, "embeddings"),
+    "evaluate_domains": Rule(EVALUATE, retrieval, "embeddings"),
+    "number_cells": Rule("crossmodal.jobs.number_cells", _cell_numbers, "summary"),
+    "join_numbers": Rule("crossmodal.jobs.join_numbers", _join, "summary"),
+    "write_report": Rule("crossmodal.jobs.write_report", _report, "summary"),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from crossmodal.jobs.rules import Job, Rule, Wildcards
+from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import method_module, plain
 from crossmodal.study.study import Study
 
@@ -23,4 +23,4 @@ def _encoders(study: Study) -> Job:
     return Job(plain(params), modules=tuple(methods), models=tuple(models))
 
 
-RULES = {"measure_encoders": Rule("crossmodal.experiments.peft.measure_encoders", _encoders)}
+RULES = {"measure_encoders": Rule("crossmodal.experiments.peft.measure_encoders", _encoders, TIMED)}

@@ -80,7 +80,7 @@ def _attacks(study: Study, cell: str, seed: str) -> Job:
 
 
 RULES = {
-    "embed_shifted": Rule(EMBED, embedding),
-    "evaluate_shifted": Rule(EVALUATE, retrieval),
-    "evaluate_attacks": Rule("crossmodal.experiments.robustness.evaluate_attacks", _attacks),
+    "embed_shifted": Rule(EMBED, embedding, "embeddings"),
+    "evaluate_shifted": Rule(EVALUATE, retrieval, "embeddings"),
+    "evaluate_attacks": Rule("crossmodal.experiments.robustness.evaluate_attacks", _attacks, "attacks"),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from crossmodal.experiments.search.params import index_of, is_reranked
-from crossmodal.jobs.rules import Job, Rule, Wildcards
+from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, embedding, kind_module, plain
 from crossmodal.study.study import SetName, Study
 
@@ -90,8 +90,8 @@ def _search(study: Study, cell: str, seed: str, pipeline: str) -> Job:
 
 
 RULES = {
-    "embed_galleries": Rule(EMBED, embedding),
-    "build_index": Rule("crossmodal.experiments.search.build_index", _index),
-    "train_reranker": Rule("crossmodal.experiments.search.train_reranker", _reranker),
-    "measure_search": Rule("crossmodal.experiments.search.measure_search", _search),
+    "embed_galleries": Rule(EMBED, embedding, "search"),
+    "build_index": Rule("crossmodal.experiments.search.build_index", _index, "search"),
+    "train_reranker": Rule("crossmodal.experiments.search.train_reranker", _reranker, "search"),
+    "measure_search": Rule("crossmodal.experiments.search.measure_search", _search, TIMED),
 }
