@@ -121,10 +121,12 @@ def build_towers(bert: Path) -> Callable[..., CLIP]:
     Running statistics are those of noise, neither zero nor one.
     """
 
-    def build(image: str = "test_efficientnet", **text: object) -> CLIP:
+    def build(image: str | dict[str, object] = "test_efficientnet", **text: object) -> CLIP:
+        if isinstance(image, str):
+            image = {"timm_model_name": image, "timm_pool": "avg", "timm_proj": "linear"}
         architecture = {
             "embed_dim": 64,
-            "vision_cfg": {"timm_model_name": image, "timm_pool": "avg", "timm_proj": "linear", "image_size": 32},
+            "vision_cfg": image | {"image_size": 32},
             "text_cfg": {
                 "hf_model_name": str(bert), "hf_tokenizer_name": str(bert), "context_length": 24,
                 "hf_pooler_type": "mean_pooler", "hf_proj_type": "linear",

@@ -36,12 +36,17 @@ def prompted(towers, params, louder):
     return attached
 
 
-def bert(tower: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return the states [l, width] of one caption whose embeddings are `x` [l, width]: a BERT written out."""
+def bert(tower: nn.Module, x: torch.Tensor, deeper: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the states [l, width] of one caption whose embeddings are `x` [l, width]: a BERT written out.
+
+    `deeper` [n, width] stand after the start in the second layer, in the place of what is there.
+    """
     table, heads = tower.embeddings, tower.config.num_attention_heads
     x = x + table.position_embeddings.weight[: len(x)] + table.token_type_embeddings.weight[0]
     x = table.LayerNorm(x)
-    for layer in tower.encoder.layer:
+    for number, layer in enumerate(tower.encoder.layer):
+        if deeper is not None and number == 1:
+            x = torch.cat([x[:1], deeper, x[1 + len(deeper) :]])
         own, output = layer.attention.self, layer.attention.output
         q, k, v = (
             functional.linear(x, part.weight, part.bias).view(len(x), heads, -1).transpose(0, 1)
@@ -68,6 +73,33 @@ def test_written_out(prompted, tokens) -> None:
             states = bert(model.text.transformer, x)
             expected = functional.normalize(model.text.proj.weight @ states.mean(dim=0), dim=0)
             torch.testing.assert_close(embedding, expected, atol=1e-5, rtol=0)
+
+
+def test_prompts_of_later_layers_written_out(build_towers, params, louder, tokens, embed) -> None:
+    """MaPLe, which needs a vision transformer beside the BERT."""
+    vit = {"patch_size": 8, "width": 64, "layers": 2, "head_width": 32}
+    model = build_towers(image=vit)
+    methods.attach(model, params("maple"), seed=0)
+    louder(model)
+    words_of, first = token_embedding(model).weight, model.text_prompts.context.vectors
+    deeper = model.text.transformer.encoder.layer[1].prompts.vectors
+    captions = tokens(model)
+    with torch.no_grad():
+        found = encode_texts(model, captions)
+    model.text.transformer.encoder.layer[1]._forward_pre_hooks.clear()
+    with torch.no_grad():
+        for row, embedding in zip(captions, found, strict=True):
+            words = [number for number in row.tolist() if number > END][: CONTEXT - 4 - 2]
+            x = torch.cat([words_of[[START]], first, words_of[words], words_of[[END]]])
+            states = bert(model.text.transformer, x, deeper)
+            expected = functional.normalize(model.text.proj.weight @ states.mean(dim=0), dim=0)
+            torch.testing.assert_close(embedding, expected, atol=1e-5, rtol=0)
+    model = build_towers(image=vit)
+    methods.attach(model, params("maple"), seed=0)
+    embed(model)[:, :3].sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.requires_grad == ("prompts." in name)
+        assert not parameter.requires_grad or parameter.grad.abs().max() > 0, name
 
 
 def test_conditional_vectors_are_the_formula_of_the_own_feature(towers_base, prompted, tokens) -> None:

@@ -36,6 +36,41 @@ def images(n: int = 3, size: int = 32) -> torch.Tensor:
     return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(5))
 
 
+@pytest.fixture(scope="module")
+def lite(build_towers):
+    """The study's image tower itself; no test changes it."""
+    return build_towers(image="tf_efficientnet_lite0")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"kind": "full"}, {"kind": "bitfit"}, {"kind": "lora", "rank": 20}, {"kind": "adapter", "bottleneck": 8},
+        {"kind": "lora_blocks", "rank": 4, "blocks": 2}, {"kind": "adalora"},
+    ],
+    ids=lambda values: values["kind"],
+)  # fmt: skip
+def test_efficientnet_lite0_trained_saved_loaded_and_merged(
+    lite, params, embed, train, tmp_path, values
+) -> None:
+    model, loaded, values = deepcopy(lite), deepcopy(lite), params(**values)
+    methods.attach(model, values, seed=0)
+    with torch.no_grad():
+        assert torch.equal(embed(model), embed(lite))
+    train(model, values)
+    files = tmp_path / "adapter_config.json", tmp_path / "adapter_model.safetensors"
+    methods.save_adapter(model, values, *files)
+    methods.load_adapter(loaded, *files)
+    statistics = {name: b for name, b in lite.state_dict().items() if "running_" in name}
+    assert len(statistics) == 2 * 49
+    assert all(torch.equal(model.state_dict()[name], buffer) for name, buffer in statistics.items())
+    with torch.no_grad():
+        assert torch.equal(embed(loaded), embed(model))
+        assert not torch.allclose(embed(model), embed(lite), atol=1e-3)
+        methods.merge(loaded, values)
+        assert (embed(loaded) - embed(model)).abs().max() <= 1e-6
+
+
 @pytest.mark.parametrize("towers_of", ["both", "image", "text"])
 def test_one_in_every_block_of_the_chosen_towers(towers, params, towers_of) -> None:
     model = towers()
