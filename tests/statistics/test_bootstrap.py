@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossmodal.experiments.search.latency import percentile_samples
 from crossmodal.statistics.bootstrap import Resampler, p_value, percentile_interval
 
 
@@ -80,15 +79,3 @@ def test_p_value():
     assert p_value(np.zeros(999)) == 1
     assert p_value(np.linspace(-1, 1, 1000)) > 0.99
     assert p_value(np.r_[np.full(25, -1.0), np.full(974, 1.0)]) == pytest.approx(0.052)
-
-
-def test_percentile_positions_are_those_of_drawn_resamples():
-    """The order statistic of a resample by its known distribution against drawing and sorting."""
-    values = np.sort(np.random.default_rng(1).gamma(2.0, size=60))
-    fast = percentile_samples(values, 95, 20_000, 0)
-    assert fast.value == values[56]
-    drawn = np.sort(values[Resampler(60, 20_000, 1).indices()], axis=1)[:, 56]
-    np.testing.assert_allclose(
-        np.quantile(fast.samples, [0.025, 0.5, 0.975]), np.quantile(drawn, [0.025, 0.5, 0.975]), rtol=0.02
-    )
-    assert np.mean(fast.samples) == pytest.approx(np.mean(drawn), rel=0.01)

@@ -3,7 +3,8 @@
 import pytest
 
 from crossmodal.experiments.robustness.selection import Candidate, choose, selection_numbers
-from crossmodal.statistics.records import AdapterCard, CellFacts, ValidationRecall
+from crossmodal.statistics.card import AdapterCard, ValidationRecall
+from crossmodal.statistics.records import CellFacts
 
 
 def test_the_rule() -> None:
@@ -48,11 +49,6 @@ def test_numbers_compare_a_cell_with_its_own_method() -> None:
     ]  # fmt: skip
     numbers = {n.number_id: n for n in selection_numbers(cards, CELLS)}
     place = "peft/{}/{}/openmoji/val/clean/mean/{}"
-    assert numbers[place.format("lora-r8-pgd", "s1", "validation_recall@1")].value == 0.6
-    assert numbers[place.format("lora-r8-pgd", "s*", "validation_recall@1")].value == pytest.approx(0.55)
-    robust = numbers[place.format("lora-r8-pgd", "s*", "validation_robust_recall@1")]
-    assert robust.value == pytest.approx(0.25) and robust.source == "lora-r8-pgd-0.json;lora-r8-pgd-1.json"
-    assert place.format("lora-r8", "s*", "validation_robust_recall@1") not in numbers
     kept = numbers[place.format("lora-r8-pgd", "s*", "validation_recall@1_kept")]
     assert kept.value == pytest.approx(0.55 / 0.6)  # beside lora-r8, not lora-r4
     assert place.format("full-pgd", "s*", "validation_recall@1_kept") not in numbers

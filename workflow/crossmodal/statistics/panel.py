@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossmodal.data.tables import read_table
+from crossmodal.errors import UserError
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.estimates import Estimate, Seeds
 from crossmodal.statistics.metrics import METRICS
@@ -88,6 +89,8 @@ class Panel:
     """
 
     def __init__(self, results: Sequence[Result], by: By, parameters: StatisticsParameters) -> None:
+        """Take results that differ in what they are of; UserError if one is given twice."""
+        _no_duplicates([result.record for result in results])
         self.results, self.by = list(results), by
         self._sums = [
             (result.record, direction, sums)
@@ -124,3 +127,12 @@ class Panel:
                 key = Key(record.experiment, record.dataset, record.variant, direction, metric)
                 measured.setdefault(key, {})[str(record.seed)] = estimate
         return measured
+
+
+def _no_duplicates(records: Sequence[QueryRecord]) -> None:
+    seen = set()
+    for r in records:
+        key = (r.experiment, r.cell, r.seed, r.dataset, r.split, r.variant)
+        if key in seen:
+            raise UserError(f"{r.path}: a second result for {' '.join(map(str, key))}; each is given once")
+        seen.add(key)

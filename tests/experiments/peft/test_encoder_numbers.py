@@ -1,0 +1,67 @@
+"""Numbers of encoders: cells are compared within the rounds in which they were timed."""
+
+import numpy as np
+import pytest
+
+from crossmodal.errors import UserError
+from crossmodal.experiments.peft.numbers import peft_numbers
+from crossmodal.experiments.peft.params import Params
+from crossmodal.experiments.peft.records import EncoderCost
+from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.settings import StatisticsParameters
+
+STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
+
+
+def of(encoders: list[EncoderCost], reference: str | None = "full") -> dict[str, Number]:
+    found = peft_numbers([], [], encoders, "x", {}, Params(reference=reference), STATISTICS)
+    return {number.number_id: number for number in found}
+
+
+def costs(pace: np.ndarray) -> list[EncoderCost]:
+    return [
+        EncoderCost(
+            cell=cell, form=form, modality=modality, samples_ms=list(pace * factor), batch_size=8,
+            batch_samples_ms=list(pace[:5] * factor * 4), flops=1000, weight_bytes=5000,
+            activation_bytes={"image": 300, "text": 200}[modality],
+        )
+        for cell, form, factor in (
+            ("full", "merged", 10.0), ("lora-r8", "merged", 10.0), ("lora-r8", "unmerged", 12.0),
+        )
+        for modality in ("image", "text")
+    ]  # fmt: skip
+
+
+def test_encoder_latency_is_paired_by_round() -> None:
+    """Every round is slow or fast for all cells alike: times spread, their ratio does not."""
+    pace = np.random.default_rng(0).uniform(1, 3, size=41)
+    records = costs(pace)
+    numbers = of(records)
+    place = "peft/lora-r8/s*/-/-/unmerged/-/"
+    assert numbers[f"{place}latency_pair"].value == pytest.approx(2 * np.median(pace) * 12)
+    assert numbers[f"{place}latency_pair"].ci_low < numbers[f"{place}latency_pair"].ci_high
+    saved = numbers[f"{place}saved_latency_pair"]
+    assert (saved.value, saved.ci_low, saved.ci_high) == pytest.approx((-0.2, -0.2, -0.2))
+    rate = numbers[f"{place}throughput_pair"]
+    assert rate.value == pytest.approx(1000 * 8 / (2 * np.median(pace[:5]) * 12 * 4)) and rate.unit == "1/s"
+    assert rate.ci_low < rate.value < rate.ci_high
+    exact = {name: numbers[place + name] for name in ("flops_pair", "memory_peak", "memory_activations_text")}
+    assert [n.value for n in exact.values()] == [2000, 5300, 200]
+    assert all(n.ci_low is None for n in exact.values())
+    with pytest.raises(UserError, match="same rounds"):
+        odd = EncoderCost(cell="c", form="merged", modality="text", samples_ms=[1.0])
+        of([*records, odd])
+
+
+def test_without_a_reference_no_time_is_saved() -> None:
+    records = costs(np.linspace(1, 2, 5))
+    assert not [name for name in of(records, None) if "saved_latency" in name]
+    assert not [name for name in of(records, "gone") if "saved_latency" in name]
+    assert [name for name in of(records, None) if "latency_pair" in name]
+
+
+def test_of_one_encoder_there_is_no_pair() -> None:
+    alone = [EncoderCost(cell="c", form="merged", modality="text", samples_ms=[1.0, 2.0, 3.0])]
+    numbers = of(alone)
+    assert numbers["peft/c/s*/-/-/merged/-/latency_text"].value == 2.0
+    assert not [name for name in numbers if name.endswith(("latency_pair", "memory_peak", "flops_pair"))]

@@ -1,0 +1,164 @@
+"""Numbers of H1, checked against plain averages and a loop over resamples."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossmodal.experiments.peft.numbers import peft_numbers, retained
+from crossmodal.experiments.peft.params import Params, SecondDomain
+from crossmodal.statistics.bootstrap import Resampler
+from crossmodal.statistics.card import AdapterCard
+from crossmodal.statistics.cells import cell_numbers
+from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.panel import Result
+from crossmodal.statistics.records import CellFacts
+from crossmodal.statistics.settings import StatisticsParameters
+from query_results import IMAGES, queries_of, write_result
+
+STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
+SECOND = SecondDomain(dataset="fluent", cell="lora-f", reference="full-f")
+ROLES = Params(cell="lora-r8", reference="full", baseline="zero-shot", second=SECOND)
+CELLS = {
+    **{cell: CellFacts(dataset="openmoji", method=cell) for cell in ("zero-shot", "full", "lora-r8")},
+    **{cell: CellFacts(dataset="fluent", method=cell) for cell in ("full-f", "lora-f")},
+}
+
+
+def of(results: list[Result], cards=(), roles: Params = ROLES, cells=CELLS) -> dict[str, Number]:
+    """Return by id the numbers of H1 and, beside them, those of every cell."""
+    found = [
+        *cell_numbers(results, cards, cells, STATISTICS),
+        *peft_numbers(results, cards, [], "openmoji", cells, roles, STATISTICS),
+    ]
+    assert len({number.number_id for number in found}) == len(found)
+    return {number.number_id: number for number in found}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, str], Result]:
+    folder = tmp_path_factory.mktemp("study")
+    found = [
+        write_result(folder, "peft", "zero-shot", 0, "openmoji", "clean", 0.3),
+        write_result(folder, "peft", "zero-shot", 0, "fluent", "clean", 0.2),
+    ]
+    for seed in (0, 1):
+        for cell, rate in (("full", 0.8), ("lora-r8", 0.75)):
+            found += [
+                write_result(folder, "peft", cell, seed, "openmoji", "clean", rate),
+                write_result(folder, "peft", cell, seed, "fluent", "clean", 0.4, labels=range(20, 60)),
+            ]
+    for cell, rate in (("full-f", 0.6), ("lora-f", 0.5)):
+        found += [
+            write_result(folder, "peft", cell, 0, dataset, "clean", rate)
+            for dataset in ("openmoji", "fluent")
+        ]
+    return {(r.record.cell, r.record.seed, r.record.dataset): r for r in found}
+
+
+@pytest.fixture(scope="module")
+def numbers(results) -> dict[str, Number]:
+    return of(list(results.values()))
+
+
+def test_retention_is_paired(results, numbers) -> None:
+    """The interval is that of a loop over resamples that draws images for all cells at once."""
+    sums = {
+        cell: queries_of(results[cell, 0, "openmoji"], "text_to_image").groupby("cluster")["recall@1"].sum()
+        for cell in ("lora-r8", "full", "zero-shot")
+    }
+    weights = Resampler(IMAGES, 400, 5).weights  # clusters in sorted order, as groupby has them
+    ratios, gains = [], []
+    for row in weights:
+        cell, full, zero = (float((row * sums[name]).sum()) for name in ("lora-r8", "full", "zero-shot"))
+        ratios.append(cell / full)
+        gains.append((cell - zero) / (full - zero))
+    for name, samples in (("retention_recall@1", ratios), ("normalised_gain_recall@1", gains)):
+        number = numbers[f"peft/lora-r8/s0/openmoji/test/clean/text_to_image/{name}"]
+        assert (number.ci_low, number.ci_high) == pytest.approx(
+            np.quantile(samples, [0.025, 0.975]), rel=1e-4
+        )
+    both = [
+        numbers[f"peft/lora-r8/s*/openmoji/test/clean/{d}/retention_recall@5"].value
+        for d in ("text_to_image", "image_to_text", "mean")
+    ]
+    assert both[2] == pytest.approx((both[0] + both[1]) / 2)
+    place = "peft/lora-r8/s*/openmoji/test/clean/mean"
+    assert numbers[f"{place}/difference_recall@1"].value < 0
+    assert 0 < numbers[f"{place}/p_value_recall@1"].value <= 1
+    assert "peft/full/s*/openmoji/test/clean/mean/retention_recall@1" not in numbers
+    assert "peft/zero-shot/s*/openmoji/test/clean/mean/retention_recall@1" in numbers
+    assert "peft/zero-shot/s*/openmoji/test/clean/mean/normalised_gain_recall@1" not in numbers
+
+
+def test_retention_is_of_the_reference_with_the_same_target(numbers) -> None:
+    place = "peft/{}/s*/fluent/test/clean/{}/{}"
+    for direction in ("text_to_image", "image_to_text"):
+        cell, reference, zero = (
+            numbers[place.format(c, direction, "recall@1")].value for c in ("lora-f", "full-f", "zero-shot")
+        )
+        assert numbers[place.format("lora-f", direction, "retention_recall@1")].value == pytest.approx(
+            cell / reference
+        )
+        gain = numbers[place.format("lora-f", direction, "normalised_gain_recall@1")].value
+        assert gain == pytest.approx((cell - zero) / (reference - zero))
+    assert place.format("full-f", "mean", "retention_recall@1") not in numbers
+    mean = numbers["peft/full/s*/openmoji/test/clean/mean/recall@1"]
+    parts = [
+        numbers[f"peft/full/s*/openmoji/test/clean/{d}/recall@1"] for d in ("text_to_image", "image_to_text")
+    ]
+    assert mean.value == pytest.approx(np.mean([part.value for part in parts]))
+
+
+def test_a_model_that_finds_nothing_has_no_ratio(tmp_path: Path) -> None:
+    numbers = of(
+        [
+            write_result(tmp_path, "peft", cell, 0, "openmoji", "clean", rate)
+            for cell, rate in (("full", 0.0), ("lora-r8", 0.2))
+        ]
+    )
+    found = numbers["peft/lora-r8/s*/openmoji/test/clean/mean/retention_recall@1"]
+    assert (found.value, found.ci_low) == (None, None)
+
+
+def test_without_a_reference_or_a_baseline_their_numbers_are_left_out(results) -> None:
+    metrics = {n.metric for n in of(list(results.values()), roles=Params(baseline="zero-shot")).values()}
+    assert not [m for m in metrics if m.startswith(("retention", "normalised_gain", "difference", "p_value"))]
+    without = of(list(results.values()), roles=ROLES.model_copy(update={"baseline": None}))
+    metrics = {n.metric for n in without.values()}
+    assert "retention_recall@1" in metrics and "normalised_gain_recall@1" not in metrics
+
+
+def test_the_frontier_is_of_the_cells_that_are_adapted_to_the_target(results) -> None:
+    kept, recalls = retained(list(results.values()), "openmoji", CELLS, ROLES, STATISTICS)
+    assert list(recalls) == ["zero-shot", "full", "lora-r8"] and kept
+    cards = [
+        AdapterCard(cell=cell, seed=0, trainable=n, total=1000)
+        for cell, n in (("zero-shot", 0), ("full", 1000), ("lora-r8", 10), ("lora-f", 1))
+    ]
+    numbers = of(list(results.values()), cards)
+    frontier = {n.cell: n.value for n in numbers.values() if n.metric == "pareto_parameters"}
+    assert frontier.keys() == {"zero-shot", "full", "lora-r8"} and frontier["zero-shot"] == 1
+    assert recalls["full"].value == numbers["peft/full/s*/openmoji/test/clean/mean/recall@1"].value
+
+
+def test_parameters_that_are_saved() -> None:
+    cards = [
+        AdapterCard(
+            cell="full", seed=0, trainable=1000, total=1000, token_embeddings=600, source="full.json"
+        ),
+        *(AdapterCard(cell="lora-r8", seed=seed, trainable=10, total=1000) for seed in (0, 1)),
+        AdapterCard(cell="full-f", seed=0, trainable=500, total=1000),
+        AdapterCard(cell="lora-f", seed=0, trainable=10, total=1000),
+    ]
+    numbers = of([], cards)
+    place = "peft/lora-r8/s*/-/-/-/-/"
+    saved = numbers[f"{place}saved_parameters"]
+    assert saved.value == saved.ci_low == saved.ci_high == 0.99
+    assert "full.json" in saved.source
+    assert numbers[f"{place}saved_parameters_without_tokens"].value == pytest.approx(1 - 10 / 400)
+    own = numbers["peft/lora-f/s*/-/-/-/-/saved_parameters"].value
+    assert own == pytest.approx(1 - 10 / 500), "beside the reference of its own dataset"
+    assert numbers["peft/full/s*/-/-/-/-/saved_parameters"].value == 0
+    assert "peft/full/s*/-/-/-/-/saved_parameters_without_tokens" not in numbers
+    assert not [n for n in of([], cards, roles=Params()) if "saved" in n], "beside nobody nothing is saved"

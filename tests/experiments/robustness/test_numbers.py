@@ -1,0 +1,174 @@
+"""Numbers of H2: degradation by severity, by modality, of cells with a target of their own, and under attack."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossmodal.experiments.robustness.numbers import attacked_numbers, shift_numbers
+from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.statistics.bootstrap import Resampler
+from crossmodal.statistics.cells import cell_numbers
+from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.panel import Result
+from crossmodal.statistics.records import CellFacts
+from crossmodal.statistics.settings import StatisticsParameters
+from query_results import queries_of, write_result
+
+STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
+CELLS = {
+    "full": CellFacts(dataset="openmoji", method="full"),
+    "full-f": CellFacts(dataset="fluent", method="full"),
+    "lora-f": CellFacts(dataset="fluent", method="lora"),
+}
+SHIFTS = {
+    "noise-1": ShiftFacts(kind="corruption", severity=1),
+    "fog-3": ShiftFacts(kind="corruption", severity=3),
+    "noise-3": ShiftFacts(kind="corruption", severity=3),
+    "low": ShiftFacts(kind="resolution"),
+    "typos-3": ShiftFacts(kind="typos", severity=3, modality="texts"),
+    "case": ShiftFacts(kind="letter_case", modality="texts"),
+}
+
+
+def of(results: list[Result], cells=CELLS, shifts=SHIFTS) -> dict[str, Number]:
+    """Return by id the numbers of H2 and, beside them, those of every cell on clean sets."""
+    clean = [result for result in results if result.record.variant == "clean"]
+    found = [
+        *cell_numbers(clean, [], cells, STATISTICS),
+        *shift_numbers(results, "openmoji", cells, shifts, STATISTICS),
+    ]
+    assert len({number.number_id for number in found}) == len(found), "no experiment says what another says"
+    return {number.number_id: number for number in found}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, int, str, str], Result]:
+    """Two seeds of one cell that is adapted to openmoji, as a study has it that says nothing of its cells."""
+    folder = tmp_path_factory.mktemp("plain")
+    found = []
+    for seed in (0, 1):
+        found += [
+            write_result(folder, "peft", "full", seed, "openmoji", "clean", 0.8),
+            write_result(folder, "peft", "full", seed, "fluent", "clean", 0.4, labels=range(20, 60)),
+            write_result(folder, "robustness", "full", seed, "openmoji", "noise", 0.6),
+            write_result(folder, "robustness", "full", seed, "openmoji", "jpeg", 0.5),
+        ]
+    return {
+        (r.record.experiment, r.record.cell, r.record.seed, r.record.dataset, r.record.variant): r
+        for r in found
+    }
+
+
+def test_degradation_of_shifts(plain) -> None:
+    numbers = of(list(plain.values()), {}, {})
+    place = "{}/full/s1/openmoji/test/{}/text_to_image/{}recall@1"
+    clean = numbers[place.format("peft", "clean", "")].value
+    lost = {}
+    for variant in ("noise", "jpeg"):
+        shifted = numbers[place.format("robustness", variant, "")].value
+        lost[variant] = numbers[place.format("robustness", variant, "degradation_")].value
+        assert lost[variant] == pytest.approx((clean - shifted) / clean)
+    place = "robustness/full/s1/openmoji/test/shifts-{}/text_to_image/degradation_recall@1"
+    assert numbers[place.format("mean")].value == pytest.approx(np.mean(list(lost.values())))
+    assert numbers[place.format("worst")].value == max(lost.values())
+    place = "robustness/full/s*/openmoji/test/shifts-mean/{}/degradation_recall@10"
+    parts = [numbers[place.format(d)].value for d in ("text_to_image", "image_to_text", "mean")]
+    assert parts[2] == pytest.approx((parts[0] + parts[1]) / 2)
+
+
+def test_degradation_to_another_dataset_is_paired_by_label(plain) -> None:
+    """Labels c20..c39 are shared by both sets and drawn together; 60 labels are drawn in all."""
+    numbers = of(list(plain.values()), {}, {})
+    weights = dict(zip(sorted(f"c{i}" for i in range(60)), Resampler(60, 400, 5).weights.T, strict=True))
+    means = []
+    for dataset in ("openmoji", "fluent"):
+        rows = queries_of(plain["peft", "full", 0, dataset, "clean"], "image_to_text")
+        drawn = np.stack([weights[label] for label in rows["label"]])
+        means.append((rows["recall@1"].to_numpy() @ drawn) / drawn.sum(axis=0))
+    samples = (means[0] - means[1]) / means[0]
+    number = numbers["robustness/full/s0/fluent/test/clean/image_to_text/degradation_recall@1"]
+    assert (number.ci_low, number.ci_high) == pytest.approx(np.quantile(samples, [0.025, 0.975]), abs=1e-5)
+    assert number.ci_low < number.value < number.ci_high
+
+
+def test_a_model_that_finds_nothing_has_no_ratio(tmp_path: Path) -> None:
+    numbers = of(
+        [
+            write_result(tmp_path, "peft", "full", 0, "openmoji", "clean", 0.0),
+            write_result(tmp_path, "robustness", "full", 0, "openmoji", "noise", 0.0),
+        ]
+    )
+    found = numbers["robustness/full/s*/openmoji/test/noise/mean/degradation_recall@1"]
+    assert (found.value, found.ci_low) == (None, None)
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Number]:
+    folder = tmp_path_factory.mktemp("study")
+    results = [write_result(folder, "peft", "zero-shot", 0, "fluent", "clean", 0.2)]
+    for cell, home in (("full", 0.8), ("full-f", 0.6), ("lora-f", 0.5)):
+        for dataset in ("openmoji", "fluent"):
+            results.append(write_result(folder, "peft", cell, 0, dataset, "clean", home))
+        for place, shift in enumerate(SHIFTS) if cell != "lora-f" else ():
+            results.append(write_result(folder, "robustness", cell, 0, "openmoji", shift, 0.7 - 0.1 * place))
+    return of(results)
+
+
+def lost(numbers, variant, cell="full", dataset="openmoji", direction="mean"):
+    return numbers[f"robustness/{cell}/s*/{dataset}/test/{variant}/{direction}/degradation_recall@1"]
+
+
+def test_summaries_are_over_the_shifts_that_they_name(numbers):
+    single = {shift: lost(numbers, shift).value for shift in SHIFTS}
+    for name, over in (
+        ("shifts-mean", ("noise-1", "fog-3", "noise-3", "low")),
+        ("severity-1-mean", ("noise-1",)),
+        ("severity-3-mean", ("fog-3", "noise-3")),
+        ("text-shifts-mean", ("typos-3", "case")),
+    ):
+        assert lost(numbers, name).value == pytest.approx(np.mean([single[shift] for shift in over]))
+        assert lost(numbers, name).ci_low < lost(numbers, name).value < lost(numbers, name).ci_high
+    for name, over in (
+        ("shifts-worst", ("noise-1", "fog-3", "noise-3", "low")),
+        ("text-shifts-worst", ("typos-3", "case")),
+    ):
+        by_direction = lost(numbers, name, direction="text_to_image").value
+        assert by_direction == max(lost(numbers, s, direction="text_to_image").value for s in over)
+
+
+def test_a_cell_is_compared_with_the_clean_set_of_its_own_target(numbers):
+    clean = {
+        dataset: numbers[f"peft/full-f/s*/{dataset}/test/clean/text_to_image/recall@1"].value
+        for dataset in ("openmoji", "fluent")
+    }
+    across = lost(numbers, "clean", "full-f", "openmoji", "text_to_image")
+    assert across.value == pytest.approx((clean["fluent"] - clean["openmoji"]) / clean["fluent"])
+    own = [name for name in numbers if name.startswith("robustness/full-f/") and "degradation" in name]
+    assert {name.split("/")[5] for name in own} == {"clean"}  # rendered shifts are of the other dataset
+    assert not any("robustness/full-f/s*/fluent/test/clean" in name for name in own)
+    assert "robustness/full-f/s0/openmoji/test/noise-1/mean/degradation_recall@1" not in numbers
+    assert "robustness/full-f/s0/openmoji/test/noise-1/text_to_image/recall@1" in numbers
+    assert lost(numbers, "clean", "full", "fluent").value is not None
+
+
+def test_attacks_are_compared_with_the_same_queries_unattacked(tmp_path: Path):
+    results = [
+        write_result(
+            tmp_path, "attack", "full", seed, "openmoji", f"query-image-{epsilon}", rate, labels=range(10)
+        )
+        for seed in (0, 1)
+        for epsilon, rate in (("0", 0.9), ("4of255", 0.4), ("8of255", 0.1))
+    ]
+    results.append(
+        write_result(tmp_path, "attack", "full", 0, "openmoji", "text-0.1", 0.4)
+    )  # without its reference
+    numbers = {n.number_id: n for n in attacked_numbers(results, STATISTICS)}
+    place = "attack/full/s1/openmoji/test/query-image-{}/image_to_text/{}"
+    clean, attacked = (numbers[place.format(e, "recall@1")] for e in ("0", "4of255"))
+    found = numbers[place.format("4of255", "degradation_recall@1")]
+    assert found.value == pytest.approx((clean.value - attacked.value) / clean.value)
+    assert found.ci_low < found.value < found.ci_high and clean.n_queries == 10
+    assert place.format("0", "degradation_recall@1") not in numbers
+    assert "attack/full/s*/openmoji/test/query-image-8of255/image_to_text/degradation_recall@1" in numbers
+    assert not any("text-0.1" in name and "degradation" in name for name in numbers)
