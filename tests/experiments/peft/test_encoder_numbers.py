@@ -9,6 +9,7 @@ from crossmodal.experiments.peft.params import Params
 from crossmodal.experiments.peft.records import EncoderCost
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.timed import is_timed
 
 STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
 
@@ -65,3 +66,9 @@ def test_of_one_encoder_there_is_no_pair() -> None:
     numbers = of(alone)
     assert numbers["peft/c/s*/-/-/merged/-/latency_text"].value == 2.0
     assert not [name for name in numbers if name.endswith(("latency_pair", "memory_peak", "flops_pair"))]
+
+
+def test_what_is_a_time_is_known_as_one() -> None:
+    numbers = of(costs(np.linspace(1, 2, 5)))
+    times = {n.metric for n in numbers.values() if n.unit in ("ms", "1/s") or n.metric.startswith("saved_")}
+    assert times and {n.metric for n in numbers.values() if is_timed(n.metric)} == times

@@ -11,6 +11,7 @@ from crossmodal.experiments.search.latency import percentile_samples, search_num
 from crossmodal.experiments.search.records import SearchRecord
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.timed import is_timed
 
 STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
 FACTS = {
@@ -30,6 +31,12 @@ def test_search_numbers(tmp_path: Path) -> None:
     assert numbers[f"{place}latency_p95"].ci_low < 95 < numbers[f"{place}latency_p95"].ci_high
     assert numbers[f"{place}latency_rerank_p95"].value == 0.5
     assert numbers[f"{place}bytes_per_item"].value == 64 and numbers[f"{place}qps"].unit == "1/s"
+
+
+def test_what_is_a_time_is_known_as_one() -> None:
+    numbers = search_numbers([SearchRecord.model_validate(FACTS)], STATISTICS)
+    times = {number.metric for number in numbers if number.unit in ("ms", "1/s")}
+    assert times and {number.metric for number in numbers if is_timed(number.metric)} == times
 
 
 def test_a_record_without_times_and_an_absent_one_are_named(tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from crossmodal.commands.context import StudyOption, name_of
 from crossmodal.errors import UserError
@@ -53,7 +51,7 @@ def compare(
     differently in the last bits, training carries that further, and an interval says how far it may go.
     """
     from crossmodal.statistics.numbers import read_numbers
-    from crossmodal.statistics.published import published_path, read_published
+    from crossmodal.statistics.published import as_published, published_path, read_published
 
     name = name_of(study)
     path = Path("results") / name / "metrics.parquet"
@@ -64,7 +62,8 @@ def compare(
     if not published_path(name).exists():
         print(f"study {name}: nothing of it is published, so there is nothing to compare with")
         return
-    found = compare_numbers(read_published(name), {n.number_id: n for n in read_numbers(path)})
+    here = {number.number_id: as_published(number) for number in read_numbers(path)}
+    found = compare_numbers(read_published(name), here)
     if as_json:
         print(json.dumps([_row(comparison) for comparison in found], indent=1))
         return
@@ -114,24 +113,28 @@ def summary(found: list[Comparison]) -> str:
     times = Counter(comparison.outcome for comparison in found if comparison.timed)
     counts = Counter(comparison.outcome for comparison in measured)
     told = ", ".join(f"{counts[kind]:,} {kind}" for kind in Outcome if counts[kind])
-    line = f"compared with the published numbers: {len(measured):,} numbers: {told or 'none'}"
+    line = f"compared with the published numbers: {_count(len(measured), 'number')}: {told or 'none'}"
     if total := times.total():
         near = times[Outcome.EQUAL] + times[Outcome.WITHIN]
-        line += f"; and {total:,} times, {near:,} of them equal or within their interval"
+        line += f"; and {_count(total, 'time')}, {near:,} of them equal or within their interval"
     return line
 
 
 def _print(shown: list[Comparison], total: int) -> None:
+    """Print two lines a number: its id, whole so that it can be copied, and below it what is compared."""
     if not shown:
         return
-    table = Table("number", "published", "here", "", title=f"{total:,} numbers differ" if total else None)
+    print(f"{_count(total, 'number')} {'differs' if total == 1 else 'differ'}")
     for comparison in shown:
-        table.add_row(
-            comparison.number_id, _text(comparison.published), _text(comparison.here), comparison.outcome
-        )
-    Console(highlight=False, soft_wrap=True).print(table)
+        sides = {"published": _text(comparison.published), "here": _text(comparison.here)}
+        told = ", ".join(f"{side} {text}" for side, text in sides.items() if text)
+        print(f"{comparison.number_id}\n    {told}: {comparison.outcome}")
     if total > len(shown):
         print(f"and {total - len(shown):,} more; `crossmodal compare --all` lists them")
+
+
+def _count(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def _text(number: "Number | None") -> str:

@@ -6,6 +6,7 @@ are kept to nine significant digits, far more than any page shows.
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,18 +33,17 @@ def published_path(study: str) -> Path:
     return FOLDER / f"{study}.parquet"
 
 
+def as_published(number: Number) -> Number:
+    """Return `number` as it would be read after it was published: rounded, without its sources."""
+    bounds = {name: _rounded(getattr(number, name)) for name in ("value", "ci_low", "ci_high")}
+    return replace(number, **bounds, source="")
+
+
 def write_published(path: Path, numbers: Iterable[Number]) -> None:
     """Write `numbers` to `path`, sorted by id, so that equal numbers give equal bytes."""
     rows = [
-        {
-            "number_id": number.number_id,
-            "value": _rounded(number.value),
-            "ci_low": _rounded(number.ci_low),
-            "ci_high": _rounded(number.ci_high),
-            "n_queries": number.n_queries,
-            "unit": number.unit,
-        }
-        for number in sorted(numbers, key=lambda number: number.number_id)
+        {name: getattr(number, name) for name in SCHEMA.names}
+        for number in sorted(map(as_published, numbers), key=lambda number: number.number_id)
     ]
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_suffix(".tmp")
