@@ -68,7 +68,9 @@ def filled(page: Path, study: str, prefix: str = "") -> tuple[str, Stated]:
     """Return the text of `page` with the tables of a study in their places, and the ids that its tables state."""
     text = page.read_text()
     own = [name for name in blocks(text) if name.rpartition("/")[0] == prefix]
-    found = published_tables(study)
+    found = (
+        published_tables(study) if own else {}
+    )  # of a study that no page speaks of nothing need be published
     if unknown := [name for name in own if name.rpartition("/")[2] not in found]:
         raise UserError(f"{page}: no table is called {unknown[0]!r}; there are {', '.join(sorted(found))}")
     tables = {name: found[name.rpartition("/")[2]] for name in own}

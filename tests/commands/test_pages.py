@@ -1,0 +1,199 @@
+"""The published pages: filled from the published numbers and the ledger alone, with their ids beside them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossmodal.commands.pages import (
+    companion,
+    fill_pages,
+    filled,
+    outdated_pages,
+    published_tables,
+    read_stated,
+    stated_numbers,
+)
+from crossmodal.errors import UserError
+from crossmodal.experiments.peft.params import Params as Peft
+from crossmodal.experiments.robustness.params import Params as Robustness
+from crossmodal.experiments.search.params import Params as Search
+from crossmodal.provenance.ledger import write_ledger
+from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.published import published_path, read_published, write_published
+from judged import number
+
+README, RESULTS = Path("README.md"), Path("docs/results.md")
+CELLS = {
+    cell: {"dataset": "openmoji", "model": "towers", "method": method, "adversarial": False}
+    for cell, method in (("full", "full"), ("lora-r8", "lora"))
+}
+RECALL = "peft/{}/s*/openmoji/test/clean/{}/recall@1"
+KEPT = "peft/lora-r8/s*/openmoji/test/clean/mean/retention_recall@1"
+SHIFTED = "robustness/full/s*/openmoji/test/{}/text_to_image/degradation_recall@1"
+NUMBERS = [
+    *(
+        number(RECALL.format(cell, direction), value, value - 0.01, value + 0.01)
+        for cell, value in (("full", 0.3), ("lora-r8", 0.29))
+        for direction in ("text_to_image", "image_to_text")
+    ),
+    *(
+        number(f"peft/{c}/s*/-/-/-/-/parameters_trainable", n, unit="count")
+        for c, n in (("full", 9), ("lora-r8", 4))
+    ),
+    number(KEPT, 0.97, 0.96, 0.98),
+    number(SHIFTED.format("fog-3"), 0.4, 0.3, 0.5),
+    number(SHIFTED.format("typos-3"), 0.2, 0.1, 0.3),
+]
+PAGE = """# A study
+
+<!-- table:hypotheses -->
+<!-- /table -->
+Words between | and _around_ them.
+<!-- table:results -->
+old
+<!-- /table -->
+"""
+MORE = "<!-- table:robustness-text-to-image --><!-- /table -->\n<!-- table:search --><!-- /table -->\n"
+
+
+def manifests(study: str) -> dict[str, dict[str, Any]]:
+    """Return what the ledger says of the jobs whose parameters the tables follow from."""
+    shared = {"target": "openmoji", "cells": CELLS, "statistics": {}}
+    shifts = {
+        "fog-3": {"kind": "fog", "severity": 3, "modality": "images"},
+        "typos-3": {"kind": "typos", "severity": 3, "modality": "texts"},
+    }
+    rooms = {"peft": Peft(cell="lora-r8", reference="full"), "robustness": Robustness(), "search": Search()}
+    values = {name: room.model_dump(mode="json") for name, room in rooms.items()}
+    parameters = {"join_numbers": shared | {"rooms": [list(pair) for pair in values.items()]}}
+    parameters |= {f"draw_{name}": shared | {"room": room, "shifts": shifts} for name, room in values.items()}
+    return {
+        f"results/{study}/{rule}.manifest.json": {"rule": rule, "spec": {"parameters": own}}
+        for rule, own in parameters.items()
+    }
+
+
+@pytest.fixture(autouse=True)
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository with two pages, whose default study `mini` is published."""
+    monkeypatch.chdir(tmp_path)
+    RESULTS.parent.mkdir()
+    README.write_text(PAGE)
+    RESULTS.write_text(MORE)
+    write_published(published_path("mini"), NUMBERS)
+    write_ledger(Path("ledger.jsonl"), manifests("mini"))
+
+
+def test_tables_stand_in_their_places(tmp_path: Path) -> None:
+    assert fill_pages("mini") == [README, companion(README), RESULTS, companion(RESULTS)]
+    text = README.read_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert text.startswith("# A study\n\n<!-- table:hypotheses -->\n| ")
+    assert "\nWords between | and _around_ them.\n" in text and "old" not in text
+    assert "keeps more than 95 % of the recall@1 of full" in text and "97.0 % [96.0, 98.0]" in text
+    assert "**supported**" in text
+    assert [line.split(" | ")[0] for line in text.splitlines() if "[28.0, 30.0]" in line] == ["| lora-r8"]
+    more = RESULTS.read_text()
+    assert "Shifts of images:" in more and "Shifts of texts:" in more and "Summaries:" not in more
+    assert more.index("fog-3") < more.index("Shifts of texts:") < more.index("typos-3")
+    assert "Not measured in this study." in more, "there is no search"
+
+
+def test_ids_stand_beside_the_page_and_not_in_it() -> None:
+    fill_pages("mini")
+    known = read_published("mini")
+    for page in (README, RESULTS):
+        assert not [name for name in known if name in page.read_text()]
+        stated = json.loads(companion(page).read_text())
+        assert all(name in known for ids in stated.values() for name in ids)
+    assert json.loads(Path("README.numbers.json").read_text())["results"] == [
+        RECALL.format("lora-r8", "text_to_image"), RECALL.format("lora-r8", "image_to_text"),
+        "peft/lora-r8/s*/-/-/-/-/parameters_trainable",
+        RECALL.format("full", "text_to_image"), RECALL.format("full", "image_to_text"),
+        "peft/full/s*/-/-/-/-/parameters_trainable",
+    ]  # fmt: skip
+    assert read_stated(RESULTS) == {
+        "robustness-text-to-image": [SHIFTED.format("fog-3"), SHIFTED.format("typos-3")], "search": [],
+    }  # fmt: skip
+    assert stated_numbers() == {n.number_id for n in NUMBERS}
+    assert stated_numbers("other") == set()
+
+
+def test_filling_twice_changes_nothing() -> None:
+    fill_pages("mini")
+    files = {path: path.read_bytes() for path in (README, RESULTS, companion(README), companion(RESULTS))}
+    assert fill_pages("mini") == [] and outdated_pages("mini") == []
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_each_study_has_its_own_blocks() -> None:
+    other = "<!-- table:other/results -->\nas it is\n<!-- /table -->\n"
+    README.write_text(PAGE + other)
+    companion(README).write_text(json.dumps({"other/results": ["a", "b"], "gone": ["c"]}))
+    fill_pages("mini")
+    assert README.read_text().endswith(other)
+    assert read_stated(README)["other/results"] == ["a", "b"] and "gone" not in read_stated(README)
+    assert stated_numbers("other") == {"a", "b"}
+
+    default, stated = README.read_text(), read_stated(README)
+    write_published(published_path("other"), [number(RECALL.format("full", "image_to_text"), 0.77)])
+    write_ledger(Path("ledger.jsonl"), manifests("mini") | manifests("other"))
+    assert fill_pages("other", "other") == [README, companion(README)]
+    assert README.read_text().startswith(default.removesuffix(other)) and "| 77.0 |" in README.read_text()
+    assert read_stated(README) | {"other/results": ["a", "b"]} == stated
+    assert outdated_pages("mini") == outdated_pages("other", "other") == []
+
+
+def changed_number() -> None:
+    write_published(published_path("mini"), [number(NUMBERS[0].number_id, 0.31, 0.3, 0.32), *NUMBERS[1:]])
+
+
+def changed_text() -> None:
+    README.write_text(README.read_text().replace("29.0", "92.0"))
+
+
+def changed_ids() -> None:
+    companion(README).write_text(companion(README).read_text().replace("lora-r8", "lora-r9"))
+
+
+def lost_ids() -> None:
+    companion(README).unlink()
+
+
+@pytest.mark.parametrize("change", [changed_number, changed_text, changed_ids, lost_ids])
+def test_an_outdated_page_is_found(change: Callable[[], None]) -> None:
+    fill_pages("mini")
+    change()
+    assert outdated_pages("mini") == [README]
+    assert fill_pages("mini") and outdated_pages("mini") == []
+
+
+def test_an_unknown_table_is_named() -> None:
+    RESULTS.write_text("<!-- table:nonsense --><!-- /table -->")
+    with pytest.raises(UserError, match=r"docs/results.md: no table is called 'nonsense'; there are costs, "):
+        filled(RESULTS, "mini")
+    assert filled(RESULTS, "mini", "other")[0] == RESULTS.read_text(), "it is none of this study's"
+
+
+def test_a_study_that_is_not_published_is_named_where_a_page_speaks_of_it() -> None:
+    assert outdated_pages("tiny", "tiny") == [], "no page does"
+    README.write_text("<!-- table:tiny/results --><!-- /table -->")
+    with pytest.raises(UserError, match=r"ledger.jsonl: says nothing of join_numbers of study 'tiny'"):
+        fill_pages("tiny", "tiny")
+    write_ledger(Path("ledger.jsonl"), manifests("tiny"))
+    with pytest.raises(UserError, match=r"published/tiny.parquet: no such file"):
+        fill_pages("tiny", "tiny")
+
+
+def test_every_table_can_be_published() -> None:
+    tables = published_tables("mini")
+    assert set(tables) == {
+        "hypotheses", "results", "domains", "h1", "pareto", "costs", "shifts", "robustness-text-to-image",
+        "robustness-image-to-text", "threats", "sanity", "selection", "search",
+    }  # fmt: skip
+    known: dict[str, Number] = read_published("mini")
+    for name, (text, ids) in tables.items():
+        assert known.keys() >= set(ids), name
+        assert bool(ids) == ("Not measured" not in text), name
