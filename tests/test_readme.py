@@ -1,30 +1,62 @@
-"""The README states only what was measured: its tables are those of the results, where results are."""
+"""The published pages state only what was measured: their tables are those of the published numbers."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from crossmodal.report.readme import filled
+from crossmodal.commands.pages import PAGES, companion, filled, read_stated
+from crossmodal.report.markdown import blocks
+from crossmodal.statistics.published import published_path, read_published
+from crossmodal.study.configuration import read_yaml
 
-RESULTS = Path("results/emoji")
+DEFAULT = str(read_yaml(Path("params.yaml"))["study"])
+STUDIES = sorted({name.rpartition("/")[0] for page in PAGES for name in blocks(page.read_text())})
+"""The studies whose tables the pages have, by what their names begin with; nothing for the default study."""
 
 
-def test_the_tables_are_filled() -> None:
-    text = Path("README.md").read_text()
-    assert text.count("<!-- numbers: ") == 2, "run `make readme` after the default study"
+def published(prefix: str) -> str:
+    """Return the name of a study; the test is skipped where its numbers are not published."""
+    study = prefix or DEFAULT
+    if not published_path(study).exists():
+        pytest.skip(f"no numbers of study {study} are published: {published_path(study)} is not here")
+    return study
 
 
-@pytest.mark.skipif(
-    not (RESULTS / "report/index.html").exists(), reason="the default study has not been run here"
-)
-def test_the_tables_are_those_of_the_results() -> None:
-    text = Path("README.md").read_text()
-    assert filled(text, RESULTS) == text, "run `make readme`"
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_the_tables_are_filled(page: Path) -> None:
+    found = blocks(page.read_text())
+    assert found and list(read_stated(page)) == list(found), "`make publish` fills the pages"
+    for name, ids in read_stated(page).items():
+        assert bool(ids) == ("Not measured in this study." not in found[name]), (page, name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_no_id_of_a_number_stands_in_a_page(page: Path) -> None:
+    text = page.read_text()
+    assert "<!-- numbers:" not in text
+    for body in blocks(text).values():
+        assert not re.search(r"[\w-]+/[\w-]+/s[\d*]+/", body)
+
+
+@pytest.mark.parametrize("prefix", STUDIES)
+def test_the_tables_are_those_of_the_published_numbers(prefix: str) -> None:
+    study = published(prefix)
+    for page in PAGES:
+        text, stated = filled(page, study, prefix)
+        assert text == page.read_text(), "`make publish` fills the pages"
+        assert stated == read_stated(page), companion(page)
+
+
+@pytest.mark.parametrize("prefix", STUDIES)
+def test_every_number_that_is_stated_is_published(prefix: str) -> None:
+    known = read_published(published(prefix))
+    for page in PAGES:
+        for name, ids in read_stated(page).items():
+            assert name.rpartition("/")[0] != prefix or known.keys() >= set(ids), (page, name)
 
 
 def test_every_make_target_that_is_named_exists() -> None:
-    import re
-
     targets = set(re.findall(r"^([a-z0-9-]+):", Path("Makefile").read_text(), flags=re.MULTILINE))
     for page in [Path("README.md"), *Path("docs").glob("*.md")]:
         named = set(re.findall(r"`make ([a-z0-9-]+)", page.read_text()))

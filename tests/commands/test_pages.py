@@ -143,6 +143,7 @@ def test_each_study_has_its_own_blocks() -> None:
     assert fill_pages("other", "other") == [README, companion(README)]
     assert README.read_text().startswith(default.removesuffix(other)) and "| 77.0 |" in README.read_text()
     assert read_stated(README) | {"other/results": ["a", "b"]} == stated
+    assert list(read_stated(README)) == ["hypotheses", "results", "other/results"], "as in the page"
     assert outdated_pages("mini") == outdated_pages("other", "other") == []
 
 

@@ -74,8 +74,8 @@ def filled(page: Path, study: str, prefix: str = "") -> tuple[str, Stated]:
     if unknown := [name for name in own if name.rpartition("/")[2] not in found]:
         raise UserError(f"{page}: no table is called {unknown[0]!r}; there are {', '.join(sorted(found))}")
     tables = {name: found[name.rpartition("/")[2]] for name in own}
-    stated = {name: ids for name, ids in read_stated(page).items() if name in blocks(text)}
-    stated |= {name: ids for name, (_, ids) in tables.items()}
+    known = read_stated(page) | {name: ids for name, (_, ids) in tables.items()}
+    stated = {name: known[name] for name in blocks(text) if name in known}
     others = [name for name in blocks(text) if name not in own]
     return fill(text, {name: body for name, (body, _) in tables.items()}, others), stated
 
