@@ -14,7 +14,7 @@ from crossmodal.provenance.waivers import Waiver
 
 SOURCE = Job("build_dataset", (("dataset", "a"),), ("own.csv",), ("train",), "build.manifest.json", "")
 MODEL = Job("adapt_model", (("cell", "x"),), ("train",), ("weights",), "adapt.manifest.json", "")
-TABLE = Job("summarise_numbers", (), ("weights",), ("metrics",), "table.manifest.json", "")
+TABLE = Job("join_numbers", (), ("weights",), ("metrics",), "table.manifest.json", "")
 JOBS = [SOURCE, MODEL, TABLE]
 DIGESTS = {"own.csv": "d0", "train": "d1", "weights": "d2", "metrics": "d3"}
 
@@ -145,7 +145,7 @@ def test_a_number_is_as_good_as_the_worst_job_of_its_chain(world: World) -> None
     world.specs[other.name] = spec(other)
     world.specs[SOURCE.name]["seed"] = 1
     nodes = world.audit()
-    numbers = [{"number_id": "n", "sources": [MODEL.name], "table": TABLE.name}]
+    numbers = [{"number_id": "n", "sources": [MODEL.name], "computed": TABLE.name, "table": TABLE.name}]
     audited = account("x", nodes, numbers)
     (number,) = audited["numbers"]
     assert number["jobs"] == [SOURCE.name, MODEL.name, TABLE.name] == list(audited["jobs"])
@@ -153,6 +153,28 @@ def test_a_number_is_as_good_as_the_worst_job_of_its_chain(world: World) -> None
     assert audited["counts"] == {"verified": 2, "stale": 1}
     assert account("x", nodes, numbers, list(nodes))["verdict"] == "missing", "all jobs were asked for"
     assert audited["jobs"][MODEL.name]["seconds"] == 2.0
+
+
+def test_the_job_that_computed_a_number_is_of_its_chain_and_other_experiments_are_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = (
+        Job(f"number_{room}", (), ("weights",), (room,), f"{room}.manifest.json", "")
+        for room in ("peft", "search")
+    )
+    table = Job("join_numbers", (), ("peft", "search"), ("metrics",), "table.manifest.json", "")
+    world.jobs = [SOURCE, MODEL, own, other, table]
+    monkeypatch.setitem(DIGESTS, "peft", "d4")
+    monkeypatch.setitem(DIGESTS, "search", "d5")
+    world.specs |= {job.name: spec(job) for job in (own, other, table)}
+    world.manifests |= {job.manifest: manifest(job) for job in (own, other, table)}
+    world.digests |= {Path("peft"): "d4", Path("search"): "d5"}
+    world.specs[other.name]["seed"] = 1
+    number = {"number_id": "n", "sources": [MODEL.name], "computed": own.name, "table": table.name}
+    audited = account("x", world.audit(), [number])
+    assert audited["numbers"][0]["jobs"] == [SOURCE.name, MODEL.name, own.name, table.name]
+    assert list(audited["jobs"]) == [SOURCE.name, MODEL.name, own.name, table.name]
+    assert audited["numbers"][0]["verdict"] == audited["verdict"] == "verified", "the other is stale alone"
 
 
 def test_walks_and_order_of_verdicts(world: World) -> None:

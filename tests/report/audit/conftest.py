@@ -8,7 +8,7 @@ import pytest
 from crossmodal.provenance.audit import SEVERITY, Verdict
 
 HOSTILE = "</script><img src=x onerror=\"document.title='broken'\"> <!-- {{ 7 * 7 }} & 'quotes'"
-SUMMARY = "summarise_numbers"
+NUMBERS, SUMMARY = "number_peft", "join_numbers"
 
 
 def job(
@@ -46,7 +46,10 @@ def digest(path: str) -> str:
 
 
 def study_audit(seeds: int = 2, shifts: int = 1) -> dict[str, Any]:
-    """Return an audit of a study: a dataset, a base model, then for each seed a model that is evaluated."""
+    """Return an audit of a study: a dataset, a base model, then for each seed a model that is evaluated.
+
+    One job computes the numbers of an experiment and another joins them with all others.
+    """
     jobs: dict[str, dict[str, Any]] = {}
 
     def add(rule: str, parents: Sequence[str] = (), **wildcards: str) -> str:
@@ -56,16 +59,16 @@ def study_audit(seeds: int = 2, shifts: int = 1) -> dict[str, Any]:
         return name
 
     data = add("build_dataset", dataset="openmoji")
-    base = add("pretrain_base", [data])
+    base = add("build_model", [data], model="base")
     evaluated: dict[str, list[str]] = {}
     for seed in map(str, range(seeds)):
         model = add("adapt_model", [data, base], cell="lora-r8", seed=seed)
         evaluated[seed] = [
-            add("evaluate_retrieval", [model, data], cell="lora-r8", seed=seed, variant=f"shift-{i}")
+            add("evaluate_shifted", [model, data], cell="lora-r8", seed=seed, variant=f"shift-{i}")
             for i in range(shifts)
         ]
     everything = [name for names in evaluated.values() for name in names]
-    add(SUMMARY, everything)
+    add(SUMMARY, [add(NUMBERS, everything)])
     rows = {f"s{seed}": names for seed, names in evaluated.items()} | {"s*": everything}
     numbers = [number(f"peft/lora-r8/{seed}/{HOSTILE}/recall@1", names, jobs) for seed, names in rows.items()]
     return conclude({"study": "made-up", "numbers": numbers, "jobs": jobs})
@@ -83,7 +86,8 @@ def number(number_id: str, sources: Sequence[str], jobs: dict[str, dict[str, Any
     for name in sources:
         visit(name)
     value = {"value": 0.11849, "ci_low": 0.1061, "ci_high": 0.1302, "n_queries": 2850, "unit": "fraction"}
-    chain = {"sources": list(sources), "table": SUMMARY, "jobs": [*above, SUMMARY]}
+    chain = {"sources": list(sources), "computed": NUMBERS, "table": SUMMARY}
+    chain["jobs"] = [*above, NUMBERS, SUMMARY]
     return {"number_id": number_id, **value, **chain}
 
 

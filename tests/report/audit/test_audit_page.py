@@ -13,7 +13,7 @@ import pytest
 from crossmodal.provenance.audit import Verdict
 from crossmodal.report.audit_page import MEANINGS, SIGNS, page_data, write_audit_page
 
-SUMMARY = "summarise_numbers"
+SUMMARY = "join_numbers"
 Audit = Callable[..., dict[str, Any]]
 EMBEDDED = re.compile(r'<script type="application/json" id="audit">(.*?)</script>', re.DOTALL)
 
@@ -90,17 +90,17 @@ def test_every_number_is_in_the_page_with_its_value_its_interval_and_its_chain(
         assert [value, low, high, count] == [number[k] for k in ("value", "ci_low", "ci_high", "n_queries")]
         assert (text, interval) == ("11.8\N{NO-BREAK SPACE}%", "[10.6,\N{NO-BREAK SPACE}13.0]")
         assert (data["units"][unit], data["verdicts"][verdict][0]) == (number["unit"], number["verdict"])
-        jobs, sources, table = data["chains"][chain]
+        jobs, sources, table, computed = data["chains"][chain]
         assert [names[i] for i in jobs] == number["jobs"]
         assert [names[i] for i in sources] == number["sources"]
-        assert names[table] == number["table"]
+        assert (names[table], names[computed]) == (number["table"], number["computed"])
     assert {data["verdicts"][row[9]][0] for row in data["numbers"]} == {"verified", "stale"}
 
 
 def test_every_job_is_in_the_page_as_the_audit_has_it(
     tmp_path: Path, make_audit: Audit, spoil: Audit
 ) -> None:
-    audited = spoil(make_audit(), "pretrain_base", "tampered", "out.parquet: recorded 1, found f")
+    audited = spoil(make_audit(), "build_model model=base", "tampered", "out.parquet: recorded 1, found f")
     data = embedded(written(audited, tmp_path))
     for row in data["jobs"]:
         job = audited["jobs"][row["name"]]
@@ -131,14 +131,14 @@ def test_every_job_is_in_the_page_as_the_audit_has_it(
 def test_what_was_found_of_an_input_is_what_its_writer_is_found_to_hold(
     make_audit: Audit, spoil: Audit
 ) -> None:
-    audited = spoil(make_audit(), "pretrain_base", "tampered", "out.parquet: recorded 1, found f")
+    audited = spoil(make_audit(), "build_model model=base", "tampered", "out.parquet: recorded 1, found f")
     audited["jobs"]["build_dataset dataset=openmoji"]["inputs"] = [
         {"path": "raw.zip", "md5": "0", "bytes": 1}
     ]
     data = page_data(audited)
     files = {tuple(data["files"][i]) for job in data["jobs"] for i in job["inputs"]}
     found = {row[0]: row[3:] for row in files}
-    assert found["results/pretrain_base/out.parquet"] == ("f" * 32,)
+    assert found["results/build_model/base/out.parquet"] == ("f" * 32,)
     assert found["raw.zip"] == ()  # no job of the audit wrote it
 
 
@@ -147,12 +147,14 @@ def test_a_job_without_a_manifest_and_an_undefined_number_are_told_so(
 ) -> None:
     audited = make_audit()
     kept = ("rule", "wildcards", "verdict", "findings", "parents", "manifest")
-    audited["jobs"]["pretrain_base"] = {key: audited["jobs"]["pretrain_base"][key] for key in kept}
-    spoil(audited, "pretrain_base", "missing", "out.parquet: not here")
+    audited["jobs"]["build_model model=base"] = {
+        key: audited["jobs"]["build_model model=base"][key] for key in kept
+    }
+    spoil(audited, "build_model model=base", "missing", "out.parquet: not here")
     audited["numbers"][0] |= {"value": float("nan"), "ci_low": None, "ci_high": None}
     data = embedded(written(audited, tmp_path))
     assert data["numbers"][0][2:7] == ["undefined", "", None, None, None]
-    assert "outputs" not in next(job for job in data["jobs"] if job["name"] == "pretrain_base")
+    assert "outputs" not in next(job for job in data["jobs"] if job["name"] == "build_model model=base")
 
 
 def test_jobs_outside_the_audit_are_left_out_of_the_parents(make_audit: Audit) -> None:

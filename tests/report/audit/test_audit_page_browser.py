@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
 ]
 Audit = Callable[..., dict[str, Any]]
-SUMMARY = "summarise_numbers"
+BASE, SUMMARY = "build_model model=base", "join_numbers"
 ADAPTED = "adapt_model cell=lora-r8 seed=1"
 
 
@@ -95,7 +95,7 @@ def test_boxes_do_not_overlap_and_arrows_point_onward(
             apart_y = a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
             assert apart_x or apart_y
     arrows = browser.find_elements(By.CSS_SELECTOR, "svg .arrow:not([data-to=end])")
-    assert len(arrows) == 1 + 4 * 2 + 8 * 2 + 8
+    assert len(arrows) == 1 + 4 * 2 + 8 * 2 + 8 + 1
     for arrow in arrows:
         start, end = places[arrow.get_attribute("data-from")], places[arrow.get_attribute("data-to")]
         assert start["x"] + start["width"] < end["x"]
@@ -108,20 +108,18 @@ def test_arrows_name_the_files_that_pass(
     titles = browser.execute_script(
         "return [...document.querySelectorAll('.arrow title')].map((title) => title.textContent)"
     )
-    assert any(
-        "pretrain_base → adapt_model" in t and "results/pretrain_base/out.parquet" in t for t in titles
-    )
+    assert any(f"{BASE} → adapt_model" in t and "results/build_model/base/out.parquet" in t for t in titles)
 
 
 def test_a_job_that_is_not_verified_is_seen(
     browser: webdriver.Chrome, tmp_path: Path, make_audit: Audit, spoil: Audit
 ) -> None:
     audited = spoil(make_audit(), ADAPTED, "tampered", "out.parquet: recorded 1, found f")
-    spoil(audited, "pretrain_base", "stale", "params: epochs 2 → 3")
+    spoil(audited, BASE, "stale", "params: epochs 2 → 3")
     opened(browser, audited, tmp_path, audited["numbers"][-1]["number_id"])
-    assert "✗ tampered" in box(browser, ADAPTED).text and "↻ stale" in box(browser, "pretrain_base").text
+    assert "✗ tampered" in box(browser, ADAPTED).text and "↻ stale" in box(browser, BASE).text
     fill = "return getComputedStyle(arguments[0].querySelector('.body')).fill"
-    fills = {browser.execute_script(fill, box(browser, name)) for name in (ADAPTED, "pretrain_base", SUMMARY)}
+    fills = {browser.execute_script(fill, box(browser, name)) for name in (ADAPTED, BASE, SUMMARY)}
     assert len(fills) == 3
     assert len(browser.find_elements(By.CSS_SELECTOR, ".arrow.tampered:not([data-to=end])")) == 1
     reasons = browser.find_element(By.CSS_SELECTOR, "#subject .problems").text
@@ -140,7 +138,7 @@ def test_a_click_opens_the_details(
     for part in (
         "kind: adapt_model", hostile, "0123456789ab", "numpy", "2.4.6", job["commit"], "2026-02-03 14:07 UTC",
         "10 min 12 s", "cpu", job["outputs"][0]["md5"], "f" * 32,
-        job["inputs"][0]["md5"], "found the same", "recorded 1, found f", "from pretrain_base",
+        job["inputs"][0]["md5"], "found the same", "recorded 1, found f", f"from {BASE}",
     ):  # fmt: skip
         assert part in text
     browser.find_element(By.CSS_SELECTOR, "#details .close").click()
@@ -160,13 +158,13 @@ def test_the_keyboard_walks_the_chain_and_opens_the_details(
         if "build_dataset" in press(Keys.TAB):
             break
     assert "build_dataset" in shown(browser)
-    assert press(Keys.TAB).startswith("pretrain_base")
+    assert press(Keys.TAB).startswith("build_model")
     assert press(Keys.ARROW_RIGHT).startswith("adapt_model")
-    assert press(Keys.ARROW_LEFT).startswith("pretrain_base")
+    assert press(Keys.ARROW_LEFT).startswith("build_model")
     press(Keys.ENTER)
     assert browser.switch_to.active_element.tag_name == "h2"
     assert press(Keys.ESCAPE) == ""
-    assert "pretrain_base" in (browser.switch_to.active_element.get_attribute("aria-label") or "")
+    assert BASE in (browser.switch_to.active_element.get_attribute("aria-label") or "")
 
 
 def test_the_overview_finds_numbers_and_leads_to_them(
@@ -191,7 +189,7 @@ def test_the_overview_finds_numbers_and_leads_to_them(
     (link,) = browser.find_elements(By.CSS_SELECTOR, f"{rows} a")
     link.click()
     assert browser.find_element(By.CSS_SELECTOR, "#subject h1").text == f"peft/lora-r8/s7/{hostile}/recall@1"
-    assert len(boxes(browser)) == 5
+    assert len(boxes(browser)) == 6
     browser.back()
     assert not browser.find_element(By.ID, "subject").is_displayed()
 
