@@ -1,7 +1,9 @@
 """A synthetic study in the formats of the pipeline, with captions that try to break out of the page."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,161 +14,17 @@ from PIL import Image, ImageDraw
 
 from crossmodal.data.images import encode_png
 from crossmodal.data.tables import Example, write_examples
+from crossmodal.report.lookup import Numbers
 from crossmodal.report.page import ReportInputs
+from crossmodal.report.section import grid_of
+from drawn_sections import cell_values, draw_all
+from made_up_numbers import CELLS, DIRECTIONS, SHIFTS, hypothesis_rows, metric_rows
 
 HOSTILE = (
     "<script>alert(1)</script>",
     "</script><img src=x onerror=\"document.title='broken'\">",
     "<!-- </style><svg onload=alert(2)> & \"quotes\" 'and' {{ 7 * 7 }}",
 )
-DIRECTIONS = ("text_to_image", "image_to_text")
-SHIFTS = (
-    "gaussian-noise-3", "jpeg-3", "colour-jitter-3", "resolution-24", "resolution-16", "painting-3",
-    "sketch-3", "fog-3",
-)  # fmt: skip
-PARAMETERS = {"zero-shot": 0, "full": 1_310_977, "bitfit": 9_216, "lora-r8": 73_728, "lora-r8-pgd": 73_728}
-
-
-def metric_rows(
-    cells: Sequence[str], shifts: Sequence[str], seeds: Sequence[str] = ("0", "1", "2")
-) -> pd.DataFrame:
-    """Return numbers of a study in the schema of metrics.parquet, made up but of plausible size."""
-    rng = np.random.default_rng(7)
-    rows: list[dict[str, object]] = []
-
-    def add(
-        where: str, metric: str, value: float, width: float | None = None, unit: str = "fraction"
-    ) -> None:
-        names = ("experiment", "cell", "seed", "dataset", "split", "variant", "direction")
-        parts = dict(zip(names, where.split("/"), strict=True))
-        parts["seed"] = parts["seed"].removeprefix("s")
-        low, high = (None, None) if width is None else (value - width, value + width)
-        count = None if width is None else 2850
-        number = {"metric": metric, "value": value, "ci_low": low, "ci_high": high, "n_queries": count}
-        rows.append(
-            {"number_id": f"{where}/{metric}", **parts, **number, "unit": unit, "source": "queries.parquet"}
-        )
-
-    for place, cell in enumerate(cells):
-        base = 0.068 if cell == "zero-shot" else 0.118 - 0.006 * (place % 5)
-        parameters = PARAMETERS.get(cell, 4_000 * 3**place % 900_000 + 2_000)
-        plain = f"peft/{cell}/s*/-/-/-/-"
-        add(plain, "parameters_trainable", parameters, unit="count")
-        add(plain, "parameters_share", parameters / 1_310_977)
-        add(plain, "saved_parameters", 1 - parameters / 1_310_977, 0.0)
-        for form, slower in (("merged", 1.0), ("unmerged", 1.3)) if cell in ("full", "lora-r8") else ():
-            for part, time in (("image", 0.68), ("text", 0.39), ("pair", 1.07)):
-                add(f"peft/{cell}/s*/-/-/{form}/-", f"latency_{part}", time * slower, 0.02, "ms")
-                add(f"peft/{cell}/s*/-/-/{form}/-", f"saved_latency_{part}", 1 - slower, 0.03)
-        for direction in (*DIRECTIONS, "mean"):
-            clean = f"openmoji/test/clean/{direction}"
-            for dataset, ease in (("openmoji", 1.0), ("twemoji", 2.2), ("fluent", 1.4)):
-                where = f"{dataset}/test/clean/{direction}"
-                for metric, factor in (("recall@1", 1.0), ("recall@5", 2.7), ("recall@10", 3.6)):
-                    if direction == "mean":
-                        continue
-                    values = base * factor * ease * (1 + 0.03 * rng.standard_normal(len(seeds)))
-                    for seed, value in zip(seeds, values, strict=True):
-                        add(f"peft/{cell}/s{seed}/{where}", metric, value, 0.011)
-                    add(f"peft/{cell}/s*/{where}", metric, values.mean(), 0.008)
-                    deviation = values.std() if len(seeds) > 1 else float("nan")
-                    add(f"peft/{cell}/s*/{where}", f"{metric}_std", deviation)
-            for metric in ("recall@1", "recall@5") if cell not in ("zero-shot", "full") else ():
-                add(f"peft/{cell}/s*/{clean}", f"retention_{metric}", base / 0.112, 0.06)
-                # Undefined where full fine-tuning gained nothing: a null in the table.
-                gain = float("nan") if cell == "bitfit" else (base - 0.068) / (0.112 - 0.068)
-                add(f"peft/{cell}/s*/{clean}", f"normalised_gain_{metric}", gain, 0.14)
-            steps = 0.02 + 0.05 * np.arange(len(shifts)) + 0.02 * rng.standard_normal(len(shifts))
-            losses = dict(zip(shifts, steps * (0.5 if cell.endswith("pgd") else 1), strict=True))
-            for shift, loss in losses.items():
-                add(
-                    f"robustness/{cell}/s*/openmoji/test/{shift}/{direction}",
-                    "degradation_recall@1",
-                    loss,
-                    0.035,
-                )
-            for style, loss in (
-                (("monotone", 0.71), ("high-contrast", 0.78), ("twemoji", -1.2)) if shifts else ()
-            ):
-                add(
-                    f"robustness/{cell}/s*/{style}/test/clean/{direction}", "degradation_recall@1", loss, 0.05
-                )
-            if losses:
-                where = f"robustness/{cell}/s*/openmoji/test"
-                mean, worst = float(np.mean(list(losses.values()))), max(losses.values())
-                add(f"{where}/shifts-mean/{direction}", "degradation_recall@1", mean, 0.02)
-                add(f"{where}/shifts-worst/{direction}", "degradation_recall@1", worst, 0.02)
-    for index, recall, exact, latency, size in (
-        ("flat", 0.402, 1.0, 0.081, 6.3e6),
-        ("ivf-pq", 0.371, 0.87, 0.012, 5.1e5),
-        ("ivf-pq+rerank", 0.421, 0.87, 8.6, 5.1e5),
-    ):
-        where = f"search/lora-r8/s*/openmoji/test/{index}/text_to_image"
-        add(where, "recall@10", recall, 0.012)
-        add(where, "index_recall@10", exact, 0.006 if exact < 1 else 0.0)
-        for name, factor in (("p50", 1.0), ("p95", 1.6), ("p99", 2.4)):
-            add(where, f"latency_{name}", latency * factor, 0.1 * latency, "ms")
-        add(where, "qps", 1000 / latency, unit="1/s")
-        add(where, "bytes", size, unit="bytes")
-    return pd.DataFrame(rows)
-
-
-def hypothesis_rows() -> list[dict[str, object]]:
-    """Return one hypothesis for each verdict, as hypotheses.json has them."""
-    kept = "peft/lora-r8/s*/openmoji/test/clean/text_to_image/retention_recall@1"
-    share = "peft/lora-r8/s*/-/-/-/-/saved_parameters"
-    loss = "robustness/lora-r8-pgd/s*/openmoji/test/shifts-mean/text_to_image/degradation_recall@1"
-    latency = "search/lora-r8/s*/openmoji/test/ivf-pq+rerank/text_to_image/latency_p99"
-    return [
-        {
-            "id": "H1.recall@1",
-            "statement": "Rank-8 LoRA keeps full fine-tuning's R@1 on the target domain.",
-            "target": 0.95,
-            "relation": ">",
-            "unit": "fraction",
-            "measured": 0.946,
-            "ci_low": 0.886,
-            "ci_high": 1.006,
-            "verdict": "inconclusive",
-            "number_ids": [kept],
-            "note": "The interval holds the target: more queries or seeds would be needed to tell.",
-        },
-        {
-            "id": "H1.parameters",
-            "statement": "Rank-8 LoRA trains at least 98 % fewer parameters.",
-            "target": "> 98 %",
-            "measured": 0.9438,
-            "ci_low": None,
-            "ci_high": None,
-            "verdict": "refuted",
-            "number_ids": [share],
-            "note": "Counted exactly; adapters on both towers, <b>all</b> layers.",
-        },
-        {
-            "id": "H2.adversarial",
-            "statement": "LoRA with adversarial training loses less than 5 % of its R@1 under shift.",
-            "target": "< 5 %",
-            "measured": 0.098,
-            "ci_low": 0.078,
-            "ci_high": 0.118,
-            "verdict": "refuted",
-            "number_ids": [loss],
-            "note": "",
-        },
-        {
-            "id": "H3.latency",
-            "statement": "IVF-PQ with a cross-attention re-ranker answers a query in less than 50 ms.",
-            "target": 50.0,
-            "relation": "<",
-            "unit": "ms",
-            "measured": 20.64,
-            "ci_low": None,
-            "ci_high": None,
-            "verdict": "supported",
-            "number_ids": [latency, latency.replace("p99", "p50")],
-            "note": "p50: 8.6 ms. Measured at the size of this study's gallery, not at ten million items.",
-        },
-    ]
 
 
 def write_gallery(folder: Path, count: int = 60) -> tuple[Path, dict[tuple[str, str, str, str], Path]]:
@@ -203,46 +61,69 @@ def write_gallery(folder: Path, count: int = 60) -> tuple[Path, dict[tuple[str, 
     }
 
 
-def study_inputs(
-    folder: Path, cells: Sequence[str] = tuple(PARAMETERS), shifts: Sequence[str] = SHIFTS
-) -> ReportInputs:
-    """Return a whole synthetic study whose files lie under `folder`."""
-    gallery, queries = write_gallery(folder)
-    sheet = dict(
-        source={"package": "@iconify-json/openmoji", "captions": "emojibase-data"},
-        version="1.2.30",
-        licence="CC BY-SA 4.0",
-        counts={"images": 1903, "captions": 9515, "rejected": 0},
-        splits={"train": 1142, "val": 190, "test": 571},
-        known_limits=["English captions only", "one image a concept", HOSTILE[0]],
-    )
-    return ReportInputs(
-        study="emoji",
-        target="openmoji",
-        numbers=metric_rows(cells, shifts),
-        hypotheses=hypothesis_rows(),
-        cells=list(cells),
-        headline_cell="lora-r8",
-        queries=queries,
-        gallery=gallery,
-        sheets=[{"name": name, **sheet} for name in ("openmoji", "twemoji", "fluent")],
-        environment={
-            "commit": "0123456789abcdef",
-            "python": "3.11.9",
-            "packages": {"torch": "2.15.0", "faiss": "1.15.0"},
-        },
-        params={"study": "emoji", "cells": {"lora-r8": {"kind": "lora", "rank": 8}}, "note": HOSTILE[1]},
-        finished="2026-02-03 14:07 UTC",
-    )
+@dataclass(frozen=True)
+class MadeUp:
+    """A synthetic study whose files lie under `folder`."""
+
+    folder: Path
+    frame: pd.DataFrame
+    """Its numbers, as metrics.parquet has them."""
+    cells: Sequence[str] = CELLS
+
+    def changed(self, frame: pd.DataFrame) -> "MadeUp":
+        """Return the study with other numbers."""
+        return replace(self, frame=frame)
+
+    @property
+    def numbers(self) -> Numbers:
+        return Numbers(self.frame)
+
+    def inputs(self, **changes: Any) -> ReportInputs:
+        """Return what its report shows, sections drawn from its numbers, with `changes`."""
+        facts = cell_values(self.cells)
+        gallery, queries = write_gallery(self.folder)
+        sheet = dict(
+            source={"package": "@iconify-json/openmoji", "captions": "emojibase-data"},
+            version="1.2.30",
+            licence="CC BY-SA 4.0",
+            counts={"images": 1903, "captions": 9515, "rejected": 0},
+            splits={"train": 1142, "val": 190, "test": 571},
+            known_limits=["English captions only", "one image a concept", HOSTILE[0]],
+        )
+        inputs = ReportInputs(
+            study="emoji",
+            grid=grid_of({"target": "openmoji", "cells": facts}, self.numbers, ["lora-r8"]),
+            numbers=self.numbers,
+            hypotheses=hypothesis_rows(),
+            questions=draw_all(self.frame, facts, self.folder),
+            headline_cell="lora-r8",
+            queries=queries,
+            gallery=gallery,
+            sheets=[{"name": name, **sheet} for name in ("openmoji", "twemoji", "fluent")],
+            environment={
+                "commit": "0123456789abcdef",
+                "python": "3.11.9",
+                "packages": {"torch": "2.15.0", "faiss": "1.15.0"},
+            },
+            params={"study": "emoji", "cells": {"lora-r8": {"kind": "lora", "rank": 8}}, "note": HOSTILE[1]},
+            finished="2026-02-03 14:07 UTC",
+        )
+        return replace(inputs, **changes)
 
 
 @pytest.fixture
-def inputs(tmp_path: Path) -> ReportInputs:
-    """The default synthetic study: five cells, ten shifts, four indexes."""
-    return study_inputs(tmp_path)
+def make_study(tmp_path: Path) -> Callable[..., MadeUp]:
+    """A builder of studies with these cells and shifts."""
+    return lambda cells=CELLS, shifts=SHIFTS: MadeUp(tmp_path, metric_rows(cells, shifts), cells)
 
 
 @pytest.fixture
-def make_inputs(tmp_path: Path) -> Callable[..., ReportInputs]:
-    """A builder of studies of other sizes."""
-    return lambda **changes: study_inputs(tmp_path, **changes)
+def study(make_study: Callable[..., MadeUp]) -> MadeUp:
+    """The default synthetic study: five cells, eight shifts, three ways to search."""
+    return make_study()
+
+
+@pytest.fixture
+def inputs(study: MadeUp) -> ReportInputs:
+    """Its report."""
+    return study.inputs()

@@ -1,13 +1,14 @@
 """The page in a real browser: no error, no request, charts drawn, captions harmless."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from crossmodal.report.cells import Grid
 from crossmodal.report.page import ReportInputs, write_report
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -103,11 +104,11 @@ def test_the_policy_stops_what_escaping_would_let_through(
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_never_scrolls_sideways(
-    browser: webdriver.Chrome, make_inputs: Callable[..., ReportInputs], tmp_path: Path, width: int
+    browser: webdriver.Chrome, make_study, tmp_path: Path, width: int
 ) -> None:
     cells = ["zero-shot", "full", "lora-r8", "lora-r8-pgd", *(f"adapter-{2**i}" for i in range(11))]
-    inputs = make_inputs(cells=cells, shifts=[f"defocus-blur-{i}" for i in range(18)])
-    assert opened(browser, inputs, tmp_path, width) == 8
+    study = make_study(cells=cells, shifts=[f"defocus-blur-{i}" for i in range(18)])
+    assert opened(browser, study.inputs(), tmp_path, width) == 8
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
@@ -120,9 +121,10 @@ def test_a_click_tells_the_id_of_a_number(
     assert browser.execute_script("return document.getElementById('origin').textContent") == id
 
 
-def test_an_empty_study_opens_without_an_error(
-    browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path
-) -> None:
-    empty = ReportInputs("nothing", "openmoji", inputs.numbers.iloc[:0], [])
-    assert opened(browser, empty, tmp_path) == 0
+def test_an_empty_study_opens_without_an_error(browser: webdriver.Chrome, study, tmp_path: Path) -> None:
+    empty = study.changed(study.frame.iloc[:0])
+    inputs = ReportInputs(
+        "nothing", Grid.of("openmoji", {}), empty.numbers, questions=empty.inputs().questions
+    )
+    assert opened(browser, inputs, tmp_path) == 0
     assert browser.get_log("browser") == []

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,10 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
-from crossmodal.report.page import ReportInputs, render, write_report
+from crossmodal.report.cells import Grid
+from crossmodal.report.page import Question, ReportInputs, render, write_report
 from crossmodal.report.scripts import json_for_script
 
-SECTIONS = ["hypotheses", "accuracy", "robustness", "search", "gallery", "data", "environment"]
+SECTIONS = [
+    "hypotheses", "accuracy", "peft", "robustness", "search", "gallery", "data", "environment",
+]  # fmt: skip
+AUDIT = "audit.html#"
+"""The page beside the report that explains each number; nothing else outside it is referred to."""
 
 
 class Elements(HTMLParser):
@@ -51,7 +55,8 @@ def test_the_same_inputs_give_the_same_bytes(inputs: ReportInputs, tmp_path: Pat
 def test_the_page_refers_to_nothing_outside_itself(inputs: ReportInputs) -> None:
     for tag, attributes in Elements(render(inputs)).tags:
         for name in ("src", "href", "action", "data", "poster", "srcset"):
-            assert attributes.get(name, "#").startswith(("data:", "#")), (tag, attributes)
+            beside = AUDIT if "data-number-id" in attributes else "#"
+            assert attributes.get(name, "#").startswith(("data:", "#", beside)), (tag, attributes)
         assert not any(name.startswith("on") for name in attributes), (tag, attributes)
 
 
@@ -64,7 +69,7 @@ def test_captions_are_text_and_never_markup(inputs: ReportInputs) -> None:
 
 
 def test_every_number_that_is_shown_is_in_the_metrics(inputs: ReportInputs) -> None:
-    known = set(inputs.numbers["number_id"])
+    known = {number.number_id for number in inputs.numbers}
     shown = [
         attributes for _, attributes in Elements(render(inputs)).tags if attributes.get("data-number-id")
     ]
@@ -95,52 +100,106 @@ def test_every_number_that_is_stated_links_to_its_audit(inputs: ReportInputs) ->
     assert "crossmodal audit --all --html" not in Elements(render(inputs)).text
 
 
-def test_values_are_looked_up_and_not_typed(inputs: ReportInputs) -> None:
+def test_values_are_looked_up_and_not_typed(study) -> None:
     id = "peft/lora-r8/s*/openmoji/test/clean/text_to_image/recall@1"
-    numbers = inputs.numbers.copy()
+    numbers = study.frame.copy()
     numbers.loc[numbers["number_id"] == id, ["value", "ci_low", "ci_high"]] = [0.4321, 0.4012, 0.4789]
-    page = render(replace(inputs, numbers=numbers))
+    page = render(study.changed(numbers).inputs())
     assert re.search(rf'data-number-id="{re.escape(id)}"[^>]*>43\.2<', page)
     assert "[40.1,\N{NO-BREAK SPACE}47.9]" in page
 
 
-def test_an_empty_study_still_gives_a_page(inputs: ReportInputs) -> None:
-    elements = Elements(render(ReportInputs("nothing", "openmoji", inputs.numbers.iloc[:0], [])))
+def test_an_empty_study_still_gives_a_page(make_study) -> None:
+    many = make_study()
+    empty = many.changed(many.frame.iloc[:0])
+    whole = empty.inputs()
+    inputs = ReportInputs("nothing", Grid.of("openmoji", {}), empty.numbers, questions=whole.questions)
+    elements = Elements(render(inputs))
     assert [s["id"] for s in elements.of("section")] == SECTIONS
-    assert "No index was measured in this study." in elements.text
-    assert json.loads(re.search(r'id="specs">(.*?)</script>', render(inputs))[1])
+    assert "No index was measured in this study" in elements.text
+    assert "No degradation under shift was measured in this study" in elements.text
+    assert "Nothing is compared in this study" in elements.text
+    assert json.loads(re.search(r'id="specs">(.*?)</script>', render(many.inputs()))[1])
 
 
-@pytest.mark.parametrize("experiment", ["peft", "robustness", "search"])
-def test_a_study_without_one_experiment_says_so(inputs: ReportInputs, experiment: str) -> None:
-    numbers = inputs.numbers[inputs.numbers["experiment"] != experiment]
-    elements = Elements(render(replace(inputs, numbers=numbers, queries={}, gallery=None)))
-    assert sum(p.get("class") == "empty" for p in elements.of("p")) == 2  # the experiment and the gallery
+def test_a_study_that_asks_nothing_has_no_questions(study) -> None:
+    elements = Elements(render(ReportInputs("nothing", Grid.of("openmoji", {}), study.numbers)))
+    assert [s["id"] for s in elements.of("section")] == [
+        name for name in SECTIONS if name not in ("peft", "robustness", "search")
+    ]
+    assert "The study asks no question beside how accurate its cells are." in elements.text
+    assert not [ol for ol in elements.of("ol") if ol.get("class") == "questions"]
 
 
-def test_one_seed_shows_no_deviation(make_inputs: Callable[..., ReportInputs]) -> None:
-    many = make_inputs()
-    numbers = many.numbers.copy()
+def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts(inputs) -> None:
+    page = render(inputs)
+    (lead,) = re.findall(r'<ol class="questions">(.*?)</ol>', page, re.DOTALL)
+    items = re.findall(r"<li>(.*?)</li>", lead, re.DOTALL)
+    verdicts = {"H1": ["inconclusive", "refuted"], "H2": ["refuted"], "H3": ["supported"]}
+    assert len(items) == len(inputs.questions) == 3
+    for item, asked in zip(items, inputs.questions, strict=True):
+        assert f'href="#{asked.name}"' in item and asked.question in item
+        assert re.findall(r'class="chip (\w+)"', item) == verdicts[asked.key]
+        (head,) = re.findall(rf'<section id="{asked.name}">\n<h2>(.*?)</h2>\n(.*?)</p>', page, re.DOTALL)
+        assert head[0] == asked.title and asked.question in head[1]
+        assert re.findall(r'class="chip (\w+)"', head[1]) == verdicts[asked.key]
+    nav = page[page.index("<nav") : page.index("</nav>")]
+    assert re.findall(r'href="#([\w-]+)"', nav) == ["top", *SECTIONS]
+
+
+def test_every_chart_has_a_box_and_every_box_a_chart(inputs) -> None:
+    page = render(inputs)
+    specs = json.loads(re.search(r'id="specs">(.*?)</script>', page)[1])
+    boxes = [
+        attributes["data-chart"] for attributes in Elements(page).of("div") if "data-chart" in attributes
+    ]
+    assert sorted(boxes) == sorted(specs) and len(specs) == 8
+
+
+@pytest.mark.parametrize(("experiment", "empty"), [("peft", 3), ("robustness", 2), ("search", 2)])
+def test_a_study_without_one_experiment_says_so(study, experiment: str, empty: int) -> None:
+    numbers = study.frame[study.frame["experiment"] != experiment]
+    elements = Elements(render(study.changed(numbers).inputs(queries={}, gallery=None)))
+    # The experiment and the gallery; without `peft` there is no accuracy either.
+    assert sum(p.get("class") == "empty" for p in elements.of("p")) == empty
+
+
+def test_an_experiment_that_drew_nothing_names_its_key(study, tmp_path: Path) -> None:
+    (tmp_path / "nothing.json").write_text('{"html": "", "charts": {}}')
+    asked = Question("peft", "H1", "Title", "Why?", tmp_path / "nothing.json")
+    assert (
+        "Nothing was measured: peft in params.yaml names what is."
+        in Elements(render(study.inputs(questions=[asked]))).text
+    )
+
+
+def test_one_seed_shows_no_deviation(study) -> None:
+    numbers = study.frame.copy()
     numbers.loc[numbers["metric"].str.endswith("_std"), "value"] = None
-    assert 'class="deviation"' in render(many)
-    assert 'class="deviation"' not in render(replace(many, numbers=numbers))
+    assert 'class="deviation"' in render(study.inputs())
+    assert 'class="deviation"' not in render(study.changed(numbers).inputs())
 
 
-def test_cells_stand_in_order_of_their_parameters(inputs: ReportInputs) -> None:
-    page = render(replace(inputs, cells=["full", "lora-r8", "bitfit", "zero-shot"]))
+def test_cells_stand_in_order_of_their_parameters(study) -> None:
+    page = render(replace(study, cells=["full", "lora-r8", "bitfit", "zero-shot"]).inputs())
     table = page[page.index("Recall by cell</caption>") :]
     order = re.findall(r'<th scope="row">([\w-]+)</th>', table)[:4]
     assert order == ["zero-shot", "bitfit", "lora-r8", "full"]
 
 
-def test_wrong_inputs_are_named(inputs: ReportInputs) -> None:
+def test_the_level_of_intervals_is_the_studys(study) -> None:
+    assert "brackets hold 90 % bootstrap intervals" in render(study.inputs(level=0.9))
+
+
+def test_wrong_inputs_are_named(study) -> None:
     with pytest.raises(UserError, match="column 'unit' is missing"):
-        render(replace(inputs, numbers=inputs.numbers.drop(columns="unit")))
-    twice = inputs.numbers.iloc[[0, 0]]
+        study.changed(study.frame.drop(columns="unit")).inputs()
+    twice = study.frame.iloc[[0, 0]]
     with pytest.raises(UserError, match="stands twice"):
-        render(replace(inputs, numbers=twice))
+        study.changed(twice).inputs()
+    wrong = {**study.inputs().hypotheses[0], "verdict": "maybe"}
     with pytest.raises(UserError, match="verdict 'maybe'"):
-        render(replace(inputs, hypotheses=[{**inputs.hypotheses[0], "verdict": "maybe"}]))
+        render(study.inputs(hypotheses=[wrong]))
 
 
 @settings(deadline=None)

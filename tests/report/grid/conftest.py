@@ -1,33 +1,35 @@
 """A synthetic study of 24 cells, 15 shifts, other datasets and attacks, summed up by the real code."""
 
 import json
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from crossmodal.statistics.summary import summarise
 
+from crossmodal.experiments.peft.claims import claims as h1_claims
+from crossmodal.experiments.peft.numbers import peft_numbers
+from crossmodal.experiments.peft.params import Params as Peft
+from crossmodal.experiments.peft.records import EncoderCost
+from crossmodal.experiments.robustness.claims import claims as h2_claims
+from crossmodal.experiments.robustness.numbers import attacked_numbers, shift_numbers
+from crossmodal.experiments.robustness.params import Params as Robustness
+from crossmodal.experiments.robustness.records import SanityCheck, ShiftFacts
+from crossmodal.experiments.robustness.sanity import sanity_numbers
+from crossmodal.experiments.robustness.selection import selection_numbers
+from crossmodal.report.lookup import Numbers
 from crossmodal.report.page import ReportInputs
-from crossmodal.statistics.hypotheses import judge, write_hypotheses
-from crossmodal.statistics.metrics import METRICS
+from crossmodal.report.section import grid_of
+from crossmodal.statistics.card import AdapterCard, ValidationRecall
+from crossmodal.statistics.cells import cell_numbers
+from crossmodal.statistics.hypotheses import judge
 from crossmodal.statistics.numbers import Number, write_numbers
-from crossmodal.statistics.queries import SCHEMA
-from crossmodal.statistics.records import (
-    AdapterCard,
-    CellFacts,
-    EncoderCost,
-    QueryRecord,
-    SanityCheck,
-    ShiftFacts,
-    ValidationRecall,
-)
-from crossmodal.statistics.settings import HypothesisParameters, SecondDomain, StatisticsParameters
-
-IMAGES, CAPTIONS = 40, 2
+from crossmodal.statistics.panel import Result
+from crossmodal.statistics.records import cell_facts
+from crossmodal.statistics.settings import StatisticsParameters
+from drawn_sections import draw_all
+from paired_results import Writer
 
 
 class Made(NamedTuple):
@@ -83,73 +85,42 @@ THREATS = {
     "gallery-image": ("text_to_image", ("0", "4of255", "8of255")),
     "text": ("text_to_image", ("0", "0.05", "0.1", "0.2")),
 }
-ROLES = HypothesisParameters(
-    second=SecondDomain(dataset="fluent", peft="lora-r8-fluent", reference="full-fluent")
-)
-FACTS: dict[str, Any] = {
-    "cells": {
-        cell: {"dataset": m.dataset, "method": m.method, "adversarial": m.adversarial}
-        for cell, m in CELLS.items()
+ROLES: dict[str, dict[str, Any]] = {
+    "peft": {
+        "cell": "lora-r8", "reference": "full", "baseline": "zero-shot",
+        "second": {"dataset": "fluent", "cell": "lora-r8-fluent", "reference": "full-fluent"},
     },
-    "shifts": {name: facts.model_dump() for name, facts in SHIFTS.items()},
-    "hypotheses": ROLES.model_dump(),
+    "robustness": {"adversarial": "lora-r8-pgd", "standard": "full"},
+}  # fmt: skip
+FACTS: dict[str, Any] = {
+    cell: {"dataset": m.dataset, "model": "towers", "method": m.method, "adversarial": m.adversarial}
+    for cell, m in CELLS.items()
 }
+VARIANTS = {name: facts.model_dump() for name, facts in SHIFTS.items()}
+STATISTICS = StatisticsParameters(resamples=200)
 
 
-class Writer:
-    """Writes query results under a folder; a query is answered if its own draw is below the rate."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.rng = folder, np.random.default_rng(3)
-        self.draws = {
-            d: self.rng.random((IMAGES, count))
-            for d, count in (("text_to_image", CAPTIONS), ("image_to_text", 1))
-        }
-
-    def write(
-        self, experiment: str, cell: str, dataset: str, variant: str, rate: float, direction: str = ""
-    ) -> QueryRecord:
-        rows: list[dict[str, Any]] = []
-        for d, draws in self.draws.items():
-            noisy = draws + 0.1 * self.rng.standard_normal(draws.shape)
-            for i, j in np.ndindex(noisy.shape) if direction in ("", d) else ():
-                values = {m: float(noisy[i, j] < rate * (1.0 if m == "recall@1" else 1.5)) for m in METRICS}
-                ids = {"query_id": f"{i}#{j}", "cluster": f"{i}", "label": f"c{i}", "rank": 1, "top": []}
-                rows.append({"direction": d, **ids, **values})
-        path = self.folder / f"{experiment}-{cell}-{dataset}-{variant}.parquet"
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
-        return QueryRecord(
-            experiment=experiment,
-            cell=cell,
-            seed=0,
-            dataset=dataset,
-            split="test",
-            variant=variant,
-            path=path,
-        )
-
-
-def queries(writer: Writer) -> list[QueryRecord]:
-    records = []
+def queries(writer: Writer) -> list[Result]:
+    found = []
     for cell, made in CELLS.items():
         for dataset, ease in {"openmoji": 1.0, **DATASETS}.items():
             at_home = 1.0 if dataset == made.dataset else 0.6
-            records.append(writer.write("peft", cell, dataset, "clean", made.quality * ease * at_home))
+            found.append(writer.write("peft", cell, dataset, "clean", made.quality * ease * at_home))
         for place, shift in enumerate(SHIFTS) if cell in SHIFTED else ():
             kept = 1 - (0.05 + 0.06 * place) * (0.5 if made.adversarial else 1.0)
-            records.append(writer.write("robustness", cell, "openmoji", shift, made.quality * kept))
-    return records
+            found.append(writer.write("robustness", cell, "openmoji", shift, made.quality * kept))
+    return found
 
 
-def attacks(writer: Writer) -> list[QueryRecord]:
-    records = []
+def attacks(writer: Writer) -> list[Result]:
+    found = []
     for cell in ATTACKED:
         for threat, (direction, labels) in THREATS.items():
             for place, label in enumerate(labels):
                 kept = max(0.0, 1 - place * (0.15 if CELLS[cell].adversarial else 0.45))
                 rate = CELLS[cell].quality * kept
-                records.append(writer.write("attack", cell, "openmoji", f"{threat}-{label}", rate, direction))
-    return records
+                found.append(writer.write("attack", cell, "openmoji", f"{threat}-{label}", rate, direction))
+    return found
 
 
 def cards() -> list[AdapterCard]:
@@ -209,41 +180,50 @@ STATEMENTS = {
 }
 
 
+def sums(writer: Writer) -> list[Number]:
+    """Return what the jobs of a study with these results compute."""
+    cells, made, roles = cell_facts(FACTS), cards(), Peft.model_validate(ROLES["peft"])
+    results = queries(writer)
+    clean = [result for result in results if result.record.variant == "clean"]
+    return [
+        *cell_numbers(clean, made, cells, STATISTICS),
+        *peft_numbers(clean, made, encoders(), "openmoji", cells, roles, STATISTICS),
+        *shift_numbers(results, "openmoji", cells, SHIFTS, STATISTICS),
+        *attacked_numbers(attacks(writer), STATISTICS),
+        *sanity_numbers(checks()),
+        *selection_numbers(made, cells),
+    ]
+
+
 @pytest.fixture(scope="session")
 def numbers(tmp_path_factory: pytest.TempPathFactory) -> list[Number]:
     """All numbers of the synthetic study."""
-    writer = Writer(tmp_path_factory.mktemp("grid"))
-    return summarise(
-        queries(writer), "openmoji", StatisticsParameters(resamples=200), ROLES, cards(), encoders(),
-        cells={cell: CellFacts.model_validate(facts) for cell, facts in FACTS["cells"].items()},
-        shifts=SHIFTS, attacked=attacks(writer), sanity=checks(),
-    )  # fmt: skip
+    return sums(Writer(tmp_path_factory.mktemp("grid")))
 
 
 @pytest.fixture(scope="session")
-def results(numbers: list[Number], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the study's results, as far as tables are filled from it."""
+def grid_inputs(numbers: list[Number], tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
+    """The report of the synthetic study."""
     folder = tmp_path_factory.mktemp("results")
     write_numbers(folder / "metrics.parquet", numbers)
-    cells = {cell: CellFacts.model_validate(facts) for cell, facts in FACTS["cells"].items()}
-    write_hypotheses(folder / "hypotheses.json", judge(numbers, "openmoji", ROLES, cells))
-    study = {"adaptation": {"dataset": "openmoji", "cells": dict.fromkeys(CELLS)}}
-    (folder / "study.json").write_text(json.dumps(study))
-    (folder / "metrics.manifest.json").write_text(json.dumps({"spec": {"parameters": FACTS}}))
-    return folder
+    sanity = folder / "sanity.json"
+    sanity.write_text(json.dumps([check.model_dump(mode="json") for check in checks()]))
+    frame, found = pd.read_parquet(folder / "metrics.parquet"), Numbers.read(folder / "metrics.parquet")
+    claims = [
+        *h1_claims(Peft.model_validate(ROLES["peft"]), "openmoji", cell_facts(FACTS)),
+        *h2_claims(Robustness.model_validate(ROLES["robustness"]), "openmoji", cell_facts(FACTS)),
+    ]
+    return ReportInputs(
+        study="emoji-full",
+        grid=grid_of({"target": "openmoji", "cells": FACTS}, found, ["lora-r8"]),
+        numbers=found,
+        hypotheses=[asdict(hypothesis) for hypothesis in judge(claims, numbers)],
+        questions=draw_all(frame, FACTS, folder, ROLES, VARIANTS, [sanity]),
+        headline_cell="lora-r8",
+    )
 
 
 @pytest.fixture(scope="session")
-def grid_inputs(results: Path) -> ReportInputs:
-    """The report of the synthetic study."""
-    hypotheses = json.loads((results / "hypotheses.json").read_text())
-    return ReportInputs(
-        study="emoji-full",
-        target="openmoji",
-        numbers=pd.read_parquet(results / "metrics.parquet"),
-        hypotheses=hypotheses,
-        cells=list(CELLS),
-        facts=FACTS,
-        sanity=STATEMENTS,
-        headline_cell="lora-r8",
-    )
+def facts() -> dict[str, Any]:
+    """What jobs know of the synthetic study: its cells, its shifts and the parts that cells have in claims."""
+    return {"cells": FACTS, "shifts": VARIANTS, "roles": ROLES}

@@ -5,11 +5,11 @@ import re
 import pandas as pd
 import pytest
 
-from crossmodal.report import charts, frames
-from crossmodal.report.cells import Grid
-from crossmodal.report.chart_specs import chart_specs
-from crossmodal.report.lookup import Numbers
+from crossmodal.experiments.peft.charts import pareto_chart, pareto_frame
+from crossmodal.experiments.robustness import frames
+from crossmodal.report.accuracy import accuracy_charts
 from crossmodal.report.page import ReportInputs, render
+from crossmodal.report.section import read_section
 
 pytestmark = pytest.mark.slow  # sums up 24 cells by the real code
 
@@ -22,7 +22,7 @@ def page(grid_inputs: ReportInputs) -> str:
 def test_the_page_has_every_part_and_its_numbers(page: str, grid_inputs: ReportInputs) -> None:
     for title in ("What no other cell dominates", "Under attack", "Is the robustness real?", "Choice among"):
         assert title in page
-    known = set(grid_inputs.numbers["number_id"])
+    known = {number.number_id for number in grid_inputs.numbers}
     shown = re.findall(r'data-number-id="([^"]+)"', page)
     assert len(shown) > 1000 and known.issuperset(shown)
     groups = re.findall(r'<th scope="rowgroup"[^>]*>([^<]+)<', page)
@@ -32,30 +32,28 @@ def test_the_page_has_every_part_and_its_numbers(page: str, grid_inputs: ReportI
 
 
 def test_charts_of_many_cells(grid_inputs: ReportInputs) -> None:
-    numbers = Numbers(grid_inputs.numbers)
-    grid = Grid.of("openmoji", list(grid_inputs.cells), grid_inputs.facts)
-    specs = chart_specs(numbers, grid, (0.05,), "lora-r8")
+    specs = accuracy_charts(grid_inputs.numbers, grid_inputs.grid)
+    for question in grid_inputs.questions:
+        specs |= read_section(question.section)[1]
     assert set(specs) == {
         *(f"{name}-{d}" for name in ("accuracy", "degradation", "datasets")
           for d in ("text_to_image", "image_to_text")),
         "pareto-parameters", "pareto-training_seconds", "pareto-latency", "severity", "attack",
     }  # fmt: skip
-    attack = frames.attack_frame(numbers, grid)
+    attack = frames.attack_frame(grid_inputs.numbers, grid_inputs.grid)
     assert set(attack["threat"]) == {
         "query image, epsilon in 255ths", "gallery image, epsilon in 255ths", "text, epsilon",
     }  # fmt: skip
     query = attack[(attack["cell"] == "full") & attack["threat"].str.startswith("query")]
     assert list(query["epsilon"]) == [0.0, 2.0, 4.0, 8.0]
-    severity = frames.severity_frame(numbers, grid.cells, "openmoji", "mean")
+    severity = frames.severity_frame(grid_inputs.numbers, grid_inputs.grid.cells, "openmoji", "mean")
     assert set(severity["severity"]) == {1, 3, 5}
 
 
 def test_the_frontier_is_drawn_as_steps(grid_inputs: ReportInputs) -> None:
-    numbers = Numbers(grid_inputs.numbers)
-    grid = Grid.of("openmoji", list(grid_inputs.cells), grid_inputs.facts)
-    frame = frames.pareto_frame(numbers, grid, "parameters")
+    frame = pareto_frame(grid_inputs.numbers, grid_inputs.grid, "parameters")
     assert "full-fluent" not in set(frame["cell"]) and len(frame) == 22
-    spec = charts.pareto_chart(frame, "trainable parameters").to_dict()
+    spec = pareto_chart(frame, "trainable parameters").to_dict()
     line = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "line")
     assert line["mark"]["interpolate"] == "step-after"
     rows = pd.DataFrame(spec["datasets"][line["data"]["name"]])

@@ -4,25 +4,36 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.report import adaptation_tables, robustness_tables
+from crossmodal.commands.pages import published_tables
+from crossmodal.experiments.peft.tables import costs_table, h1_table
+from crossmodal.experiments.robustness import tables
+from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.provenance.ledger import write_ledger
+from crossmodal.report.accuracy import accuracy_table
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import fill
 from crossmodal.report.page import ReportInputs
-from crossmodal.report.readme import published_tables
 from crossmodal.statistics.numbers import Number as Row
+from crossmodal.statistics.published import published_path, write_published
+from drawn_sections import cell_values, drawing_values
 
 pytestmark = pytest.mark.slow  # sums up 24 cells by the real code
 
 
 @pytest.fixture(scope="module")
 def found(grid_inputs: ReportInputs) -> Numbers:
-    return Numbers(grid_inputs.numbers)
+    return grid_inputs.numbers
 
 
 @pytest.fixture(scope="module")
-def grid(grid_inputs: ReportInputs) -> Grid:
-    return Grid.of("openmoji", list(grid_inputs.cells), grid_inputs.facts)
+def grid(facts: dict) -> Grid:
+    return Grid.of("openmoji", facts["cells"], ["zero-shot", "full", "lora-r8", "lora-r8-pgd"])
+
+
+@pytest.fixture(scope="module")
+def shifts(facts: dict) -> dict[str, ShiftFacts]:
+    return {name: ShiftFacts.model_validate(shift) for name, shift in facts["shifts"].items()}
 
 
 def test_cells_stand_in_groups(grid: Grid) -> None:
@@ -32,27 +43,26 @@ def test_cells_stand_in_groups(grid: Grid) -> None:
     assert set(grid.highlighted) == {
         "zero-shot", "full", "lora-r8", "lora-r8-pgd", "full-pgd", "adapter-64-pgd", "lora-r8-fare",
     }  # fmt: skip
-    assert Grid.of("openmoji", ["a", "b"]).groups == [("", ["a", "b"])]
+    assert Grid.of("openmoji", cell_values(["a", "b"])).groups == [("", ["a", "b"])]
 
 
 def test_each_cell_is_shown_where_it_is_adapted_to(found: Numbers, grid: Grid) -> None:
     for table in (
-        adaptation_tables.accuracy_table(found, grid),
-        adaptation_tables.h1_table(found, grid),
-        robustness_tables.selection_table(found, grid),
+        accuracy_table(found, grid),
+        h1_table(found, grid),
+        tables.selection_table(found, grid),
     ):
         assert table
         for row in table.rows:
             datasets = {f.number.dataset for f in row.figures if f} - {"-"}
             assert datasets == {grid.home(row.name)}
-    h1 = [row.name for row in adaptation_tables.h1_table(found, grid).rows]
+    h1 = [row.name for row in h1_table(found, grid).rows]
     assert "lora-r8-fluent" in h1 and "full" not in h1 and "full-fluent" not in h1
 
 
-def test_the_parts_of_degradation_hold_every_shift_once(found: Numbers, grid: Grid) -> None:
+def test_the_parts_of_degradation_hold_every_shift_once(found: Numbers, grid: Grid, shifts) -> None:
     columns = {
-        part: robustness_tables.robustness_table(found, grid, "mean", part).columns
-        for part in robustness_tables.PARTS
+        part: tables.robustness_table(found, grid, shifts, "mean", part).columns for part in tables.PARTS
     }
     assert columns["summary"] == [
         "mean of all shifts", "worst shift", "mean of severity 1", "mean of severity 3",
@@ -60,17 +70,17 @@ def test_the_parts_of_degradation_hold_every_shift_once(found: Numbers, grid: Gr
     ]  # fmt: skip
     assert (len(columns["images"]), len(columns["texts"])) == (10, 5)
     assert set(columns["datasets"]) == {"openmoji", "fluent", "twemoji", "monotone"}
-    others = robustness_tables.robustness_table(found, grid, "mean", "datasets")
+    others = tables.robustness_table(found, grid, shifts, "mean", "datasets")
     own = {row.name: row.figures[others.columns.index("openmoji")] for row in others.rows}
     assert {cell for cell, figure in own.items() if figure} == {"full-fluent", "lora-r8-fluent"}
 
 
 def test_threats_are_read_from_epsilon_zero_upwards(found: Numbers, grid: Grid) -> None:
-    table = robustness_tables.threats_table(found, grid)
+    table = tables.threats_table(found, grid)
     assert table.groups == [("query image", 4), ("gallery image", 3), ("text", 4)]
     assert table.columns[:3] == ["R@1 %", "lost at 2/255 %", "lost at 4/255 %"]
     assert [row.name for row in table.rows][:2] == ["lora-r8", "full"]
-    sanity = robustness_tables.sanity_table(found, grid, {"monotone": "It falls."})
+    sanity = tables.sanity_table(found, grid, {"monotone": "It falls."})
     assert [row.note for row in sanity.rows] == ["It falls.", "", ""]
     failed = {
         (row.name, cell)
@@ -82,24 +92,38 @@ def test_threats_are_read_from_epsilon_zero_upwards(found: Numbers, grid: Grid) 
 
 
 def test_costs_have_a_row_for_each_form(found: Numbers, grid: Grid) -> None:
-    names = [row.name for row in adaptation_tables.costs_table(found, grid).rows]
+    names = [row.name for row in costs_table(found, grid).rows]
     assert {"lora-r8", "lora-r8, unmerged", "adapter-64, unmerged", "full"} <= set(names)
     assert "adapter-64" not in names and "full, unmerged" not in names
 
 
-def test_every_block_can_be_published(results: Path, numbers: list[Row]) -> None:
-    tables = published_tables(results)
-    assert {"h1", "pareto", "threats", "selection", "sanity", "shifts", "costs"} <= tables.keys()
+def test_every_block_can_be_published(
+    numbers: list[Row], facts: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = {
+        room: drawing_values(room, facts["cells"], facts["roles"].get(room, {}), facts["shifts"])
+        for room in ("peft", "robustness", "search")
+    }
+    rooms = [[room, own["room"]] for room, own in values.items()]
+    join = {"target": "openmoji", "cells": facts["cells"], "rooms": rooms}
+    parameters = {"join_numbers": join, **{f"draw_{room}": own for room, own in values.items()}}
+    ledger = {
+        f"results/mine/{rule}.manifest.json": {"rule": rule, "spec": {"parameters": own}}
+        for rule, own in parameters.items()
+    }
+    write_ledger(Path("ledger.jsonl"), ledger)
+    write_published(published_path("mine"), numbers)
+    blocks = published_tables("mine")
+    assert {"h1", "pareto", "threats", "selection", "sanity", "shifts", "costs"} <= blocks.keys()
     known = {number.number_id for number in numbers}
-    for name, text in tables.items():
-        assert name == "search" or "<!-- numbers: " in text
-        for line in text.splitlines():
-            if line.startswith("<!-- numbers: "):
-                assert known.issuperset(line.removeprefix("<!-- numbers: ").removesuffix(" -->").split())
+    for name, (text, ids) in blocks.items():
+        assert bool(ids) == (name != "search"), name
+        assert known.issuperset(ids) and not any(id in text for id in ids)
         for block in text.split("\n\n"):
             lines = [line for line in block.splitlines() if line.startswith("|")]
             assert len({line.count("|") - line.count("\\|") for line in lines}) <= 1, name
-    assert "*adversarial training*" in tables["h1"]
-    assert "Not measured" in tables["search"]
-    page = fill("<!-- table:h1 -->\n<!-- /table -->", {"h1": tables["h1"]})
+    assert "*adversarial training*" in blocks["h1"][0]
+    assert "Not measured" in blocks["search"][0]
+    page = fill("<!-- table:h1 -->\n<!-- /table -->", {"h1": blocks["h1"][0]})
     assert "lora-r8-fluent" in page

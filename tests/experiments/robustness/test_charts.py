@@ -1,0 +1,99 @@
+"""Charts, tables and DVC's figures of H2: what stands in them is what was measured."""
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+
+from crossmodal.experiments.robustness.charts import degradation_chart, degradation_map
+from crossmodal.experiments.robustness.figures import COLUMNS, degradation_rows
+from crossmodal.experiments.robustness.frames import degradation_frame
+from crossmodal.experiments.robustness.jobs import PLOTS
+from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.experiments.robustness.tables import PARTS, part_of, robustness_table, severity_of
+from crossmodal.report.cells import Grid
+from crossmodal.report.figures import write_rows
+from crossmodal.report.lookup import Numbers
+from drawn_sections import cell_values
+from made_up_numbers import CELLS, metric_rows
+
+NUMBERS = Numbers(metric_rows())
+GRID = Grid.of("openmoji", cell_values(CELLS))
+
+
+def test_losses_of_other_datasets_have_a_chart_of_their_own() -> None:
+    rendered = degradation_frame(NUMBERS, CELLS, "openmoji", "image_to_text")
+    others = degradation_frame(NUMBERS, CELLS, "openmoji", "image_to_text", datasets=True)
+    assert set(others["shift"]) == {"monotone", "high-contrast", "twemoji"}
+    assert set(rendered["shift"]).isdisjoint(others["shift"])
+    spec = degradation_chart(rendered, CELLS, (0.05, 0.15)).to_dict()
+    assert spec["facet"]["sort"][:2] == ["mean of all shifts", "worst shift"]
+    assert spec["usermeta"]["panels"] == 10
+    assert sum(len(rows) for rows in spec["datasets"].values()) == len(rendered)
+    tiles = degradation_map(rendered, CELLS).to_dict()
+    assert sum(len(rows) for rows in tiles["datasets"].values()) == len(rendered)
+
+
+def test_tables_hold_what_the_numbers_say() -> None:
+    summary = robustness_table(NUMBERS, GRID, {}, "text_to_image", "summary")
+    assert summary.columns == ["mean of all shifts", "worst shift"]
+    others = robustness_table(NUMBERS, GRID, {}, "text_to_image", "datasets")
+    assert {"monotone", "high-contrast"} <= set(others.columns)
+    for table in (summary, others):
+        for row in table.rows:
+            assert len(row.figures) == len(table.columns)
+            for shown in row.figures:
+                assert shown is None or NUMBERS.get(shown.number.number_id) is shown.number
+
+
+def test_more_cells_and_shifts_are_only_more_rows() -> None:
+    cells, shifts = [f"lora-r{i}" for i in range(15)], [f"shift-{i}" for i in range(20)]
+    numbers = Numbers(metric_rows(cells, shifts))
+    grid = Grid.of("openmoji", cell_values(cells))
+    parts = {part: robustness_table(numbers, grid, {}, "mean", part) for part in PARTS}
+    assert {part: len(table.columns) for part, table in parts.items()} == {
+        "summary": 2, "images": 20, "texts": 0, "datasets": 3,
+    }  # fmt: skip
+    assert [len(table.rows) for table in parts.values()] == [15, 15, 0, 15]
+
+
+def test_each_shift_stands_in_one_part() -> None:
+    shifts = {
+        "typos-3": ShiftFacts(kind="typos", severity=3, modality="texts"),
+        "fog-3": ShiftFacts(kind="fog"),
+    }
+    assert {name: part_of(name, shifts) for name in ("typos-3", "fog-3", "unknown", "clean", "shifts-worst")} == {
+        "typos-3": "texts", "fog-3": "images", "unknown": "images", "clean": "datasets", "shifts-worst": "summary",
+    }  # fmt: skip
+    assert part_of("severity-3-mean", shifts) == part_of("text-shifts-mean", {}) == "summary"
+
+
+@pytest.mark.parametrize(
+    ("variant", "severity"),
+    [("severity-3-mean", 3), ("severity-x-mean", None), ("severity-3", None), ("my-severity-3-mean", None)],
+)
+def test_the_severity_of_a_summary_is_read_from_its_name(variant: str, severity: int | None) -> None:
+    assert severity_of(variant) == severity
+
+
+def test_rows_for_dvc_state_the_numbers_that_they_name() -> None:
+    rows = degradation_rows(NUMBERS, "openmoji")
+    assert rows and all(list(row) == COLUMNS for row in rows)
+    for row in rows:
+        stated = [NUMBERS.get(name).value for name in row["number_ids"].split(";")]
+        assert [row["degradation"]] == stated and all(map(math.isfinite, stated))
+
+
+def test_tables_are_read_back_exactly(tmp_path: Path) -> None:
+    rows = degradation_rows(NUMBERS, "openmoji")
+    write_rows(tmp_path / "degradation.csv", COLUMNS, rows)
+    with (tmp_path / "degradation.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [float(row["degradation"]) for row in found] == [row["degradation"] for row in rows]
+    assert [row["shift_cell"] for row in found] == [f"{row['shift']} · {row['cell']}" for row in rows]
+
+
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=list(PLOTS))
+def test_plots_are_of_columns_that_the_table_has(plot: dict) -> None:
+    assert {plot["x"], plot["y"]} <= set(COLUMNS)
