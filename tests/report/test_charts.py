@@ -1,10 +1,16 @@
 """Charts draw whatever was measured."""
 
+import re
+
+import altair as alt
 import pandas as pd
+import pytest
+import vl_convert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmodal.report import accuracy, charts
+from crossmodal.report.chart_parts import log_axis
 
 
 def marks(spec: dict, kind: str) -> list[dict]:
@@ -27,3 +33,20 @@ def test_any_study_can_be_drawn(points: list[tuple[int, float]], width: float) -
     assert len(marks(spec, "point")) == len(points)
     labelled = len(points) <= charts.MOST_LABELS
     assert len(marks(spec, "text")) == (len(points) if labelled else 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([0, 9_216, 1_310_977], ["0", "1k", "10k", "100k", "1M", "10M"]),
+        ([0, 0.67, 1.36], ["0", "0.1", "1", "10"]),
+        ([3e8, 7e9], ["100M", "1B", "10B"]),
+        ([0.58, 0.65, 0.7], ["0.6", "0.7"]),
+    ],
+)
+def test_decades_are_written_as_people_write_them(values: list[float], labels: list[str]) -> None:
+    axis = log_axis(pd.Series(values, dtype=float), "cost")
+    spec = alt.Chart(pd.DataFrame({"x": axis.positions})).mark_point().encode(x=axis.x).properties(width=400)
+    svg = vl_convert.vegalite_to_svg(spec.to_dict())
+    written = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
+    assert set(labels) <= set(written) and not [text for text in written if re.search(r"\d[mµG]", text)]

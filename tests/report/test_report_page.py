@@ -131,6 +131,11 @@ def test_a_study_that_asks_nothing_has_no_questions(study) -> None:
     assert not [ol for ol in elements.of("ol") if ol.get("class") == "questions"]
 
 
+def chips(html: str) -> list[str]:
+    """Return the verdicts that are shown as chips."""
+    return re.findall(r'class="chip (\w+)(?: small)?"', html)
+
+
 def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts(inputs) -> None:
     page = render(inputs)
     (lead,) = re.findall(r'<ol class="questions">(.*?)</ol>', page, re.DOTALL)
@@ -139,10 +144,16 @@ def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts
     assert len(items) == len(inputs.questions) == 3
     for item, asked in zip(items, inputs.questions, strict=True):
         assert f'href="#{asked.name}"' in item and asked.question in item
-        assert re.findall(r'class="chip (\w+)"', item) == verdicts[asked.key]
-        (head,) = re.findall(rf'<section id="{asked.name}">\n<h2>(.*?)</h2>\n(.*?)</p>', page, re.DOTALL)
-        assert head[0] == asked.title and asked.question in head[1]
-        assert re.findall(r'class="chip (\w+)"', head[1]) == verdicts[asked.key]
+        assert chips(item) == verdicts[asked.key]
+        (head,) = re.findall(
+            rf'<section id="{asked.name}">\n<h2>(.*?)</h2>\n<p class="question">(.*?)</p>\n'
+            r'(<p class="chips">.*?</p>)', page, re.DOTALL,
+        )  # fmt: skip
+        assert head[:2] == (asked.title, asked.question) and chips(head[2]) == verdicts[asked.key]
+        for verdict in verdicts[asked.key]:
+            assert verdict in Elements(item).text and verdict in Elements(head[2]).text, (
+                "not told by colour alone"
+            )
     nav = page[page.index("<nav") : page.index("</nav>")]
     assert re.findall(r'href="#([\w-]+)"', nav) == ["top", *SECTIONS]
 

@@ -56,7 +56,8 @@ def log_axis(values: pd.Series, title: str) -> LogAxis:
     axis = alt.Axis(
         values=ticks,
         title=title,
-        labelExpr=f"datum.value < {zero * 1.5} ? '0' : replace(format(datum.value, '~s'), 'G', 'B')",
+        labelExpr=f"datum.value < {zero * 1.5} ? '0' : datum.value < 1 ? format(datum.value, '~g') "
+        ": replace(format(datum.value, '~s'), 'G', 'B')",
         grid=False,
     )
     domain = [zero / 2 if has_zero else 10.0**low / 2, 10.0**high * 2]

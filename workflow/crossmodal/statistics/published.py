@@ -35,8 +35,8 @@ def published_path(study: str) -> Path:
 
 def as_published(number: Number) -> Number:
     """Return `number` as it would be read after it was published: rounded, without its sources."""
-    bounds = {name: _rounded(getattr(number, name)) for name in ("value", "ci_low", "ci_high")}
-    return replace(number, **bounds, source="")
+    value, low, high = map(_rounded, (number.value, number.ci_low, number.ci_high))
+    return replace(number, value=value, ci_low=low, ci_high=high, source="")
 
 
 def write_published(path: Path, numbers: Iterable[Number]) -> None:
