@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossmodal.experiments.robustness.numbers import attacked_numbers, shift_numbers
+from crossmodal.experiments.robustness.numbers import attacked_numbers, main, shift_numbers
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.cells import cell_numbers
-from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.numbers import Number, read_numbers
 from crossmodal.statistics.panel import Result
 from crossmodal.statistics.records import CellFacts
 from crossmodal.statistics.settings import StatisticsParameters
@@ -172,3 +172,35 @@ def test_attacks_are_compared_with_the_same_queries_unattacked(tmp_path: Path):
     assert place.format("0", "degradation_recall@1") not in numbers
     assert "attack/full/s*/openmoji/test/query-image-8of255/image_to_text/degradation_recall@1" in numbers
     assert not any("text-0.1" in name and "degradation" in name for name in numbers)
+
+
+def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
+    def placed(experiment: str, variant: str, rate: float) -> Path:
+        path = tmp_path / "evaluation" / "full" / "s3" / "openmoji" / "test" / variant / "queries.parquet"
+        path.parent.mkdir(parents=True)
+        return write_result(tmp_path, experiment, "full", 3, "openmoji", variant, rate).record.path.rename(
+            path
+        )
+
+    sanity = tmp_path / "attacks" / "full" / "s3" / "sanity.json"
+    sanity.parent.mkdir(parents=True)
+    sanity.write_text('{"name": "text-one_step", "statement": "It is.", "passed": true}')
+    facts = {"dataset": "openmoji", "model": "base", "method": "full", "adversarial": False}
+    values = {"target": "openmoji", "cells": {"full": facts}, "statistics": {"resamples": 50}, "shifts": {}}
+    main(
+        clean=[placed("peft", "clean", 0.8)],
+        shifted=[placed("robustness", "noise", 0.4)],
+        cards=[],
+        attacked=[placed("attack", "text-0", 0.8), placed("attack", "text-0.1", 0.3)],
+        sanity=[sanity],
+        numbers=tmp_path / "numbers.parquet",
+        spec={"parameters": values},
+    )
+    found = {number.number_id for number in read_numbers(tmp_path / "numbers.parquet")}
+    assert {
+        "robustness/full/s3/openmoji/test/noise/text_to_image/recall@1",
+        "robustness/full/s3/openmoji/test/noise/mean/degradation_recall@1",
+        "attack/full/s3/openmoji/test/text-0.1/text_to_image/degradation_recall@1",
+        "attack/full/s3/-/-/text-one_step/-/sanity_passed",
+    } <= found
+    assert not [name for name in found if name.startswith("peft/")], "those are the numbers of every cell"

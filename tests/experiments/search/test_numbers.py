@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.experiments.search.numbers import found_numbers
-from crossmodal.statistics.numbers import Number
+from crossmodal.experiments.search.numbers import found_numbers, main
+from crossmodal.statistics.numbers import Number, read_numbers
 from crossmodal.statistics.panel import Result
 from crossmodal.statistics.settings import StatisticsParameters
 from query_results import CAPTIONS, IMAGES, write_result
@@ -39,3 +39,18 @@ def test_without_an_exhaustive_index_there_is_nothing_to_lose(results) -> None:
     for numbers in (of(results, None), of(results, "gone")):
         assert not [name for name in numbers if "loss_" in name]
         assert PLACE.format("ivf-pq", "") in numbers
+
+
+def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
+    searched = []
+    for pipeline, rate in (("flat", 0.7), ("ivf-pq+rerank", 0.6)):
+        path = tmp_path / "search" / "lora-r8" / "s3" / pipeline / "queries.parquet"
+        path.parent.mkdir(parents=True)
+        made = write_result(tmp_path, "search", "lora-r8", 3, "openmoji", pipeline, rate, directions=1)
+        searched.append(made.record.path.rename(path))
+    room = {"cells": ["lora-r8"], "indexes": {"flat": {"kind": "flat"}}, "exhaustive": "flat"}
+    values = {"target": "openmoji", "statistics": {"resamples": 50}, "room": room}
+    main([], searched, tmp_path / "numbers.parquet", {"parameters": values})
+    found = {number.number_id for number in read_numbers(tmp_path / "numbers.parquet")}
+    place = "search/lora-r8/s3/openmoji/test/ivf-pq+rerank/text_to_image"
+    assert {f"{place}/recall@10", f"{place}/loss_recall@10"} <= found
