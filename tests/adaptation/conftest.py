@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 
 import open_clip
 import pytest
 import torch
+import transformers
 from open_clip.model import CLIP
 
 from crossmodal import registry
@@ -93,6 +95,65 @@ def train(embed: Callable[[CLIP], torch.Tensor]) -> Callable[..., None]:
         model.eval()
 
     return steps
+
+
+WORDS = sorted({word for caption in [*CAPTIONS, LONG, "a photo of"] for word in caption.split()})
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny BERT whose words are those of the captions, with the usual dropout."""
+    folder = tmp_path_factory.mktemp("bert")
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    transformers.BertConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=30, initializer_range=0.2,
+    ).save_pretrained(folder)  # fmt: skip
+    numbered = {word: number for number, word in enumerate(vocabulary)}
+    transformers.BertTokenizer(vocab=numbered).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build_towers(bert: Path) -> Callable[..., CLIP]:
+    """Builds a tiny model as the study's towers are: convolutions of timm with batch norm, and a BERT.
+
+    Running statistics are those of noise, neither zero nor one.
+    """
+
+    def build(image: str | dict[str, object] = "test_efficientnet", **text: object) -> CLIP:
+        if isinstance(image, str):
+            image = {"timm_model_name": image, "timm_pool": "avg", "timm_proj": "linear"}
+        architecture = {
+            "embed_dim": 64,
+            "vision_cfg": image | {"image_size": 32},
+            "text_cfg": {
+                "hf_model_name": str(bert), "hf_tokenizer_name": str(bert), "context_length": 24,
+                "hf_pooler_type": "mean_pooler", "hf_proj_type": "linear",
+            } | text,
+        }  # fmt: skip
+        config = {"model_cfg": architecture, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = clip.build_clip(config | {"model_cfg": architecture | {"custom_text": True}})
+            with torch.no_grad():
+                for _ in range(20):
+                    model.train().encode_image(2 * torch.randn(8, 3, 32, 32))
+        return model.eval()
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def towers_base(build_towers: Callable[..., CLIP]) -> CLIP:
+    """Such a model; no test changes it."""
+    return build_towers()
+
+
+@pytest.fixture
+def towers(towers_base: CLIP) -> Callable[[], CLIP]:
+    """Returns a copy of it that the test may change."""
+    return lambda: deepcopy(towers_base)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from crossmodal.adaptation import methods, prompts
 from crossmodal.models import clip
-from crossmodal.models.dual_encoder import encode_images, encode_texts, perturbable, token_embedding
+from crossmodal.models.dual_encoder import encode_images, encode_texts, ends, perturbable, token_embedding
 from crossmodal.models.scratch_params import CONFIGS
 
 START, END, CONTEXT = 49406, 49407, 24
@@ -36,7 +36,7 @@ def images(n: int = 3, size: int = 32) -> torch.Tensor:
 def test_tokens_make_room(captions: list[list[int]], length: int) -> None:
     rows = [[START, *words, END] for words in captions]
     padded = torch.tensor([row + [0] * (CONTEXT - len(row)) for row in rows])
-    moved = padded.gather(1, prompts.make_room(padded, length))
+    moved = padded.gather(1, prompts.make_room(padded, length, ends(padded)))
     for row, got in zip(rows, moved.tolist(), strict=True):
         words = row[1:-1][: CONTEXT - length - 2]
         expected = [START] * (1 + length) + words + [END]

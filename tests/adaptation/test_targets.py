@@ -81,6 +81,23 @@ def test_convolutional_towers_of_timm(architecture: str) -> None:
         assert names(tower, placement, "image") == pointwise
 
 
+def test_the_studys_towers(build_towers) -> None:
+    """Each 1×1 convolution of EfficientNet-Lite0 up to its head, and MiniLM's layers; neither's projection."""
+    model = build_towers(image="tf_efficientnet_lite0")
+    image = ["visual.trunk.blocks.0.0.conv_pw"]
+    for stage, count in enumerate((2, 2, 3, 3, 4, 1), start=1):
+        for block in range(count):
+            image += [f"visual.trunk.blocks.{stage}.{block}.{name}" for name in ("conv_pw", "conv_pwl")]
+    image.append("visual.trunk.conv_head")
+    for placement, count in zip(PLACEMENTS, (3, 4, 6), strict=True):
+        layers = [
+            f"text.transformer.encoder.layer.{i}.{name}" for i in range(2) for name in BERT.split()[:count]
+        ]
+        assert names(model, placement, "image") == image
+        assert sorted(names(model, placement, "text")) == sorted(layers)
+        assert names(model, placement, "both") == image + names(model, placement, "text")
+
+
 def test_grouped_convolutions_are_left_out() -> None:
     tower = nn.Sequential(nn.Conv2d(8, 8, 1, groups=2), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 3))
     assert names(nn.ModuleDict({"visual": tower}), "qkv", "image") == ["visual.1"]

@@ -10,7 +10,6 @@ from transformers import BertConfig
 
 from crossmodal import registry
 from crossmodal.adaptation import methods
-from crossmodal.errors import UserError
 from crossmodal.models import clip, dual_encoder
 from crossmodal.models.scratch_params import CONFIGS
 
@@ -90,10 +89,15 @@ def test_clips_own_tokens_need_no_model(nano) -> None:
 
 
 @pytest.mark.parametrize("kind", ["coop", "maple", "cocoop"])
-def test_text_prompts_are_refused(bert, kind) -> None:
-    with pytest.raises(UserError, match=f"{kind}: text prompts need CLIP's own text transformer") as error:
-        methods.attach(bert, registry.parse("adaptation", {"kind": kind}), seed=0)
-    assert "\n" not in str(error.value)
+def test_text_prompts_leave_each_caption_an_embedding_of_its_own(bert, kind) -> None:
+    model, tokens = deepcopy(bert), rows([10, 11], [12], [13] * 30)
+    methods.attach(model, registry.parse("adaptation", {"kind": kind}), seed=0)
+    with torch.no_grad():
+        together = dual_encoder.encode_texts(model, tokens)
+        for row, embedding in zip(tokens, together, strict=True):
+            alone = dual_encoder.encode_texts(model, row[None])[0]
+            torch.testing.assert_close(alone, embedding, atol=1e-6, rtol=0)
+        assert not torch.allclose(together, dual_encoder.encode_texts(bert, tokens), atol=1e-3)
 
 
 def test_adapters_stand_after_the_attention_of_bert(bert) -> None:

@@ -6,7 +6,10 @@ from crossmodal.parameters import Count, Parameters
 
 
 class Params(Parameters):
-    """Adapters: a small residual network after the attention of every block, the base model stays frozen."""
+    """Adapters: a small residual network after the attention of every block, the base model stays frozen.
+
+    In a convolutional tower it follows every block.
+    """
 
     kind: Literal["adapter"]
     """Bottleneck adapters (Houlsby et al. 2019)."""

@@ -11,4 +11,4 @@ class Params(Parameters):
     kind: Literal["bitfit"]
     """Bias terms only (Zaken et al. 2022)."""
     layer_norm: bool = True
-    """Whether the biases of the normalisation layers train too."""
+    """Whether the biases of layer and group normalisation train too; those of batch normalisation always do."""

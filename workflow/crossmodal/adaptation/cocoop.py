@@ -80,7 +80,7 @@ def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
     if text:
         context = prompts.draw_context(model, params, "cocoop", generator)
     if image:
-        prompts.image_blocks(model, "cocoop")
+        prompts.image_blocks(model, "cocoop", "; `towers: text` is possible" if text else "")
     freeze(model)
     if text:
         model.text_prompts = ConditionalTextPrompts(Conditional(context, features, generator))

@@ -17,7 +17,7 @@ MERGES = False  # the vectors are inputs, not weights
 def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
     """Give the text tower the vectors, the only parameters that train.
 
-    Raises UserError where they do not fit the context or the tower is not CLIP's own.
+    Raises UserError where they do not fit the context or the tower is neither CLIP's own nor BERT-like.
     """
     context = prompts.draw_context(model, params, "coop", generator)
     freeze(model)

@@ -15,7 +15,18 @@ def normal(shape: Sequence[int], std: float, generator: Generator, like: Tensor)
 def linear(inputs: int, outputs: int, generator: Generator, like: Tensor) -> nn.Linear:
     """Return a layer as nn.Linear draws it: weights and biases uniform in ±1/√inputs."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs, device=like.device, dtype=like.dtype)
+    _draw(layer, inputs, generator, like)
+    return layer
+
+
+def pointwise(inputs: int, outputs: int, generator: Generator, like: Tensor) -> nn.Conv2d:
+    """Return a 1×1 convolution, `linear` at each pixel: the same draws in the same order."""
+    layer = nn.utils.skip_init(nn.Conv2d, inputs, outputs, 1, device=like.device, dtype=like.dtype)
+    _draw(layer, inputs, generator, like)
+    return layer
+
+
+def _draw(layer: nn.Module, inputs: int, generator: Generator, like: Tensor) -> None:
     for name, parameter in layer.named_parameters():
         uniform = torch.rand(parameter.shape, generator=generator, device=generator.device)
         setattr(layer, name, nn.Parameter(((2 * uniform - 1) / math.sqrt(inputs)).to(like)))
-    return layer

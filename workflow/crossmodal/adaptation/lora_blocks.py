@@ -1,14 +1,16 @@
-"""LoRA with the last k transformer blocks of each adapted tower unfrozen.
+"""LoRA with the last k blocks of each adapted tower unfrozen: transformer blocks, or a convolutional tower's.
 
 The hybrid for targets on which LoRA alone keeps too little of full fine-tuning's quality. Every parameter of
-the unfrozen blocks trains itself, so they get no low-rank term; the blocks before them get LoRA's, exactly as
-in `lora`. With k = all blocks no term is left. Embeddings, final norms and projections stay frozen.
+the unfrozen blocks trains itself, so they get no low-rank term; what lies outside them gets LoRA's, exactly as
+in `lora`: the blocks before them, and of a convolutional tower the 1×1 convolution after the last one. With k =
+all blocks a transformer has no term left. Embeddings, final norms and projections stay frozen.
 
-The saved file is peft's: the blocks are its `modules_to_save`. Two limits on peft's side. It matches those
-names by their ends, and open_clip's CLIP keeps its text tower at the top level, so `transformer.resblocks.11`
-is found in the image tower too: an adapter of that text tower alone, or of both towers of unequal depth,
-opens in this program only. And it opens no adapter without a low-rank term (k = all blocks of the adapted
-towers).
+The saved file is peft's: the blocks are its `modules_to_save` and hold what the whole module holds, the running
+statistics of batch normalisation too, which are still the base model's. Two limits on peft's side. It matches
+those names by their ends, and open_clip's CLIP keeps its text tower at the top level, so
+`transformer.resblocks.11` is found in the image tower too: an adapter of that text tower alone, or of both towers
+of unequal depth, opens in this program only. And it opens no adapter without a low-rank term (k = all blocks of
+the adapted towers).
 """
 
 from collections.abc import Mapping
@@ -22,12 +24,12 @@ from crossmodal.adaptation.blocks import last_blocks
 from crossmodal.adaptation.lora_blocks_params import Params
 from crossmodal.adaptation.low_rank import adapted
 from crossmodal.adaptation.targets import find_targets
-from crossmodal.adaptation.trainable import check_fit
+from crossmodal.adaptation.trainable import BATCH_NORMALISATION, check_fit
 from crossmodal.models.architecture import CLIP
 
 
 def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
-    """Add LoRA's terms to all but the last `params.blocks` blocks of each tower, and let those train.
+    """Add LoRA's terms to all of each tower but its last `params.blocks` blocks, and let those train.
 
     Raises UserError as `lora` does, and where a tower has fewer blocks.
     """
@@ -44,15 +46,19 @@ def merge(model: CLIP) -> None:
     lora.merge(model)
 
 
-def _blocks(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the parameters of the unfrozen blocks by the names that peft gives them."""
+def _blocks(model: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters and statistics of the unfrozen blocks by the names that peft gives them."""
     trainable = ((name, p) for name, p in model.named_parameters() if p.requires_grad)
-    return {f"{peft_layout.PREFIX}{name}": p for name, p in trainable if ".parametrizations." not in name}
+    found: dict[str, Tensor] = {name: p for name, p in trainable if ".parametrizations." not in name}
+    for path, module in model.named_modules():
+        if isinstance(module, BATCH_NORMALISATION) and f"{path}.weight" in found:
+            found.update(module.named_buffers(path))
+    return {f"{peft_layout.PREFIX}{name}": tensor for name, tensor in found.items()}
 
 
 def state(model: CLIP) -> dict[str, Tensor]:
     """Return copies of the factors and of the unfrozen blocks, on the CPU, in the layout of Hugging Face peft."""
-    blocks = {name: p.detach().to("cpu", copy=True).contiguous() for name, p in _blocks(model).items()}
+    blocks = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in _blocks(model).items()}
     return peft_layout.pack(adapted(model)) | blocks
 
 
@@ -62,8 +68,8 @@ def restore(model: CLIP, tensors: Mapping[str, Tensor]) -> None:
     check_fit({name: tensor.shape for name, tensor in state(model).items()}, tensors)
     blocks = _blocks(model)
     peft_layout.unpack(adapted(model), {name: t for name, t in tensors.items() if name not in blocks})
-    for name, parameter in blocks.items():
-        parameter.copy_(tensors[name])
+    for name, tensor in blocks.items():
+        tensor.copy_(tensors[name])
 
 
 def peft_config(model: CLIP, params: Params) -> dict[str, Any]:

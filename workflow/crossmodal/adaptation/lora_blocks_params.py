@@ -7,7 +7,7 @@ from crossmodal.parameters import Count
 
 
 class Params(LoRAParameters):
-    """LoRA, and the last transformer blocks of each adapted tower train as a whole."""
+    """LoRA, and the last blocks of each adapted tower train as a whole."""
 
     kind: Literal["lora_blocks"]
     """LoRA + the last k blocks unfrozen."""

@@ -25,7 +25,8 @@ def attach(model: CLIP, params: Params, generator: torch.Generator) -> None:
     a kind that takes no prompts.
     """
     context = prompts.draw_context(model, params, "maple", generator)
-    text, image = prompts.text_blocks(model, "maple"), prompts.image_blocks(model, "maple")
+    text = prompts.text_blocks(model, "maple")
+    image = prompts.image_blocks(model, "maple", "; coop has prompts of the text alone")
     both = min(len(text), len(image))
     layers = both if params.layers is None else params.layers
     if layers > both:

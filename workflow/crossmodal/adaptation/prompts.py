@@ -1,11 +1,15 @@
 """What the prompt methods share: learnt vectors, and how each tower reads them beside its input.
 
-The text tower reads n vectors after the start token. open_clip pools it at the highest token id, so the tokens
-themselves move up by n and the pooled place with them; captions that are then too long are cut, the end token
-kept. The image tower reads n vectors between the class token and the patches, at the door of the transformer,
-where the paper of visual prompts (Jia et al. 2022) puts them; they are taken out again after it, so that pooling
-sees what it saw before. Vectors of later blocks stand in the same places and replace what the block before
-left there.
+The text tower reads n vectors after the start token, as if they were words. The tokens themselves move up by n,
+and with them what the tower tells from the tokens: CLIP's own pools at the highest id, where the end then is; a
+BERT-like one masks padding, and the mask reaches n tokens further. Where it pools by the mean over the mask, the
+mean takes in the prompt as it takes in words: a prompt that says "a photo of" is then exactly "a photo of" in
+front of the caption, in either kind of tower. Captions that are too long beside a prompt are cut, the end token
+kept.
+
+The image tower reads n vectors between the class token and the patches, at the door of the transformer, where the
+paper of visual prompts (Jia et al. 2022) puts them; they are taken out again after it, so that pooling sees what
+it saw before. Vectors of later blocks stand in the same places and replace what the block before left there.
 
 Hugging Face peft (0.21.2) cannot express prompts on these modules: its prompt methods put vectors before the
 whole input of language models that take `inputs_embeds`, which no tower of open_clip does, before the start
@@ -16,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from crossmodal.adaptation.initialisation import linear, normal
 from crossmodal.adaptation.prompt_settings import TextPromptParameters
@@ -85,7 +90,8 @@ def text_features(model: CLIP, tokens: Tensor, delta: Tensor | None, vectors: Te
     `delta` is in the positions of `tokens` and goes where they go.
     """
     length = vectors.shape[-2]
-    source = make_room(tokens, length)
+    tokens, delta = _widened(model, tokens, delta, length)
+    source = make_room(tokens, length, dual_encoder.ends(tokens, model))
 
     def edit(embedded: Tensor) -> Tensor:
         if delta is not None:
@@ -95,16 +101,28 @@ def text_features(model: CLIP, tokens: Tensor, delta: Tensor | None, vectors: Te
     return dual_encoder.text_features(model, tokens.gather(1, source), edit)
 
 
-def make_room(tokens: Tensor, length: int) -> Tensor:
+def _widened(model: CLIP, tokens: Tensor, delta: Tensor | None, length: int) -> tuple[Tensor, Tensor | None]:
+    """Return `tokens` and `delta` with padding for `length` more tokens, as far as the context goes.
+
+    A tower of Hugging Face also reads batches that are narrower than the context, and no word of theirs need go.
+    """
+    number = dual_encoder.padding(model)
+    more = min(length, clip.context_length(model) - tokens.shape[1])
+    if number is None or more <= 0:
+        return tokens, delta
+    tokens = functional.pad(tokens, (0, more), value=number)
+    return tokens, None if delta is None else functional.pad(delta, (0, 0, 0, more))
+
+
+def make_room(tokens: Tensor, length: int, ends: Tensor) -> Tensor:
     """Return int64 [b, context]: for each position the one of `tokens` whose token stands there.
 
     After the start there is room for `length` vectors, filled with the start token. Tokens that would go beyond
-    the context are cut; the end, the first highest id, is then in the last position.
+    the context are cut; the end, at `ends` [b, 1], is then in the last position.
     """
     position = torch.arange(tokens.shape[1], device=tokens.device)
     source = (position - length).clamp_min(0).expand_as(tokens)
-    end = tokens.argmax(dim=-1, keepdim=True)
-    return torch.where(position == len(position) - 1, source.maximum(end), source)
+    return torch.where(position == len(position) - 1, source.maximum(ends), source)
 
 
 def splice(inputs: Tensor, vectors: Tensor, replacing: int) -> Tensor:
@@ -150,21 +168,41 @@ def _replace(block: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
     return splice(args[0], vectors, replacing=len(vectors)), *args[1:]
 
 
-def image_blocks(model: CLIP, method: str) -> nn.ModuleList:
-    """Return the blocks of the image tower; UserError where it is not open_clip's vision transformer."""
+def image_blocks(model: CLIP, method: str, instead: str = "") -> nn.ModuleList:
+    """Return the blocks of the image tower; UserError where it is not open_clip's vision transformer.
+
+    `instead` ends the message: what would be possible.
+    """
     blocks = getattr(getattr(model.visual, "transformer", None), "resblocks", None)
     if not isinstance(blocks, nn.ModuleList) or not hasattr(model.visual, "class_embedding"):
-        raise UserError(f"{method}: image prompts need open_clip's vision transformer as the image tower")
+        name = model.config["model_cfg"]["vision_cfg"].get("timm_model_name", type(model.visual).__name__)
+        raise UserError(
+            f"{method}: image prompts need open_clip's vision transformer as the image tower, this one is {name}"
+            f"{instead}"
+        )
     return blocks
 
 
 def text_blocks(model: CLIP, method: str) -> nn.ModuleList:
-    """Return the blocks of the text tower; UserError where it is not CLIP's own, pooled at the end token."""
+    """Return the blocks of the text tower, CLIP's own, pooled at the end token, or a BERT-like one.
+
+    That is one of Hugging Face's that begins with a start token and has a vector for each position: BERT, RoBERTa
+    and their kin. Raises UserError for any other.
+    """
     tower: Any = dual_encoder.text_tower(model)
-    pooling = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
-    if pooling != "argmax" or getattr(tower, "cls_emb", None) is not None:
-        raise UserError(f"{method}: text prompts need CLIP's own text transformer, pooled at the end token")
-    blocks: nn.ModuleList = tower.transformer.resblocks
+    if dual_encoder.padding(model) is not None:
+        blocks = getattr(getattr(tower.transformer, "encoder", None), "layer", None)
+        name = type(tower.transformer).__name__
+    else:
+        pooling = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+        own = pooling == "argmax" and getattr(tower, "cls_emb", None) is None
+        blocks = tower.transformer.resblocks if own else None
+        name = f"pooled by {pooling!r}"
+    if not isinstance(blocks, nn.ModuleList):
+        raise UserError(
+            f"{method}: text prompts need CLIP's own text transformer, pooled at the end token, or a BERT-like"
+            f" one, this one is {name}"
+        )
     return blocks
 
 
@@ -184,7 +222,7 @@ def draw_context(model: CLIP, params: TextPromptParameters, method: str, generat
     vectors = normal((params.length, weight.shape[1]), STD, generator, like=weight)
     if params.phrase is not None:
         tokens = clip.tokenize(model, [params.phrase])
-        words = tokens[dual_encoder.perturbable(tokens)].to(weight.device)
+        words = tokens[dual_encoder.perturbable(tokens, model)].to(weight.device)
         if len(words) > params.length:
             raise UserError(
                 f"{method}: the phrase {params.phrase!r} has {len(words)} tokens, length is {params.length}"

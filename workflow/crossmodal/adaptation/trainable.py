@@ -1,8 +1,9 @@
 """What the methods share: which parameters train, to which tower they belong, how they are put back.
 
-Batch normalisation is a trap of convolutional towers: in train() it moves its running statistics, which are no
-parameters, so a frozen model would drift away from the base model and from its own saved adapter. `freeze`
-holds the statistics; a method that trains the base model itself saves them beside the parameters.
+Batch normalisation is a trap of convolutional towers: in train() it takes the statistics of a batch and moves its
+running ones, which are no parameters, so a frozen model would drift away from the base model and from its own
+saved adapter, and an attack in eval() would meet another network than the step that follows it. Every method
+holds the statistics, full fine-tuning too: they stay the base model's, and parameters are all that is saved.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 from crossmodal.errors import UserError
 
 BATCH_NORMALISATION = nn.modules.batchnorm._BatchNorm
-NORMALISATION = (nn.LayerNorm, nn.GroupNorm, BATCH_NORMALISATION)
 
 
 def tower_of(name: str) -> str:
@@ -57,22 +57,13 @@ def _is_held(module: nn.Module) -> bool:
     return any(hook is _use_running_statistics for hook in module._forward_pre_hooks.values())
 
 
-def _trained(model: nn.Module) -> dict[str, Tensor]:
-    """Return what training moves in `model` itself: its trainable parameters and the statistics not held."""
-    found: dict[str, Tensor] = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    for path, module in model.named_modules():
-        if isinstance(module, BATCH_NORMALISATION) and not _is_held(module):
-            found.update(module.named_buffers(path))
-    return found
+def _trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
 def trainable_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Return copies, on the CPU, of what training moves in `model`, by its names there.
-
-    These are the parameters that train and, unless `freeze` holds them, the running statistics of batch
-    normalisation.
-    """
-    return {name: t.detach().to("cpu", copy=True).contiguous() for name, t in _trained(model).items()}
+    """Return copies, on the CPU, of the parameters of `model` that train, by their names there."""
+    return {name: p.detach().to("cpu", copy=True).contiguous() for name, p in _trained(model).items()}
 
 
 @torch.no_grad()

@@ -95,15 +95,19 @@ def perturbable(tokens: Tensor, model: CLIP | None = None) -> Tensor:
     Hugging Face's encoders have an id for padding, and the end is the last token before it.
     """
     position = torch.arange(tokens.shape[1], device=tokens.device)
-    padding = None if model is None else _padding(model)
-    if padding is None:
-        end = tokens.argmax(dim=-1, keepdim=True)
-    else:
-        end = (position * (tokens != padding)).amax(dim=-1, keepdim=True)
-    return (position > 0) & (position < end)
+    return (position > 0) & (position < ends(tokens, model))
 
 
-def _padding(model: CLIP) -> int | None:
+def ends(tokens: Tensor, model: CLIP | None = None) -> Tensor:
+    """Return int64 [b, 1], the position of each caption's end token; told as by `perturbable`."""
+    number = None if model is None else padding(model)
+    if number is None:
+        return tokens.argmax(dim=-1, keepdim=True)
+    position = torch.arange(tokens.shape[1], device=tokens.device)
+    return (position * (tokens != number)).amax(dim=-1, keepdim=True)
+
+
+def padding(model: CLIP) -> int | None:
     """Return the id of padding in the tokens of a text tower of Hugging Face, None for CLIP's own tokens."""
     config = getattr(text_tower(model), "config", None)
     return getattr(config, "pad_token_id", None)

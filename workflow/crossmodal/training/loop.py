@@ -118,6 +118,10 @@ def _recomputing(model: CLIP, active: bool) -> Iterator[None]:
     finally:
         if active:
             model.set_grad_checkpointing(False)
+            # open_clip's wrapper of Hugging Face's towers turns it on whatever it is asked for.
+            for module in model.modules():
+                if getattr(module, "gradient_checkpointing", False):
+                    module.gradient_checkpointing = False
 
 
 def _tensors(prefix: str, data: TrainingSet | None) -> dict[str, Tensor]:
