@@ -1,14 +1,23 @@
-"""The public RO-Crate validator, without a network."""
+"""What holds for every test: a home and a git identity of their own; and the public RO-Crate validator."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+USERS_OWN = ("GIT_", "DVC_", "XDG_", "SNAKEMAKE_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
+"""Beginnings of the names of variables that a user, a CI or a git hook which runs the tests may have set."""
+IDENTITY = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
+}
 
 SCHEMA = "https://w3id.org/ro/crate/1.1/context"
 WORKFLOW_RUN = "https://w3id.org/ro/terms/workflow-run/context"
@@ -26,6 +35,29 @@ RUN_TERMS = (
 PROFILES = {
     "ro-crate", "workflow-ro-crate", "process-run-crate", "workflow-run-crate", "provenance-run-crate",
 }  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give git an identity and everything an empty home: nothing of the user's is read, needed or written."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(USERS_OWN)]:
+            patch.delenv(name)
+        own = {
+            "HOME": str(home),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CEILING_DIRECTORIES": str(tmp_path_factory.getbasetemp()),
+            "GIT_OPTIONAL_LOCKS": "0",
+            "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc"),
+            "DVC_SYSTEM_CONFIG_DIR": str(home / "dvc-system"),
+            "DVC_SITE_CACHE_DIR": str(home / "dvc-cache"),
+            "DVC_NO_ANALYTICS": "1",
+        }
+        for name, value in (IDENTITY | own).items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")
