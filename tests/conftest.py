@@ -1,4 +1,4 @@
-"""What holds for every test: a home and a git identity of their own; and the public RO-Crate validator."""
+"""What holds for every test: an environment of its own and no clock in property tests; the crate's validator."""
 
 import json
 import os
@@ -10,6 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Where processes share a core, making data or an example may take any time. In CI the examples are the same each
+# time, so that a submission fails for what it changes; elsewhere they go on searching.
+settings.register_profile(
+    "crossmodal",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+    print_blob=True,
+)
+settings.load_profile("crossmodal")
 
 USERS_OWN = ("GIT_", "DVC_", "XDG_", "SNAKEMAKE_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
 """Beginnings of the names of variables that a user, a CI or a git hook which runs the tests may have set."""

@@ -1,12 +1,14 @@
 """What tests/conftest.py promises to every test, on machines that are unlike each other."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 COMMITS = """
 import subprocess
@@ -72,3 +74,12 @@ def test_no_git_identity_is_needed(pytest_of, tmp_path: Path) -> None:
     nobody = {f"GIT_{role}_{what}": "" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     done = pytest_of(COMMITS, HOME=str(tmp_path / "none"), **nobody)
     assert done.returncode == 0, done.stdout
+
+
+def test_property_tests_have_no_clock() -> None:
+    """A setting of a test would replace the profile's: none has a deadline or health checks of its own."""
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
+    folder = Path(__file__).parent
+    own = re.compile(r"@settings\(.*(deadline|suppress_health_check)")
+    assert [str(path) for path in folder.rglob("test_*.py") if own.search(path.read_text())] == []

@@ -9,7 +9,7 @@ from crossmodal.evaluation.bootstrap import Resampler, p_value, percentile_inter
 from crossmodal.evaluation.latency import percentile_samples
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_means_equal_a_loop(clusters, columns, seed):
     rng = np.random.default_rng(seed)

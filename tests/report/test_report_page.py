@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
@@ -143,7 +143,6 @@ def test_wrong_inputs_are_named(inputs: ReportInputs) -> None:
         render(replace(inputs, hypotheses=[{**inputs.hypotheses[0], "verdict": "maybe"}]))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_ends_the_script_that_holds_it(text: str) -> None:
     written = str(json_for_script({"caption": text, "close": f"</script>{text}<!--"}))

@@ -49,7 +49,7 @@ def test_these_are_the_kinds_that_change_texts():
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(caption=st.text(max_size=60), severity=st.integers(1, 5), seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_caption_gives_the_same_caption_twice_and_never_an_empty_one(kind, caption, severity, seed):
     once, twice = (_shifted(caption, kind, severity, seed) for _ in range(2))
     assert once == twice
