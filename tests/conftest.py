@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,18 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("crossmodal")
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = (
+    "Snakefile", "README.md", "params.yaml", "studies", "profiles", "envs", "workflow", "docs", "dvc.yaml",
+    "pyproject.toml", "requirements.lock",
+)  # fmt: skip
+"""What a clone has, as far as a plan of the study needs it."""
+KEPT = (
+    "data", "results", "published", ".dvc", ".snakemake", ".crossmodal", "dvc.lock", "dvc.yaml", "ledger.jsonl",
+    "waivers.yaml", "params.yaml", "README.md", "docs",
+)  # fmt: skip
+"""What belongs to the user's study, finished or not, and not to a test."""
 
 USERS_OWN = ("GIT_", "DVC_", "XDG_", "SNAKEMAKE_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
 """Beginnings of the names of variables that a user, a CI or a git hook which runs the tests may have set."""
@@ -69,6 +83,51 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         }
         for name, value in (IDENTITY | own).items():
             patch.setenv(name, value)
+        yield
+
+
+def files_of_the_study() -> dict[str, tuple[int, int]]:
+    """Return size and time (ns) of each file of the study in this folder; folders have neither."""
+    found = {}
+    for name in KEPT:
+        if (ROOT / name).is_file():
+            found[name] = _status(ROOT / name)
+        for folder, folders, files in os.walk(ROOT / name):
+            found |= {os.path.join(folder, inner): (0, 0) for inner in folders}  # noqa: PTH118
+            found |= {os.path.join(folder, file): _status(Path(folder, file)) for file in files}  # noqa: PTH118
+    return found
+
+
+def _status(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_size, status.st_mtime_ns
+
+
+@pytest.fixture(scope="module", autouse=True)
+def study_left_alone() -> Iterator[None]:
+    """Fail a file of tests that changes the study in this folder; no matter where a run of it is under way."""
+    before = files_of_the_study()
+    yield
+    if not any((ROOT / ".snakemake/locks").glob("*")):
+        after = files_of_the_study()
+        changed = sorted(path for path in before | after if before.get(path) != after.get(path))
+        assert not changed, f"tests (of this file, or beside it) changed the user's study: {changed[:5]}"
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources without a study, in which Snakemake may leave its traces."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in SOURCES:
+        copy: Callable = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def in_clone(clone: Path) -> Iterator[None]:
+    """Work in `clone`."""
+    with chdir(clone):
         yield
 
 

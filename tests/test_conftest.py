@@ -23,6 +23,14 @@ def test_an_empty_home():
     assert list(Path.home().iterdir()) == []
 """
 
+WRITES = """
+from pathlib import Path
+
+def test_a_result():
+    Path("results/emoji").mkdir(parents=True, exist_ok=True)
+    Path("results/emoji/metrics.parquet").write_text("numbers")
+"""
+
 HOSTILE = """\
 [user]
     useConfigOnly = true
@@ -83,3 +91,13 @@ def test_property_tests_have_no_clock() -> None:
     folder = Path(__file__).parent
     own = re.compile(r"@settings\(.*(deadline|suppress_health_check)")
     assert [str(path) for path in folder.rglob("test_*.py") if own.search(path.read_text())] == []
+
+
+def test_a_test_that_changes_the_study_is_noticed(pytest_of) -> None:
+    done = pytest_of(WRITES)
+    assert done.returncode == 1 and "ERROR at teardown of test_a_result" in done.stdout
+    assert "changed the user's study" in done.stdout and "results/emoji/metrics.parquet" in done.stdout
+    (pytest_of.folder / ".snakemake/locks").mkdir(parents=True)
+    (pytest_of.folder / ".snakemake/locks/0.input.lock").touch()
+    done = pytest_of(WRITES)
+    assert done.returncode == 0, "not a run of the user's beside the tests"
