@@ -65,8 +65,19 @@ PROFILES = {
 
 @pytest.fixture(scope="session", autouse=True)
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give git an identity and everything an empty home: nothing of the user's is read, needed or written."""
+    """Give git an identity and everything an empty home: nothing of the user's is read, needed or written.
+
+    Only how the registries are reached stays the machine's own: the files where npm and pip look it up.
+    """
     home = tmp_path_factory.mktemp("home")
+    registries = {
+        name: str(Path.home() / file)
+        for name, file in {
+            "NPM_CONFIG_USERCONFIG": ".npmrc",
+            "PIP_CONFIG_FILE": ".config/pip/pip.conf",
+        }.items()
+        if name not in os.environ and (Path.home() / file).exists()
+    }
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(USERS_OWN)]:
             patch.delenv(name)
@@ -81,7 +92,7 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             "DVC_SITE_CACHE_DIR": str(home / "dvc-cache"),
             "DVC_NO_ANALYTICS": "1",
         }
-        for name, value in (IDENTITY | own).items():
+        for name, value in (registries | IDENTITY | own).items():
             patch.setenv(name, value)
         yield
 
