@@ -75,6 +75,14 @@ def test_every_number_that_is_shown_is_in_the_metrics(inputs: ReportInputs) -> N
         assert all(id in attributes["title"] for id in ids)
 
 
+def test_the_level_of_intervals_is_the_studys(inputs: ReportInputs) -> None:
+    page = render(replace(inputs, facts={"statistics": {"level": 0.9}}))
+    page = page.replace("\N{NO-BREAK SPACE}", " ").replace(r"\u00a0", " ")  # in the page, in its JSON
+    assert "brackets hold 90 % bootstrap intervals" in page and '"90 % interval from"' in page
+    assert not re.search(r"95 % (\w+ )?interval", page)
+    assert "brackets hold bootstrap intervals" in render(inputs), "not known, not stated"
+
+
 def test_numbers_link_to_their_audit_where_there_is_one(inputs: ReportInputs) -> None:
     linked = Elements(render(replace(inputs, audit_href="audit.html"))).of("a")
     hrefs = {a["data-number-id"]: a["href"] for a in linked if "data-number-id" in a}

@@ -19,6 +19,8 @@ QUIET = "#9aa0a8"
 LABEL_SIZE = 12
 SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 11), ("right", -11))
 """Labels stand right of their point (aligned left) or, near the right edge, left of it; offsets in px."""
+INTERVAL = "interval from"
+"""How tooltips call the lower end of an interval; the page adds the level, which charts do not know."""
 ZERO_TICK = 1.0
 """Where a cost of zero stands on a logarithmic axis, in decades below the smallest other cost."""
 
@@ -85,7 +87,7 @@ def interval_tooltip(title: str) -> list[alt.Tooltip]:
     """Return what a tooltip says of a value with its interval and its id."""
     return [
         alt.Tooltip("value:Q", format=".1%", title=title),
-        alt.Tooltip("ci_low:Q", format=".1%", title="interval from"),
+        alt.Tooltip("ci_low:Q", format=".1%", title=INTERVAL),
         alt.Tooltip("ci_high:Q", format=".1%", title="to"),
         alt.Tooltip("number_id:N", title="number"),
     ]

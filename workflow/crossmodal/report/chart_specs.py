@@ -5,19 +5,36 @@ from typing import Any
 from crossmodal.report import charts, frames, robustness_charts
 from crossmodal.report.adaptation_tables import PARETO
 from crossmodal.report.cells import FEW, Grid
+from crossmodal.report.chart_parts import INTERVAL
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import DIRECTIONS
 
 Specs = dict[str, dict[str, Any]]
 
 
-def chart_specs(numbers: Numbers, grid: Grid, limits: tuple[float, ...], headline: str) -> Specs:
-    """Return the specifications of the charts that have data. `limits` are drawn in those of degradation."""
-    return {
+def chart_specs(
+    numbers: Numbers, grid: Grid, limits: tuple[float, ...], headline: str, level: str = ""
+) -> Specs:
+    """Return the specifications of the charts that have data. `limits` are drawn in those of degradation.
+
+    `level` is the coverage of the intervals for people ("95 %"): tooltips name it.
+    """
+    specs = {
         **_accuracy(numbers, grid),
         **_robustness(numbers, grid, limits),
         **_search(numbers, headline),
     }
+    return {name: _naming(spec, level) for name, spec in specs.items()} if level else specs
+
+
+def _naming(part: Any, level: str) -> Any:
+    """Return a part of a specification with the level of the intervals in its tooltips."""
+    if isinstance(part, list):
+        return [_naming(item, level) for item in part]
+    if not isinstance(part, dict):
+        return part
+    named = {key: _naming(item, level) for key, item in part.items()}
+    return named | {"title": f"{level} {INTERVAL}"} if part.get("title") == INTERVAL else named
 
 
 def _accuracy(numbers: Numbers, grid: Grid) -> Specs:

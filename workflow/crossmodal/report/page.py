@@ -16,7 +16,7 @@ from markupsafe import Markup
 from crossmodal.report import adaptation_tables, robustness_tables, tables
 from crossmodal.report.cells import Grid
 from crossmodal.report.chart_specs import chart_specs
-from crossmodal.report.formatting import format_time
+from crossmodal.report.formatting import format_level, format_time
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.scripts import content_policy, json_for_script, vega_bundle
@@ -85,7 +85,8 @@ def render(inputs: ReportInputs) -> str:
     headline = inputs.headline_cell or next((key[0] for key in sorted(inputs.queries)), "")
     hypotheses = read_hypotheses(inputs.hypotheses, numbers)
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
-    specs = chart_specs(numbers, grid, inputs.limits, headline)
+    level = format_level((inputs.facts.get("statistics") or {}).get("level"))
+    specs = chart_specs(numbers, grid, inputs.limits, headline, level)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ASSETS),
         autoescape=True,
@@ -104,6 +105,7 @@ def render(inputs: ReportInputs) -> str:
         script=Markup(script),
         specs=json_for_script(specs),
         charts=specs,
+        level=level,
         headline=headline,
         cells=grid.cells,
         grid=grid,
