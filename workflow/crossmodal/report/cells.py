@@ -1,7 +1,7 @@
 """The grid of cells as the report shows it: in groups, each with the dataset that its cells are adapted to."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 FEW = 8
@@ -22,6 +22,8 @@ class Grid:
     """Cells that charts tell apart by colour: all if they are few, else those that hypotheses are about."""
     text_shifts: frozenset[str] = frozenset()
     """Variants of a test set whose captions are changed, not its images."""
+    severities: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Variant of a test set -> kind of its shift and severity, of those that have one."""
 
     @classmethod
     def of(cls, target: str, cells: Sequence[str], facts: Mapping[str, Any] | None = None) -> "Grid":
@@ -40,11 +42,15 @@ class Grid:
         roles = facts.get("hypotheses") or {}
         named = {roles.get(role) for role in ROLES}
         chosen = [c for c in cells if c in named or (known.get(c) or {}).get("adversarial")]
-        texts = {
-            name for name, shift in (facts.get("shifts") or {}).items() if shift.get("modality") == "texts"
+        shifts: Mapping[str, Any] = facts.get("shifts") or {}
+        texts = {name for name, shift in shifts.items() if shift.get("modality") == "texts"}
+        graded = {
+            name: (str(shift["kind"]), int(shift["severity"]))
+            for name, shift in shifts.items()
+            if shift.get("severity") is not None
         }
         few = len(cells) <= FEW
-        return cls(target, groups, homes, list(cells) if few else chosen, frozenset(texts))
+        return cls(target, groups, homes, list(cells) if few else chosen, frozenset(texts), graded)
 
     @property
     def cells(self) -> list[str]:
@@ -61,8 +67,7 @@ class Grid:
 
     def sorted(self, order: Callable[[Sequence[str]], list[str]]) -> "Grid":
         """Return the grid with each group's cells put in `order`."""
-        groups = [(title, order(cells)) for title, cells in self.groups]
-        return Grid(self.target, groups, self.homes, self.highlighted, self.text_shifts)
+        return replace(self, groups=[(title, order(cells)) for title, cells in self.groups])
 
 
 def _title(facts: Mapping[str, Any], target: str) -> str:

@@ -77,9 +77,9 @@ def _robustness(numbers: Numbers, grid: Grid, limits: tuple[float, ...]) -> Spec
                 else robustness_charts.degradation_map(loss, cells)
             )
             specs[f"{name}-{direction}"] = drawn.to_dict()
-    severity = frames.severity_frame(numbers, cells, grid.target, "mean")
-    if severity["severity"].nunique() > 1:
-        specs["severity"] = robustness_charts.severity_chart(severity, cells, grid.highlighted).to_dict()
+    severity = frames.severity_frame(numbers, grid, "mean")
+    if len(severity):
+        specs["severity"] = robustness_charts.severity_chart(severity, grid.highlighted).to_dict()
     attack = frames.attack_frame(numbers, grid)
     if len(attack):
         specs["attack"] = robustness_charts.attack_chart(attack, cells).to_dict()

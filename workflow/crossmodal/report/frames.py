@@ -9,7 +9,7 @@ from crossmodal.evaluation.threat_names import split_variant
 from crossmodal.report.adaptation_tables import pareto_cost
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Number, Numbers
-from crossmodal.report.robustness_tables import epsilon_label, is_summary, severity_of, shift_names
+from crossmodal.report.robustness_tables import epsilon_label, is_summary, shift_names
 
 ACCURACY_COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
 DEGRADATION_COLUMNS = ["cell", "shift", "summary", "value", "ci_low", "ci_high", "number_id"]
@@ -27,7 +27,7 @@ PARETO_COLUMNS = [
     "ci_high",
     "number_id",
 ]
-SEVERITY_COLUMNS = ["cell", "severity", "value", "ci_low", "ci_high", "number_id"]
+SEVERITY_COLUMNS = ["cell", "shift", "severity", "value", "ci_low", "ci_high", "number_id"]
 ATTACK_COLUMNS = ["cell", "threat", "attack", "epsilon", "value", "ci_low", "ci_high", "number_id"]
 RERANK = "+rerank"
 
@@ -92,14 +92,21 @@ def pareto_frame(numbers: Numbers, grid: Grid, kind: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=PARETO_COLUMNS)
 
 
-def severity_frame(numbers: Numbers, cells: Sequence[str], target: str, direction: str) -> pd.DataFrame:
-    """Return the mean loss of R@1 (fraction) of each cell over the shifts of images of each severity."""
+def severity_frame(numbers: Numbers, grid: Grid, direction: str) -> pd.DataFrame:
+    """Return the loss of R@1 (fraction) of each cell under the shifts that were measured at several severities.
+
+    `shift` is the kind of shift: only severities of one kind can be compared.
+    """
     rows = []
-    for number in numbers.select("robustness", "degradation_recall@1", dataset=target, direction=direction):
-        severity = severity_of(number.variant)
-        if severity and number.seed == "*" and number.cell in cells and not math.isnan(number.value):
-            rows.append({"cell": number.cell, "severity": severity, **_value(number)})
-    return pd.DataFrame(rows, columns=SEVERITY_COLUMNS)
+    where = {"dataset": grid.target, "direction": direction}
+    for number in numbers.select("robustness", "degradation_recall@1", **where):
+        kind, severity = grid.severities.get(number.variant, ("", 0))
+        if kind and number.seed == "*" and number.cell in grid.cells and not math.isnan(number.value):
+            shift = kind.replace("_", " ")
+            rows.append({"cell": number.cell, "shift": shift, "severity": severity, **_value(number)})
+    frame = pd.DataFrame(rows, columns=SEVERITY_COLUMNS)
+    several = frame.groupby("shift")["severity"].transform("nunique") > 1
+    return frame[several].sort_values(["shift", "cell", "severity"], kind="stable")
 
 
 def attack_frame(numbers: Numbers, grid: Grid) -> pd.DataFrame:
