@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Literal
 
 from crossmodal.evaluation.claims import CLAIMS, CONTINGENCIES, Claim
@@ -46,8 +47,8 @@ def judge(
 ) -> list[Hypothesis]:
     """Return a verdict on every claim about the dataset `target`, in the order of `claims`.
 
-    Claims about a second domain are left out where `roles` name none. `cells` says which cells the contingencies
-    of a claim are.
+    Claims about a role that `roles` give to no cell or index are left out: there is nothing to claim it of.
+    `cells` says which cells the contingencies of a claim are.
     """
     known = {number.number_id: number for number in numbers}
     names = {key: value for key, value in roles.model_dump().items() if isinstance(value, str)}
@@ -61,8 +62,14 @@ def judge(
             "second_peft": second.peft,
             "second_reference": second.reference,
         }
-    judged = [claim for claim in claims if roles.second or "{second}" not in claim.number]
+    judged = [claim for claim in claims if _roles(claim) <= names.keys()]
     return [_judge(claim, known, names, cells or {}) for claim in judged]
+
+
+def _roles(claim: Claim) -> set[str]:
+    """Return the roles, in braces, that a claim is about."""
+    parsed = Formatter().parse(claim.statement + claim.number)
+    return {field for _, field, _, _ in parsed if field}
 
 
 def rollup(hypotheses: Iterable[Hypothesis]) -> dict[str, Verdict]:
@@ -96,12 +103,7 @@ def write_hypotheses(path: Path, hypotheses: Iterable[Hypothesis]) -> None:
 def _judge(
     claim: Claim, known: Mapping[str, Number], names: dict[str, str], cells: Mapping[str, CellFacts]
 ) -> Hypothesis:
-    statement = claim.statement.format_map(_Placeholders(names))
-    try:
-        wanted = claim.number.format_map(names)
-    except KeyError as missing:
-        note = f"The study names no cell or index as {missing.args[0]}."
-        return _hypothesis(claim, statement, None, "inconclusive", [], note)
+    statement, wanted = claim.statement.format_map(names), claim.number.format_map(names)
     number, reason = known.get(wanted), ""
     if number is None and claim.instead:
         number = _find(claim.instead[0], known, names)
@@ -173,7 +175,7 @@ def _contingency_note(bound: float, others: Sequence[tuple[str, Number]]) -> str
 
 
 class _Placeholders(dict[str, str]):
-    """Names for statements: one that the study does not give stands as its role."""
+    """Names for what stands beside a claim: one that the study does not give stands as its role, in no id."""
 
     def __missing__(self, key: str) -> str:
         return key

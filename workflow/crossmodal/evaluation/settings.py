@@ -30,7 +30,7 @@ class SecondDomain(Parameters):
 
 
 class HypothesisParameters(Parameters):
-    """Which cells and which index the hypotheses are about; null leaves those that need it inconclusive."""
+    """Which cells and which index the hypotheses are about; null leaves out the claims that need it."""
 
     reference: Name | None = "full"
     """Cell that the others are compared with: full fine-tuning."""
