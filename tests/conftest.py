@@ -32,8 +32,8 @@ SOURCES = (
 )  # fmt: skip
 """What a clone has, as far as a plan of the study needs it."""
 KEPT = (
-    "data", "results", "published", ".dvc", ".snakemake", ".crossmodal", "dvc.lock", "dvc.yaml", "ledger.jsonl",
-    "waivers.yaml", "params.yaml", "README.md", "docs",
+    "data", "results", "published", ".dvc", ".snakemake", ".crossmodal", "dvc.lock", "ledger.jsonl",
+    "waivers.yaml",
 )  # fmt: skip
 """What belongs to the user's study, finished or not, and not to a test."""
 
