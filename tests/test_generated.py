@@ -13,7 +13,7 @@ from crossmodal.provenance.dvc import rule_stages
 
 
 @pytest.mark.slow
-def test_generated_files_are_up_to_date() -> None:
+def test_generated_files_are_up_to_date(in_clone: None) -> None:
     stale = [str(path) for path, content in generated().items() if path.read_text() != content]
     assert stale == [], "run `make generate`"
 
@@ -34,7 +34,7 @@ def test_the_schema_accepts_the_default_study_and_refuses_a_wrong_key() -> None:
 
 
 @pytest.mark.slow
-def test_every_output_belongs_to_one_stage_and_every_stage_is_in_dvc_yaml() -> None:
+def test_every_output_belongs_to_one_stage_and_every_stage_is_in_dvc_yaml(in_clone: None) -> None:
     stages = rule_stages()
     content = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
     jobs = list_jobs(())

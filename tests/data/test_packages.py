@@ -1,5 +1,6 @@
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,7 @@ class FakeNpm:
         (self.folder / "content").write_bytes(content)
         script = self.folder / "npm"
         script.write_text(
-            f"#!/bin/sh\nF='{self.folder}'\n"
+            f"#!/bin/sh\nF={shlex.quote(str(self.folder))}\n"
             'echo "$*" >> "$F/calls"\nenv > "$F/environment"\n'
             f'if [ "$(wc -l < "$F/calls")" -le {failures} ]; then cat "$F/message" >&2; exit 1; fi\n'
             'cp "$F/content" scope-some-icons-1.2.3.tgz\n'
@@ -173,11 +174,9 @@ def script(path: Path, text: str) -> None:
 
 def test_without_npm_the_one_of_pypi_is_installed_once(bare: Path, target: Path) -> None:
     (bare / "tarball").write_bytes(CONTENT)
-    script(bare / "fake-npm", f"PATH=/usr/bin:/bin; cp '{bare}/tarball' icons.tgz")
-    script(
-        bare / "python",
-        f"PATH=/usr/bin:/bin; echo \"$*\" >> '{bare}/calls'; cp '{bare}/fake-npm' '{bare}/npm'",
-    )
+    start = f"PATH=/usr/bin:/bin; B={shlex.quote(str(bare))}"
+    script(bare / "fake-npm", f'{start}; cp "$B/tarball" icons.tgz')
+    script(bare / "python", f'{start}; echo "$*" >> "$B/calls"; cp "$B/fake-npm" "$B/npm"')
     fetch(PACKAGE, target)
     fetch(PACKAGE, target)
     assert target.read_bytes() == CONTENT
@@ -204,6 +203,8 @@ def test_a_pinned_package_comes_from_the_registry(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_python_is_all_one_needs(tmp_path: Path) -> None:
     """In a new environment, on a PATH without npm, the package is fetched all the same."""
+    if '"' in str(tmp_path):
+        pytest.skip("pip's scripts do not start below a folder with a double quote in its name (uv's do)")
     package = STYLES["fxemoji"]
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     tools = tmp_path / "tools"

@@ -29,8 +29,6 @@ Path("dvc.yaml").write_text(dvc_yaml())
 """
 """Make tiny the study of params.yaml itself, so that plain `snakemake` and `dvc` mean it; specs stay equal."""
 
-IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-
 
 @dataclass
 class Repository:
@@ -40,14 +38,12 @@ class Repository:
     private: Path
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-        environment |= {
+        environment = os.environ | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(self.folder / "workflow"),
             "DVC_SITE_CACHE_DIR": str(self.private / "site"),
             "DVC_GLOBAL_CONFIG_DIR": str(self.private / "global"),
             "DVC_SYSTEM_CONFIG_DIR": str(self.private / "system"),
-            "DVC_NO_ANALYTICS": "1",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -65,7 +61,7 @@ class Repository:
         return self.good(sys.executable, "-m", "dvc", *arguments)
 
     def git(self, *arguments: str) -> str:
-        return self.good("git", *IDENTITY, *arguments)
+        return self.good("git", *arguments)
 
     def snakemake(self, *arguments: str) -> str:
         return self.good(sys.executable, "-m", "snakemake", "--cores", "2", *arguments)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import chdir
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,9 @@ def test_every_named_key_exists_and_every_key_of_a_study_is_named() -> None:
 
 
 @pytest.fixture(scope="module")
-def jobs() -> list[Job]:
-    return list_jobs(())
+def jobs(clone: Path) -> list[Job]:
+    with chdir(clone):
+        return list_jobs(())
 
 
 def specs_of(jobs: list[Job], params: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -127,7 +129,7 @@ def test_a_stage_names_every_parameter_in_its_specs(jobs: list[Job]) -> None:
 
 
 @pytest.mark.slow
-def test_another_study_has_its_own_files_and_names_its_overlay() -> None:
+def test_another_study_has_its_own_files_and_names_its_overlay(in_clone: None) -> None:
     content = yaml.safe_load(dvc_yaml([Path("studies/tiny.yaml")]))
     assert set(content["stages"]) == set(PARAMETERS)
     for stage in content["stages"].values():

@@ -36,7 +36,7 @@ def test_every_cell_is_a_point_and_zero_has_its_place(inputs: ReportInputs) -> N
     assert points["lora-r8"]["dodge"] != points["lora-r8-pgd"]["dodge"]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 10**9), st.floats(0, 1)), min_size=1, max_size=15),
     st.floats(0, 0.2),

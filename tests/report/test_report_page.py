@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
@@ -73,6 +73,14 @@ def test_every_number_that_is_shown_is_in_the_metrics(inputs: ReportInputs) -> N
         ids = attributes["data-number-id"].split()
         assert known.issuperset(ids)
         assert all(id in attributes["title"] for id in ids)
+
+
+def test_the_level_of_intervals_is_the_studys(inputs: ReportInputs) -> None:
+    page = render(replace(inputs, facts={"statistics": {"level": 0.9}}))
+    page = page.replace("\N{NO-BREAK SPACE}", " ").replace(r"\u00a0", " ")  # in the page, in its JSON
+    assert "brackets hold 90 % bootstrap intervals" in page and '"90 % interval from"' in page
+    assert not re.search(r"95 % (\w+ )?interval", page)
+    assert "brackets hold bootstrap intervals" in render(inputs), "not known, not stated"
 
 
 def test_numbers_link_to_their_audit_where_there_is_one(inputs: ReportInputs) -> None:
@@ -143,7 +151,6 @@ def test_wrong_inputs_are_named(inputs: ReportInputs) -> None:
         render(replace(inputs, hypotheses=[{**inputs.hypotheses[0], "verdict": "maybe"}]))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_ends_the_script_that_holds_it(text: str) -> None:
     written = str(json_for_script({"caption": text, "close": f"</script>{text}<!--"}))

@@ -13,8 +13,7 @@ LAST = ("report/index.html", "figures/headline.json", "clip_benchmark.json")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("overlays", [[], [Path("studies/tiny.yaml")], [Path("studies/smoke.yaml")]], ids=str)
-def test_the_grid_has_each_job_once(overlays: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[1])
+def test_the_grid_has_each_job_once(overlays: list[Path], in_clone: None) -> None:
     study = resolve(overlays)
     listed = [(rule, tuple(sorted(wildcards.items()))) for rule, wildcards in grid.jobs(study)]
     needed = list_jobs(overlays, [f"results/{study.study}/{name}" for name in LAST])

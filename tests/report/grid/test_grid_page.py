@@ -4,10 +4,10 @@ import re
 
 import pandas as pd
 import pytest
-
-from crossmodal.report import charts, frames
-from crossmodal.report.cells import Grid
 from crossmodal.report.chart_specs import chart_specs
+
+from crossmodal.report import charts, frames, robustness_charts
+from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.page import ReportInputs, render
 
@@ -46,8 +46,20 @@ def test_charts_of_many_cells(grid_inputs: ReportInputs) -> None:
     }  # fmt: skip
     query = attack[(attack["cell"] == "full") & attack["threat"].str.startswith("query")]
     assert list(query["epsilon"]) == [0.0, 2.0, 4.0, 8.0]
-    severity = frames.severity_frame(numbers, grid.cells, "openmoji", "mean")
-    assert set(severity["severity"]) == {1, 3, 5}
+
+
+def test_only_severities_of_one_kind_are_joined(grid_inputs: ReportInputs) -> None:
+    numbers = Numbers(grid_inputs.numbers)
+    grid = Grid.of("openmoji", list(grid_inputs.cells), grid_inputs.facts).sorted(list)
+    frame = frames.severity_frame(numbers, grid, "mean")
+    found = frame.groupby("shift")["severity"].agg(set).to_dict()
+    assert found == {"gaussian noise": {1, 3, 5}, "jpeg compression": {2, 4}}, "the others have one severity"
+    for row in frame.to_dict("records"):
+        kind = {"gaussian noise": "gaussian-noise", "jpeg compression": "jpeg"}[row["shift"]]
+        assert f"/{kind}-{row['severity']}/mean/degradation_recall@1" in row["number_id"]
+    spec = robustness_charts.severity_chart(frame, grid.highlighted).to_dict()
+    assert spec["facet"]["field"] == "shift" and spec["facet"]["sort"] == list(found)
+    assert not frames.severity_frame(numbers, Grid.of("openmoji", list(grid_inputs.cells)), "mean").size
 
 
 def test_the_frontier_is_drawn_as_steps(grid_inputs: ReportInputs) -> None:
