@@ -45,7 +45,8 @@ def test_a_job_that_failed_is_no_longer_failed_when_it_begins_again(run: Run) ->
     task = run.fail(1)
     assert task and task.name == "adapt cell=full"
     assert run.progress().failed == ("adapt cell=full",) and run.progress().running == ()
-    assert run.retry("Trying to restart job 12.") is None
+    assert run.retry("Shutting down, this might take some time.") is None
+    assert run.retry("Trying to restart job d4db0502-7bc3-5f07-a224-0628cba335e3.") == "a group of jobs"
     assert run.retry("Trying to restart job 1.") == "adapt cell=full"
     run.start(job(1, "adapt", 5.0, cell="full"))
     assert run.progress().failed == () and len(run.progress().running) == 1

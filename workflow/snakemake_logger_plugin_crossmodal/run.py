@@ -142,10 +142,12 @@ class Run:
         return task
 
     def retry(self, message: str) -> str | None:
-        """Return the name of the job that Snakemake says it tries again."""
+        """Return what Snakemake says that it tries again; None where the message says something else."""
         found = re.fullmatch(r"Trying to restart job (\S+)\.", message)
-        jobid = next((jobid for jobid in self.failed if found and str(jobid) == found[1]), None)
-        return self.failed.pop(jobid).name if jobid is not None else None
+        if found is None:
+            return None
+        jobid = next((jobid for jobid in self.failed if str(jobid) == found[1]), None)
+        return "a group of jobs" if jobid is None else self.failed.pop(jobid).name
 
     def progress(self) -> Progress:
         """Return how far the run is."""
