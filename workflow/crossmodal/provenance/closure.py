@@ -109,7 +109,10 @@ def versions(modules: set[str]) -> dict[str, str]:
     The standard library and what is not installed are left out.
     """
     owners = {owner for module in modules for owner in _distributions().get(module, [])}
-    return {owner: version(owner) for owner in sorted(owners) if owner != PACKAGE}
+    return {owner: _version(owner) for owner in sorted(owners) if owner != PACKAGE}
+
+
+_version = cache(version)  # reads and parses a file
 
 
 def resource_digests(paths: tuple[Path, ...]) -> dict[str, str]:
