@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from crossmodal.parameters import Parameters
+from crossmodal.models.base import ModelParameters
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -51,7 +51,7 @@ Architecture = Annotated[
 ]
 
 
-class Params(Parameters):
+class Params(ModelParameters):
     """A base model with random weights, to be pretrained in the study."""
 
     kind: Literal["scratch"]
