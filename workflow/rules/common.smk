@@ -109,6 +109,16 @@ def model_file(name):
     return lambda wildcards: f"<results>/models/{STUDY.model_of(wildcards.cell)}/{name}"
 
 
+def tower_files(model):
+    """Return the files of a base model's text tower that loading the model takes, if it has any."""
+    return STUDY.models[model].tower_files("<data>/towers")
+
+
+def tower_of(wildcards):
+    """Return the files of the text tower of the base model that a cell adapts."""
+    return tower_files(STUDY.model_of(wildcards.cell))
+
+
 def dataset_sources(wildcards):
     """Return the files a dataset is built from: its packages, then the user's own files."""
     params = STUDY.datasets[wildcards.dataset]
