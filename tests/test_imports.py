@@ -20,7 +20,13 @@ RUNNING = {"run", "rules", "lock", "workers", "accelerators", "refusals", "torch
 UPWARDS = {"jobs.workers imports training.distributed"}
 """Imports against the order, each with its reason: how the processes of one job are told apart is training's."""
 
-MEANS = ["data", "shifts", "models", ("adaptation", "attacks"), ("training", "search", "statistics", "report")]
+MEANS = [
+    "data",
+    "shifts",
+    "models",
+    ("adaptation", "attacks"),
+    ("training", "search", "statistics", "report"),
+]
 """The means: each layer may use what stands before it."""
 
 
@@ -100,7 +106,9 @@ def test_imports_point_one_way(name: str) -> None:
         for other in imported(path)
         if name in LEAVES or part(other) not in ALLOWED[name] | LEAVES | {name}
     }
-    described = {f"experiments.{room}.jobs" for room in registry.rooms()}  # their rules are the study's to plan
+    described = {
+        f"experiments.{room}.jobs" for room in registry.rooms()
+    }  # their rules are the study's to plan
     wrong = {line for line in wrong if not (line.split()[0] in described and " imports study." in line)}
     assert wrong - UPWARDS == set()
 

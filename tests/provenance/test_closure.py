@@ -88,41 +88,56 @@ def test_a_cell_does_not_depend_on_other_methods() -> None:
     assert not attacks & set(code)
 
 
-STUDY = load_study(read_yaml(module.ROOT.parents[1] / "params.yaml"), {})
+ROOT = module.ROOT.parents[1]
+DEFAULTS = read_yaml(ROOT / "params.yaml")
+STUDIES = [
+    load_study(DEFAULTS, overlay)
+    for overlay in ({}, *(read_yaml(path) for path in sorted((ROOT / "studies").glob("*.yaml"))))
+]
 
 
 @pytest.fixture(scope="module")
 def codes() -> dict[str, set[str]]:
-    """The modules that the jobs of each rule of the default study depend on."""
+    """The modules that the jobs of each rule depend on, in any of our studies."""
     found: dict[str, set[str]] = {}
-    for rule, wildcards in grid.jobs(STUDY):
-        content = json.loads(spec(STUDY, rule, **wildcards))
-        found.setdefault(rule, set()).update(content["code"])
+    for study in STUDIES:
+        for rule, wildcards in grid.jobs(study):
+            content = json.loads(spec(study, rule, **wildcards))
+            found.setdefault(rule, set()).update(content["code"])
     return found
 
 
-def test_every_experiment_is_in_the_default_study(codes: dict[str, set[str]]) -> None:
-    assert STUDY.rooms() == list(registry.rooms())
-    assert set(codes) == set(rules_of(STUDY)) - {"merge_model"}
+@pytest.fixture(scope="module")
+def entries() -> dict[str, str]:
+    """The entry point of each rule."""
+    return {name: rule.entry for study in STUDIES for name, rule in rules_of(study).items()}
 
 
-def test_jobs_never_depend_on_the_study_the_commands_or_snakemake(codes: dict[str, set[str]]) -> None:
+def test_every_rule_has_a_job_in_some_study(codes: dict[str, set[str]], entries: dict[str, str]) -> None:
+    """What follows would say nothing of an experiment that no study names."""
+    assert {room for study in STUDIES for room in study.rooms()} == set(registry.rooms())
+    assert set(codes) == set(entries) - {"merge_model"}
+
+
+def test_jobs_never_depend_on_the_study_the_commands_or_snakemake(
+    codes: dict[str, set[str]], entries: dict[str, str]
+) -> None:
+    above = ("crossmodal.study", "crossmodal.commands", "crossmodal.cli")
     for rule, code in codes.items():
-        above = [name for name in code if name.startswith(("crossmodal.study", "crossmodal.commands", "crossmodal.cli"))]
-        assert above == [], rule
-    for rule in rules_of(STUDY).values():
-        code, outside = closure((rule.entry,))
-        assert rule.entry in code and "snakemake" not in outside, rule.entry
+        assert [name for name in code if name.startswith(above)] == [], rule
+    for entry in entries.values():
+        code, outside = closure((entry,))
+        assert entry in code and "snakemake" not in outside, entry
 
 
-def test_jobs_depend_on_no_other_experiment(codes: dict[str, set[str]]) -> None:
+def test_jobs_depend_on_no_other_experiment(codes: dict[str, set[str]], entries: dict[str, str]) -> None:
     """Only the join knows all, and of each what is claimed: its claims, its parameters and what these import."""
-    home = {rule: rule_of.entry.split(".")[2] for rule, rule_of in rules_of(STUDY).items() if _is_of_a_room(rule_of.entry)}
+    home = {rule: entry.split(".")[2] for rule, entry in entries.items() if _is_of_a_room(entry)}
     assert set(home.values()) == set(registry.rooms())
     for rule, code in codes.items():
         others = {name for name in code if _is_of_a_room(name) and name.split(".")[2] != home.get(rule)}
         if rule == "join_numbers":
-            parts = [registry.room_module(room, part) for room in registry.rooms() for part in ("claims", "params")]
+            parts = [registry.room_module(r, part) for r in registry.rooms() for part in ("claims", "params")]
             known = {name for name in closure(tuple(parts))[0] if _is_of_a_room(name)}
             assert set(parts) <= others <= known
         else:

@@ -94,7 +94,10 @@ def test_default_study_and_overlays_are_valid() -> None:
         ({"models": {"base": {"datasets": ["wbe"]}}}, ["models.base.datasets:", 'did you mean "web"?']),
         ({"models": {"base": {"config": "vit-nano"}}}, ["models.base.config:", "nearest 'vit-nano-32'"]),
         ({"models": {"base": None}}, ["models: got 0 of them; accepts at least 1"]),
-        ({"adaptation": {"cells": {"full": {"model": "bsae"}}}}, ["cells.full.model:", 'did you mean "base"?']),
+        (
+            {"adaptation": {"cells": {"full": {"model": "bsae"}}}},
+            ["cells.full.model:", 'did you mean "base"?'],
+        ),
         ({"peft": {"cel": "full"}}, ["peft:", 'got "cel"', 'did you mean "cell"?']),
         ({"robustness": {"shifts": ["jpeg-3"]}}, ["robustness.shifts:", "which is no shift", '"jpeg-4"?']),
         ({"search": {"index": "ivfpq"}}, ["search.index:", "which is no index", 'did you mean "ivf-pq"?']),
@@ -198,9 +201,9 @@ def test_a_cell_of_another_dataset_is_evaluated_on_all_clean_sets_and_no_shift()
     assert rules["lora-r8-fluent"] == {"adapt_model"} | clean
     assert rules["lora-r8"] >= rules["lora-r8-fluent"] | shifted
     assert study.evaluated_datasets() == ["openmoji", "fluent", "twemoji", "monotone", "high-contrast"]
-    assert {(name.dataset, name.split, name.variant) for name in study.target_sets() + study.domain_sets()} == {
-        (dataset, "test", "clean") for dataset in study.evaluated_datasets()
-    }
+    assert {
+        (name.dataset, name.split, name.variant) for name in study.target_sets() + study.domain_sets()
+    } == {(dataset, "test", "clean") for dataset in study.evaluated_datasets()}
 
 
 def test_a_cell_adapts_the_model_that_it_names_or_the_first() -> None:
