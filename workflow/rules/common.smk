@@ -48,8 +48,9 @@ def arguments_of(rule, **further):
     `further` are arguments that are neither, such as a folder for checkpoints; wildcards in them are filled in.
     """
 
-    def write(wildcards, input, output):
-        named = {**dict(input.items()), **dict(output.items())}
+    # Snakemake compares no parameter whose function takes `input` or `output` by name: nothing would be stale.
+    def write(wildcards, **files):
+        named = {**dict(files["input"].items()), **dict(files["output"].items())}
         named |= {key: text.format(**wildcards) for key, text in further.items()}
         lines = argument_lines(named, spec(STUDY, rule, **wildcards))
         return write_arguments(Path("results", STUDY.study, "jobs"), rule, lines)
