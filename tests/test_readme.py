@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from crossmodal.report.readme import filled
 
 RESULTS = Path("results/emoji")

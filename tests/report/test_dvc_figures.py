@@ -6,8 +6,6 @@ import math
 from pathlib import Path
 
 import pytest
-
-from crossmodal.provenance.dvc import PLOTS
 from crossmodal.report.dvc_figures import (
     ACCURACY,
     DEGRADATION,
@@ -19,6 +17,8 @@ from crossmodal.report.dvc_figures import (
     write_headline,
     write_rows,
 )
+
+from crossmodal.provenance.dvc import PLOTS
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.page import ReportInputs
 

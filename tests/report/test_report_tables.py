@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+from crossmodal.report.readme import own_blocks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +31,6 @@ from crossmodal.report.markdown import (
     table_markdown,
 )
 from crossmodal.report.page import ReportInputs
-from crossmodal.report.readme import own_blocks
 from crossmodal.report.verdicts import read_hypotheses
 
 
