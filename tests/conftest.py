@@ -179,9 +179,9 @@ def validate_crate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path],
             str(Path(sys.executable).parent / "rocrate-validator"), "validate", "--offline",
             "--cache-path", str(cache), "--profile-identifier", "provenance-run-crate",
             "--requirement-severity", "recommended", "--no-paging", "--output-format", "json",
-            "--output-file", str(report), str(crate),
+            "--output-file", str(report), crate.name,
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=crate.parent)
         assert report.exists(), done.stdout[-3000:] + done.stderr[-3000:]
         found = json.loads(report.read_text())
         profiles = {profile.rpartition("-")[0] for profile in found["statistics"]["profiles"]}

@@ -215,6 +215,7 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[tupl
     server.stop()
 
 
+@pytest.mark.usefixtures("folder_for_dvc")
 def test_a_fresh_clone_pulls_every_file_as_its_manifest_says(
     witnessed: Repository, tmp_path: Path, remote: list[tuple[str, ...]]
 ) -> None:
@@ -242,6 +243,7 @@ def test_a_fresh_clone_pulls_every_file_as_its_manifest_says(
     assert "in sync" in clone.dvc("status", "--cloud")
 
 
+@pytest.mark.usefixtures("folder_for_dvc")
 def test_an_experiment_runs_in_the_project_and_not_in_a_copy(repository: Repository) -> None:
     change = ("--set-param", "evaluation.statistics.resamples=50")
     done = repository.run(sys.executable, "-m", "dvc", "exp", "run", "--temp", *change)

@@ -49,7 +49,7 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-def published(project, tmp_path_factory: pytest.TempPathFactory) -> Published:
+def published(project, folder_for_dvc: None, tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder = tmp_path_factory.mktemp("published")
     for name in (*(p.name for p in project.folder.iterdir()), ".dvc"):
         if (project.folder / name).is_dir():
