@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 START_SECONDS = 1.0
@@ -51,52 +51,70 @@ def read_past(ledger: Path) -> dict[str, PastJob]:
     return past
 
 
-@dataclass
-class Pace:
-    """What jobs took in this run, and what they were expected to take."""
+@dataclass(slots=True)
+class Total:
+    """Seconds of some jobs, added up: a run asks for their mean at each of its events."""
 
-    rules: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    measured: float = 0.0
-    recorded: float = 0.0
-    """Seconds of jobs that the ledger knows: in this run, and in the ledger; the latest count most."""
+    jobs: int = 0
+    seconds: float = 0.0
+
+    def add(self, seconds: float, jobs: int = 1) -> None:
+        """Count in a job, or with -1 and its negative seconds take one out."""
+        self.jobs += jobs
+        self.seconds = self.seconds + seconds if self.jobs else 0.0
 
     @property
-    def factor(self) -> float:
-        """How much slower than the ledger says this run is."""
-        return (self.measured + DOUBTED_SECONDS) / (self.recorded + DOUBTED_SECONDS)
+    def mean(self) -> float | None:
+        """The seconds of a job; None where there are none."""
+        return max(self.seconds / self.jobs, 0.0) if self.jobs else None
+
+
+Totals = defaultdict[str, Total]
 
 
 class Estimator:
     """Expected seconds of jobs: from the ledger at the pace of this run, else from this run."""
 
     def __init__(self, past: Mapping[str, PastJob]) -> None:
-        self.pace = Pace()
-        self.study: str | None = None
         self._past = past
-        self._left: defaultdict[tuple[str, str], dict[str, PastJob]] = defaultdict(dict)
-        self._everywhere: defaultdict[str, list[PastJob]] = defaultdict(list)
-        for name, job in past.items():
-            self._left[job.study, job.rule][name] = job
-            self._everywhere[job.rule].append(job)
+        self._left: defaultdict[str, Totals] = defaultdict(lambda: defaultdict(Total))
+        """Jobs of the ledger that have not begun in this run, by study and rule."""
+        self._everywhere: Totals = defaultdict(Total)
+        self._measured: Totals = defaultdict(Total)
+        self._threads: dict[tuple[str, str], int] = {}
+        self._study = ""
+        self._begun: set[str] = set()
+        self._here = self._there = 0.0
+        """Seconds of jobs that the ledger knows: in this run, and in the ledger; the latest count most."""
+        for job in past.values():
+            self._left[job.study][job.rule].add(job.seconds)
+            self._everywhere[job.rule].add(job.seconds)
+            key = job.study, job.rule
+            self._threads[key] = max(job.threads, self._threads.get(key, 1))
+
+    @property
+    def pace(self) -> float:
+        """How many times longer than the ledger says jobs take in this run."""
+        return (self._here + DOUBTED_SECONDS) / (self._there + DOUBTED_SECONDS)
 
     def begin(self, rule: str, manifest: str | None) -> float | None:
         """Return the seconds that a job which begins now is expected to take; None where nothing is known."""
-        job = self._past.get(manifest) if manifest else None
         if manifest:
-            self.study = study_of(manifest)
-            self._left[self.study, rule].pop(manifest, None)
-        if job and job.rule == rule:
-            return self._now(job)
+            self._study = study_of(manifest)
+        if job := self._known(rule, manifest):
+            if manifest not in self._begun:
+                self._left[job.study][rule].add(-job.seconds, -1)
+                self._begun.add(str(manifest))
+            return self._now(job.seconds)
         return self._mean(rule)
 
     def end(self, rule: str, manifest: str | None, seconds: float) -> None:
         """Learn what a job of this run took."""
-        self.pace.rules[rule].append(seconds)
-        job = self._past.get(manifest) if manifest else None
-        if job and job.rule == rule:
+        self._measured[rule].add(seconds)
+        if job := self._known(rule, manifest):
             kept = 0.5 ** (seconds / HALF_LIFE_SECONDS)
-            self.pace.measured = kept * self.pace.measured + seconds
-            self.pace.recorded = kept * self.pace.recorded + job.seconds + START_SECONDS
+            self._here = kept * self._here + seconds
+            self._there = kept * self._there + job.seconds + START_SECONDS
 
     def waiting(self, counts: Mapping[str, int], cores: int) -> float | None:
         """Return the seconds, times cores, of jobs that have not begun, given how many there are of each rule."""
@@ -105,13 +123,15 @@ class Estimator:
             if count > 0:
                 if (mean := self._mean(rule)) is None:
                     return None
-                jobs = self._left.get((self.study or "", rule)) or {}
-                threads = max((job.threads for job in jobs.values()), default=1)
-                total += count * mean * min(threads, cores)
+                total += count * mean * min(self._threads.get((self._study, rule), 1), cores)
         return total
 
-    def _now(self, job: PastJob) -> float:
-        return (job.seconds + START_SECONDS) * self.pace.factor
+    def _known(self, rule: str, manifest: str | None) -> PastJob | None:
+        job = self._past.get(manifest) if manifest else None
+        return job if job and job.rule == rule else None
+
+    def _now(self, seconds: float) -> float:
+        return (seconds + START_SECONDS) * self.pace
 
     def _mean(self, rule: str) -> float | None:
         """Return the expected seconds of a job of `rule` of which nothing else is known.
@@ -119,18 +139,14 @@ class Estimator:
         By the jobs of this study that have not begun, else by those that this run has measured, else by other
         studies, else by all that this run has measured.
         """
-        if jobs := self._left.get((self.study or "", rule)):
-            return _mean(map(self._now, jobs.values()))
-        if seconds := self.pace.rules.get(rule):
-            return _mean(seconds)
-        if everywhere := self._everywhere.get(rule):
-            return _mean(map(self._now, everywhere))
-        return _mean(second for seconds in self.pace.rules.values() for second in seconds)
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    listed = list(values)
-    return sum(listed) / len(listed) if listed else None
+        if (here := self._left[self._study][rule].mean) is not None:
+            return self._now(here)
+        if (measured := self._measured[rule].mean) is not None:
+            return measured
+        if (everywhere := self._everywhere[rule].mean) is not None:
+            return self._now(everywhere)
+        every = list(self._measured.values())
+        return Total(sum(t.jobs for t in every), sum(t.seconds for t in every)).mean
 
 
 @dataclass(frozen=True, slots=True)
