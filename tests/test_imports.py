@@ -38,7 +38,7 @@ def _allowed() -> dict[str, set[str]]:
     below = {"registry", "provenance"}
     for layer in MEANS:
         names = {layer} if isinstance(layer, str) else set(layer)
-        found |= dict.fromkeys(names, set(below))
+        found |= {name: set(below) for name in names}
         below |= names
     found["jobs: running"] = {"provenance"}
     found["jobs: entry points"] = below | {"jobs: running"}
@@ -147,5 +147,6 @@ def test_what_the_study_imports_is_free_of_heavy_packages() -> None:
     own = {name for module, path in MODULES.items() if part(module) == "study" for name in imported(path)}
     others = {name for name in own if part(name) in ("jobs: running", "statistics", "training", "provenance")}
     assert others == {
-        "jobs.rules", "provenance.closure", "statistics.settings", "training.settings", "training.adversary_settings",
+        "jobs.rules", "provenance.closure", "statistics.settings", "training.settings",
+        "training.adversary_settings",
     }  # fmt: skip

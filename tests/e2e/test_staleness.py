@@ -152,7 +152,10 @@ DOMAIN = (
     "datasets={'textures': {'kind': 'shapes', 'n': 90, 'image_size': 32, 'seed': 3, 'style': 'textured'}}",
     "evaluation={'domains': ['textures']}",
 )
-OTHER = "models={'other': {'kind': 'scratch', 'config': 'vit-nano-32', 'datasets': ['crowd'], 'training': {'epochs': 1}}}"
+OTHER = (
+    "models={'other': {'kind': 'scratch', 'config': 'vit-nano-32', 'datasets': ['crowd'],"
+    " 'training': {'epochs': 1}}}"
+)
 NAMED = (OTHER, "adaptation={'cells': {'full': {'model': 'other'}}}")
 MORE = (OTHER, "adaptation={'cells': {'other': {'method': {'kind': 'linear'}, 'model': 'other'}}}")
 
@@ -177,7 +180,9 @@ TABLE = {
     "code: the numbers of one experiment": Row(
         numbered("peft"), code("experiments/peft/encoder_numbers.py")
     ),
-    "code: the numbers of cells": Row(OF_CELLS - {"number_peft", "number_robustness"}, code("jobs/number_cells.py")),
+    "code: the numbers of cells": Row(
+        OF_CELLS - {"number_peft", "number_robustness"}, code("jobs/number_cells.py")
+    ),
     "code: the claims of one experiment": Row(JOINED, code("experiments/search/claims.py")),
     "code: the section of one experiment": Row(
         {"draw_search", "write_report"}, code("experiments/search/section.py")

@@ -17,7 +17,8 @@ WITH_TORCH = {
     "build_model", "adapt_model", "embed_target", "embed_domains", "embed_shifted", "embed_galleries",
     "evaluate_attacks", "measure_encoders", "train_reranker", "measure_search",
 }  # fmt: skip
-"""The rules whose jobs compute with a network; all others start without torch, and outlive another version of it."""
+"""The rules whose jobs compute with a network; all others start without torch, and outlive another version
+of it."""
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +57,30 @@ def test_a_job_without_torch_does_not_import_it(study: Study) -> None:
     entries = sorted({rule.entry for name, rule in rules_of(study).items() if name not in WITH_TORCH})
     assert "crossmodal.jobs.merge_model" in entries  # on request only, in no grid, and with torch
     entries.remove("crossmodal.jobs.merge_model")
-    code = "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint('torch' in sys.modules)"
+    code = (
+        "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)\n"
+        "print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code, *entries], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_a_spec_is_one_line_of_plain_ascii(study: Study) -> None:
     """It stands on a line of its own in a job's file of arguments, whatever a study says."""
-    named = load_study(DEFAULTS, {"datasets": {"mine": {"kind": "karpathy", "split_file": "ä\nb\u2028.json",
-                                                         "images": "x", "source": "y", "licence": "z"}}})  # fmt: skip
+    named = load_study(
+        DEFAULTS,
+        {
+            "datasets": {
+                "mine": {
+                    "kind": "karpathy",
+                    "split_file": "ä\nb\u2028.json",
+                    "images": "x",
+                    "source": "y",
+                    "licence": "z",
+                }
+            }
+        },
+    )
     for given in (study, named):
         for rule, wildcards in grid.jobs(given):
             text = spec(given, rule, **wildcards)
