@@ -23,10 +23,11 @@ $(READY): requirements.lock pyproject.toml
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-study: setup  ## Run the default study and print the hypothesis table
+study: setup  ## Run the default study, print the hypothesis table and compare with the published numbers
 	snakemake --cores $(CORES)
 	@crossmodal audit --all --html results/emoji/report/audit.html
 	@crossmodal hypotheses
+	@crossmodal compare
 
 smoke: setup  ## Run the same DAG on procedural images, without network, in minutes
 	snakemake --cores $(CORES) --configfile studies/smoke.yaml
@@ -37,6 +38,7 @@ flickr8k: setup  ## Run the same DAG on real photographs (studies/flickr8k.yaml 
 	snakemake --cores $(CORES) --configfile studies/flickr8k.yaml
 	@crossmodal audit --all --study flickr8k --html results/flickr8k/report/audit.html
 	@crossmodal hypotheses --study flickr8k
+	@crossmodal compare --study flickr8k
 
 test: test-fast  ## Run all tests (the end-to-end ones take a quarter of an hour)
 	python -m pytest tests -m slow --ignore=tests/faults --ignore=tests/slurm
@@ -69,7 +71,7 @@ lock: setup  ## Resolve requirements.lock anew, for all supported Python version
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 	$(MAKE) generate
 
-generate: setup  ## Write what is generated: the schema, envs/, dvc.yaml
+generate: setup  ## Write what is generated: the schema, envs/, Slurm's groups, dvc.yaml
 	python -m crossmodal.commands.generate
 
 publish: setup  ## Audit the finished default study, then write dvc.lock, the ledger and the published tables

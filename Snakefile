@@ -33,7 +33,7 @@ include: "workflow/rules/provenance.smk"
 
 
 wildcard_constraints:
-    package=r"[^/]+\.tgz",
+    package=r"[^/]+\.(tgz|whl)",
     seed=r"\d+",
     split="train|val|test",
 

@@ -13,7 +13,7 @@ from crossmodal.provenance.dvc import rule_stages
 
 
 @pytest.mark.slow
-def test_generated_files_are_up_to_date() -> None:
+def test_generated_files_are_up_to_date(in_clone: None) -> None:
     stale = [str(path) for path, content in generated().items() if path.read_text() != content]
     assert stale == [], "run `make generate`"
 
@@ -25,16 +25,20 @@ def test_the_schema_accepts_the_default_study_and_refuses_a_wrong_key() -> None:
     assert json.loads(SCHEMA.read_text()) == rules
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["adaptation"]["cells"] = {}  # cells inherit their training from their neighbour; a schema cannot
-    del params["pretraining"]
+    del params["models"]
     problems = {error.message for error in jsonschema.Draft202012Validator(rules).iter_errors(params)}
-    assert problems == {"'pretraining' is a required property", "{} should be non-empty"}
+    assert problems == {"'models' is a required property", "{} should be non-empty"}
     params["serach"] = {}
+    params["search"]["indexs"] = {}
     problems = {error.message for error in jsonschema.Draft202012Validator(rules).iter_errors(params)}
     assert any("serach" in problem for problem in problems)
+    del params["serach"]
+    errors = list(jsonschema.Draft202012Validator(rules).iter_errors(params))
+    assert any(list(error.path) == ["search"] for error in errors), "the schema knows the experiments' keys"
 
 
 @pytest.mark.slow
-def test_every_output_belongs_to_one_stage_and_every_stage_is_in_dvc_yaml() -> None:
+def test_every_output_belongs_to_one_stage_and_every_stage_is_in_dvc_yaml(in_clone: None) -> None:
     stages = rule_stages()
     content = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
     jobs = list_jobs(())

@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 import yaml
 
+from crossmodal import registry
+from crossmodal.commands.generate import slurm_profile
 from crossmodal.errors import UserError
+from crossmodal.jobs.rules import TIMED
+from crossmodal.study import grid
 from crossmodal.study.configuration import merge, read_yaml
+from crossmodal.study.rules import RULES, room_rules
 from crossmodal.study.specs import spec
 from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
-ALONE = {"pretrain_base", "adapt_model", "merge_model"}
+ALONE = {"build_model", "adapt_model", "merge_model"}
 """Rules whose jobs are long enough to be submitted alone, or run on request only."""
 
 
@@ -38,12 +43,27 @@ def test_both_profiles_say_the_same_about_staleness() -> None:
     assert {"rerun-triggers", "max-checksum-file-size", "rerun-incomplete"} <= set(default)
 
 
-def test_every_rule_is_in_a_group_or_long() -> None:
-    settings = profile("slurm")
+def test_every_rule_is_in_a_group_or_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    settings, said = profile("slurm"), dict(RULES)
+    for room in registry.rooms():
+        said |= room_rules(room)
+    assert set(said) == set(rules()), "the rule files and the experiments' jobs.py name the same rules"
+    assert settings["groups"] == {name: rule.group for name, rule in said.items() if rule.group}
     assert set(settings["groups"]) | ALONE == set(rules())
     assert not set(settings["groups"]) & ALONE
     assert set(settings["group-components"]) <= set(settings["groups"].values())
     assert set(settings["set-resources"]) <= set(rules())
+    assert yaml.safe_load(slurm_profile()) == settings, "run `make generate`"
+
+
+def test_what_is_timed_has_its_node_to_itself() -> None:
+    """One submission for all of them, every core, and nothing beside them; and what takes all cores is timed."""
+    settings, texts = profile("slurm"), rules()
+    timed = {name for name, group in settings["groups"].items() if group == TIMED}
+    assert timed == {name for name, text in texts.items() if "threads: workflow.cores" in text}
+    assert settings["set-resources"] == {name: {"slurm_extra": "'--exclusive'"} for name in timed}
+    assert timed and settings["group-components"][TIMED] >= 1000
 
 
 @pytest.mark.parametrize("rule", rules())
@@ -59,16 +79,9 @@ def study(**compute: int) -> Any:
 
 def test_asking_for_gpus_is_part_of_no_spec() -> None:
     without, wanting = study(), study(gpus_per_job=1)
-    cell = {"cell": "full", "seed": "0"}
-    jobs: list[tuple[str, dict[str, str]]] = [
-        ("pretrain_base", {}), ("adapt_model", cell), ("merge_model", cell), ("embed_clean", cell),
-        ("embed_shifted", cell), ("embed_galleries", cell), ("build_dataset", {"dataset": "outlines"}),
-        ("build_index", cell | {"index": "ivf-pq", "split": "test"}),
-        ("train_reranker", cell | {"index": "ivf-pq"}), ("measure_encoders", {}),
-        ("measure_search", cell | {"pipeline": "ivf-pq+rerank"}), ("summarise_numbers", {}),
-        ("evaluate_clean", cell), ("evaluate_shifted", cell), ("evaluate_attacks", cell),
-        ("write_report", {}), ("record_study", {}),
-    ]  # fmt: skip
+    jobs = [*grid.jobs(without), ("merge_model", {"cell": "full", "seed": "0"})]
+    # Its clean sets beside the target and its packages are those of no rule in the tiny study.
+    assert {rule for rule, _ in jobs} == set(rules()) - {"embed_domains", "evaluate_domains", "fetch_package"}
     for rule, wildcards in jobs:
         assert spec(without, rule, **wildcards) == spec(wanting, rule, **wildcards), rule
 

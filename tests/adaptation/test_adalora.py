@@ -119,7 +119,7 @@ def test_the_whole_budget_masks_nothing(fresh, params, embed, steps) -> None:
         assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.floats(0.1, 0.99), st.floats(0.1, 0.99),
     st.integers(0, 2**31), st.data(),
@@ -184,7 +184,7 @@ def test_the_schedule(steps, initial, data, warm_up, final) -> None:
         assert abs(budgets[middle] - (target + (initial - target) * left**3)) <= 0.5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(0, 2**31))
 def test_the_penalty(blocks: int, rank: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

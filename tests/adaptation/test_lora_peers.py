@@ -28,7 +28,7 @@ def disturb(model: nn.Module) -> None:
         term.lora_B.data.normal_(std=0.1, generator=generator)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 8), st.integers(1, 12), st.integers(0, 2**31), st.floats(0.1, 64))
 def test_query_key_value_equal_loralib(rank: int, batch: int, seed: int, alpha: float) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -126,7 +126,7 @@ def test_peft_writes_the_same_tensors(fresh, params, tmp_path: Path) -> None:
     assert all(torch.equal(ours[key], value) for key, value in theirs.items())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 64), st.sampled_from(PLACEMENTS), st.sampled_from(TOWERS), st.integers(0, 2**31))
 def test_packing_is_exact(bases, params, rank: int, placement: str, towers: str, seed: int) -> None:
     model, other = deepcopy(bases["torch"]), deepcopy(bases["torch"])

@@ -123,7 +123,7 @@ def test_every_ungrouped_1x1_convolution(build, image, placement) -> None:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(1, 2), st.integers(0, 2**31), st.floats(0.1, 64), st.booleans())
 def test_a_convolution_equals_loralib(rank: int, stride: int, seed: int, alpha: float, bias: bool) -> None:
     generator = torch.Generator().manual_seed(seed)

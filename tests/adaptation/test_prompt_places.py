@@ -28,7 +28,7 @@ def images(n: int = 3, size: int = 32) -> torch.Tensor:
     return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(5))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.lists(st.integers(0, START - 1), max_size=CONTEXT - 2), min_size=1, max_size=4),
     st.integers(1, CONTEXT - 3),
@@ -43,7 +43,7 @@ def test_tokens_make_room(captions: list[list[int]], length: int) -> None:
         assert got == expected + [0] * (CONTEXT - len(expected))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 3), st.integers(1, 6), st.integers(0, 4), st.booleans(), st.integers(0, 2**31))
 def test_splicing(batch: int, length: int, replacing: int, own: bool, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

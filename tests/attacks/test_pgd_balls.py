@@ -37,7 +37,7 @@ def rough(weights):
     return loss
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(params=IMAGES, seed=st.integers(0, 2**32), keep_best=st.booleans())
 def test_images_stay_in_the_ball_and_in_the_range_of_pixels(params, seed, keep_best):
     g = torch.Generator().manual_seed(seed)
@@ -54,7 +54,7 @@ def test_images_stay_in_the_ball_and_in_the_range_of_pixels(params, seed, keep_b
         assert torch.all(loss(pixels + delta) >= loss(pixels))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(params=TEXTS, seed=st.integers(0, 2**32), scale=st.floats(0.01, 10))
 def test_tokens_stay_in_their_balls_and_masked_ones_where_they_are(params, seed, scale):
     g = torch.Generator().manual_seed(seed)

@@ -18,7 +18,7 @@ def unit_rows(count, width, generator):
     return functional.normalize(torch.randn(count, width, generator=generator), dim=-1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     epsilon=st.floats(0, 2), steps=st.integers(1, 4), step_size=st.none() | st.floats(1e-3, 5),
     momentum=st.floats(0, 0.99), random_start=st.booleans(), width=st.integers(2, 9),

@@ -133,6 +133,12 @@ def test_odd_files_are_read_or_rejected_with_the_reason(folder: Folder) -> None:
         (entry("x.jpg", sentences=[]), "no caption"),
         (entry("x.jpg", sentences=[{"raw": " "}, {"tokens": ["a"]}, 3]), "no caption"),
         (entry("x.jpg", sentences=None), "no caption"),
+        (
+            entry("x.jpg", sentences=[{"raw": "\u200b"}, {"raw": "\ufeff \ufe0f"}, {"raw": "\x00"}]),
+            "no caption",
+        ),
+        (entry("x.jpg", sentences=[{"raw": "half an emoji \ud83d"}]), "no caption"),
+        (entry("half \ud83d.jpg"), "file name with half a surrogate pair"),
         ({"split": "train"}, "entry without a file name"),
         ("x.jpg", "entry without a file name"),
     ],
@@ -144,6 +150,17 @@ def test_broken_entries_are_rejected(folder: Folder, record: Any, reason: str) -
     parts, rejects = folder.build()
     assert [e.image_id for e in parts["train"]] == ["good.jpg"]
     assert list(rejects.values()) == [reason]
+
+
+def test_a_caption_that_shows_nothing_is_left_out(folder: Folder, tmp_path: Path) -> None:
+    folder.add("a.jpg", photo(), sentences=[{"raw": "\u200b"}, {"raw": "a dog\u200b"}, {"raw": "\u3164"}])
+    folder.add("b.jpg", photo(), sentences=[{"raw": "\u2060\u00ad"}])
+    names = ("train", "val", "test", "rejects", "sheet", "sheet_md")
+    outputs = {name: tmp_path / name for name in names}
+    sheet = build_dataset("tiny", folder.params(max_reject_share=0.5), {"split_file": folder.json}, outputs)
+    assert read_examples(outputs["train"])[0].captions == ["a dog\u200b"]
+    assert sheet["splits"]["train"] == {"images": 1, "captions": 1, "labels": 1}
+    assert sheet["rejects"] == {"count": 1, "share": 0.5, "reasons": {"no caption": 1}}
 
 
 def test_a_limit_keeps_the_first_of_each_split(folder: Folder) -> None:

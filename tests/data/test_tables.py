@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmodal.data.tables import Example, read_examples, read_table, write_examples
@@ -22,12 +22,13 @@ EXAMPLES = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(examples=EXAMPLES)
-def test_what_is_written_is_read(tmp_path: Path, examples: list[Example]) -> None:
-    assert write_examples(tmp_path / "a.parquet", examples, {"key": "value"}) == len(examples)
-    assert read_examples(tmp_path / "a.parquet") == examples
-    assert read_table(tmp_path / "a.parquet").schema.metadata == {b"key": b"value"}
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, examples: list[Example]) -> None:
+    path = tmp_path_factory.mktemp("table") / "a.parquet"
+    assert write_examples(path, examples, {"key": "value"}) == len(examples)
+    assert read_examples(path) == examples
+    assert read_table(path).schema.metadata == {b"key": b"value"}
 
 
 def test_several_row_groups(tmp_path: Path) -> None:

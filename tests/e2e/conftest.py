@@ -75,3 +75,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     done = project.snakemake()
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     return project
+
+
+@pytest.fixture(scope="session")
+def folder_for_dvc(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where DVC cannot write down where a folder of the tests is."""
+    if not str(tmp_path_factory.getbasetemp()).isascii():
+        pytest.skip("DVC's configuration holds ASCII only, and the temporary folder has another name")

@@ -14,17 +14,10 @@ from crossmodal.commands.context import resolve
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).resolve().parents[2]
-WHO = {
-    f"GIT_{role}_{what}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
-}
 
 
 def git(folder: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=os.environ | WHO, capture_output=True, text=True
-    )
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -38,8 +31,7 @@ class Published:
         }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = WHO | self.environment
-        return type(self.project).run(self, *arguments, **environment)
+        return type(self.project).run(self, *arguments, **self.environment)
 
     def crossmodal(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         start = "import sys; from crossmodal.cli import main; sys.argv[0] = 'crossmodal'; main()"
@@ -57,7 +49,7 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-def published(project, tmp_path_factory: pytest.TempPathFactory) -> Published:
+def published(project, folder_for_dvc: None, tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder = tmp_path_factory.mktemp("published")
     for name in (*(p.name for p in project.folder.iterdir()), ".dvc"):
         if (project.folder / name).is_dir():

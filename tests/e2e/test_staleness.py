@@ -17,18 +17,33 @@ ATTACKED = "lora-r8-pgd"
 TIMED = ("full", "lora-r8-pgd")
 SHIFTS = ("gaussian-noise-3", "resolution-16")
 PIPELINES = ("flat", "ivf-pq", "ivf-pq+rerank")
-PAGES = {"tabulate_figures", "write_report"}
-NUMBERS = {"summarise_numbers", *PAGES}
-RECORDED = {"record_study", *NUMBERS}
+ROOMS = ("peft", "robustness", "search")
+JOINED = {"join_numbers", "write_report"}
+
+
+def numbered(*rooms: str) -> set[str]:
+    """Return what is made anew where the numbers of experiments are: theirs, their sections, and the joins."""
+    return {f"{step}_{room}" for step in ("number", "draw") for room in rooms} | JOINED
+
+
+OF_CELLS = {"number_cells"} | numbered("peft", "robustness")
+"""What is made anew where a cell is: the search is measured on one of them only."""
+ALL_NUMBERS = {"number_cells"} | numbered(*ROOMS)
+DRAWN = {*(f"draw_{room}" for room in ROOMS), "write_report"}
+RECORDED = {"record_study", "write_report"}
+"""What is made anew where the study says anything else: the page shows its parameters."""
 
 
 def evaluated(cell: str, seed: int = 0) -> set[str]:
-    return {f"{rule}_{kind} {cell} {seed}" for rule in ("embed", "evaluate") for kind in ("clean", "shifted")}
+    return {
+        f"{rule}_{kind} {cell} {seed}" for rule in ("embed", "evaluate") for kind in ("target", "shifted")
+    }
 
 
 def shifted() -> set[str]:
     """Return what is made anew where a shifted set is."""
-    return {f"{rule}_shifted {cell} 0" for rule in ("embed", "evaluate") for cell in CELLS} | NUMBERS
+    jobs = {f"{rule}_shifted {cell} 0" for rule in ("embed", "evaluate") for cell in CELLS}
+    return jobs | numbered("robustness")
 
 
 def indexed(index: str) -> set[str]:
@@ -36,7 +51,8 @@ def indexed(index: str) -> set[str]:
     splits = ("train", "val", "test") if index == "ivf-pq" else ("test",)
     jobs = {f"build_index {SEARCHED} 0 {index} {split}" for split in splits}
     jobs |= {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES if name.startswith(index)}
-    return jobs | ({f"train_reranker {SEARCHED} 0 {index}"} if index == "ivf-pq" else set())
+    jobs |= {f"train_reranker {SEARCHED} 0 {index}"} if index == "ivf-pq" else set()
+    return jobs | numbered("search")
 
 
 def embedded(cell: str, seed: int = 0) -> set[str]:
@@ -48,7 +64,7 @@ def embedded(cell: str, seed: int = 0) -> set[str]:
         jobs |= {f"evaluate_attacks {cell} 0"}
     if seed == 0 and cell in TIMED:
         jobs |= {"measure_encoders"}
-    return jobs | NUMBERS
+    return jobs | OF_CELLS
 
 
 def adapted(cell: str, seed: int = 0) -> set[str]:
@@ -58,7 +74,10 @@ def adapted(cell: str, seed: int = 0) -> set[str]:
 ALL_CELLS = {job for cell in CELLS for job in adapted(cell)}
 ALL_SHIFTED = {f"shift_dataset {shift} outlines test" for shift in SHIFTS}
 ALL_DATA = (
-    {f"build_dataset {name}" for name in ("crowd", "outlines")} | ALL_SHIFTED | {"pretrain_base"} | ALL_CELLS
+    {f"build_dataset {name}" for name in ("crowd", "outlines")}
+    | ALL_SHIFTED
+    | {"build_model base"}
+    | ALL_CELLS
 )
 
 
@@ -112,18 +131,33 @@ def commented(folder: Path) -> Iterator[None]:
             path.write_text(text)
 
 
+def text(file: str, old: str, new: str) -> Callable[[Path], AbstractContextManager]:
+    """Return the change that replaces text in a file."""
+    return lambda folder: edited(folder / file, old, new)
+
+
 LORA = "adaptation={'cells': {'lora-r8-pgd': {'method': {'rank': 4}}}}"
 SWAPPED = "adaptation={'cells': {'full': {'training': {'learning_rate': 0.1, 'weight_decay': 0.001}}}}"
 ADDED = "adaptation={'cells': {'lora-r4': {'method': {'kind': 'lora', 'rank': 4}}}}"
 FOG = (
     "shifts={'fog-2': {'kind': 'corruption', 'name': 'fog', 'severity': 2}}",
-    f"evaluation={{'shifts': {[*SHIFTS, 'fog-2']}}}",
+    f"robustness={{'shifts': {[*SHIFTS, 'fog-2']}}}",
 )
-REMOVED = ("adaptation={'cells': {'zero-shot': null}}", "hypotheses={'baseline': 'full'}")
+REMOVED = ("adaptation={'cells': {'zero-shot': null}}", "peft={'baseline': 'full'}")
 RENAMED = (
     "adaptation={'cells': {'zero-shot': null, 'untouched': {'method': {'kind': 'zero_shot'}}}}",
-    "hypotheses={'baseline': 'untouched'}",
+    "peft={'baseline': 'untouched'}",
 )
+DOMAIN = (
+    "datasets={'textures': {'kind': 'shapes', 'n': 90, 'image_size': 32, 'seed': 3, 'style': 'textured'}}",
+    "evaluation={'domains': ['textures']}",
+)
+OTHER = (
+    "models={'other': {'kind': 'scratch', 'config': 'vit-nano-32', 'datasets': ['crowd'],"
+    " 'training': {'epochs': 1}}}"
+)
+NAMED = (OTHER, "adaptation={'cells': {'full': {'model': 'other'}}}")
+MORE = (OTHER, "adaptation={'cells': {'other': {'method': {'kind': 'linear'}, 'model': 'other'}}}")
 
 TABLE = {
     "nothing": Row(set()),
@@ -134,37 +168,93 @@ TABLE = {
     ),
     "code: attacks": Row(adapted("lora-r8-pgd"), code("attacks/pgd_images.py")),
     "code: one adaptation method": Row(adapted("full"), code("adaptation/full.py")),
-    "code: the index": Row(indexed("ivf-pq") | NUMBERS, code("search/ivf_pq.py")),
+    "code: a kind of base model": Row({"build_model base"} | ALL_CELLS, code("models/scratch.py")),
+    "code: the index": Row(indexed("ivf-pq"), code("search/ivf_pq.py")),
     "code: metrics": Row(
-        {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("clean", "shifted")}
+        {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("target", "shifted")}
         | {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES}
         | {f"evaluate_attacks {ATTACKED} 0"}
-        | NUMBERS,
-        code("evaluation/metrics.py"),
+        | ALL_NUMBERS,
+        code("statistics/metrics.py"),
+    ),
+    "code: the numbers of one experiment": Row(
+        numbered("peft"), code("experiments/peft/encoder_numbers.py")
+    ),
+    "code: the numbers of cells": Row(
+        OF_CELLS - {"number_peft", "number_robustness"}, code("jobs/number_cells.py")
+    ),
+    "code: the claims of one experiment": Row(JOINED, code("experiments/search/claims.py")),
+    "code: the section of one experiment": Row(
+        {"draw_search", "write_report"}, code("experiments/search/section.py")
+    ),
+    "code: the tables of one experiment": Row(
+        {"draw_robustness", "write_report"}, code("experiments/robustness/tables.py")
+    ),
+    "the template of one section": Row(
+        {"draw_peft", "write_report"},
+        text("workflow/crossmodal/experiments/peft/section.html", "<h3>Cost</h3>", "<h3>Costs</h3>"),
+    ),
+    "the macros of all sections": Row(
+        DRAWN,
+        text("workflow/crossmodal/report/assets/macros.html", "<table", "<table "),
+    ),
+    "the style of the page": Row(
+        {"write_report"}, text("workflow/crossmodal/report/assets/page.css", "{", "{ ")
     ),
     "code: report": Row({"write_report"}, code("report/page.py")),
     "code: provenance": Row(set(), code("provenance/audit.py")),
+    "code: the study": Row(set(), code("study/sections.py")),
+    "code: the rules of one experiment": Row(set(), code("experiments/search/jobs.py")),
     "a parameter of one cell": Row(adapted("lora-r8-pgd") | RECORDED, config=(LORA,)),
     "the strength of an attack": Row(
-        RECORDED | {f"evaluate_attacks {ATTACKED} 0"},
-        config=("evaluation={'attacks': {'threats': {'text': {'epsilons': [0.2]}}}}",),
+        RECORDED | numbered("robustness") | {f"evaluate_attacks {ATTACKED} 0"},
+        config=("robustness={'attacks': {'threats': {'text': {'epsilons': [0.2]}}}}",),
     ),
     "two parameters swapped in value": Row(adapted("full") | RECORDED, config=(SWAPPED,)),
+    "two shifts swapped in order": Row(
+        RECORDED | shifted(), config=(f"robustness={{'shifts': {list(reversed(SHIFTS))}}}",)
+    ),
+    "two inputs of a rule swapped": Row(
+        {f"evaluate_target {cell} 0" for cell in CELLS} | OF_CELLS,
+        text(
+            "workflow/rules/evaluation.smk",
+            """        images=embedding_files(STUDY.target_sets(), "images"),
+        captions=embedding_files(STUDY.target_sets(), "captions"),
+""",
+            """        captions=embedding_files(STUDY.target_sets(), "images"),
+        images=embedding_files(STUDY.target_sets(), "captions"),
+""",
+        ),
+    ),
+    "what claims are about": Row(RECORDED | numbered("peft"), config=("peft={'cell': 'full'}",)),
+    "the resamples of intervals": Row(RECORDED | ALL_NUMBERS, config=("statistics={'resamples': 101}",)),
     "a cell added": Row(
-        RECORDED | {"adapt_model lora-r4 0"} | evaluated("lora-r4"),
-        config=(ADDED,),
+        RECORDED | ALL_NUMBERS | {"adapt_model lora-r4 0"} | evaluated("lora-r4"), config=(ADDED,)
     ),
-    "a cell removed": Row(RECORDED, config=REMOVED),
+    "a cell removed": Row(RECORDED | ALL_NUMBERS, config=REMOVED),
     "a cell renamed": Row(
-        RECORDED | {"adapt_model untouched 0"} | evaluated("untouched"),
-        config=RENAMED,
+        RECORDED | ALL_NUMBERS | {"adapt_model untouched 0"} | evaluated("untouched"), config=RENAMED
     ),
-    "a shift added": Row(
-        RECORDED | {"shift_dataset fog-2 outlines test"} | shifted(), config=FOG
+    "a shift added": Row(RECORDED | {"shift_dataset fog-2 outlines test"} | shifted(), config=FOG),
+    "a domain added": Row(
+        RECORDED
+        | {"build_dataset textures"}
+        | {f"{rule}_domains {cell} 0" for rule in ("embed", "evaluate") for cell in CELLS}
+        | OF_CELLS,
+        config=DOMAIN,
+    ),
+    "a dataset that nothing names": Row(RECORDED, config=DOMAIN[:1]),
+    "a model that no cell names": Row(RECORDED, config=(OTHER,)),
+    "a cell that names another model": Row(
+        RECORDED | ALL_NUMBERS | {"build_model other"} | adapted("full"), config=NAMED
+    ),
+    "a cell added that names another model": Row(
+        RECORDED | ALL_NUMBERS | {"build_model other", "adapt_model other 0"} | evaluated("other"), config=MORE
     ),
     "a seed added": Row(
         RECORDED | adapted("full", 1) | adapted("lora-r8-pgd", 1), config=("seeds=[0,1]",)
     ),
+    "an experiment left out": Row(RECORDED | JOINED, config=("search=null",)),
 }  # fmt: skip
 
 
@@ -176,8 +266,9 @@ def test_what_a_change_makes_stale(project, name: str) -> None:
 
 
 PACKAGES = {
-    "jinja2": {"write_report"},  # only the page is drawn with it
-    "open_clip_torch": {"pretrain_base"} | ALL_CELLS,
+    "altair": DRAWN,
+    "jinja2": DRAWN,  # only pages are drawn with it
+    "open_clip_torch": {"build_model base"} | ALL_CELLS,
 }
 
 
@@ -225,7 +316,7 @@ def test_an_edited_output_is_found_by_the_audit_and_rebuilt_from_its_job(project
     assert project.stale() == set(), "Snakemake looks at sizes and times, and cannot see it"
     audit = project.crossmodal("audit", "--all", "--no-cache")
     assert audit.returncode == 1
-    assert f"tampered embed_clean cell=full seed=0\n    {path}: recorded " in audit.stdout
+    assert f"tampered embed_target cell=full seed=0\n    {path}: recorded " in audit.stdout
     file.unlink()
     done = project.snakemake(path)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -245,9 +336,9 @@ def test_a_deleted_output_is_made_again(project) -> None:
     inner = project.folder / "results/tiny/embeddings/full/s0/outlines/test/clean/images.parquet"
     kept = inner.rename(inner.with_suffix(".kept"))
     try:
-        assert project.stale() == {"embed_clean full 0", "evaluate_clean full 0"} | NUMBERS
-        assert "missing embed_clean cell=full seed=0" in project.crossmodal("audit", "--all").stdout
-        assert project.stale(str(inner.relative_to(project.folder))) == {"embed_clean full 0"}
+        assert project.stale() == {"embed_target full 0", "evaluate_target full 0"} | OF_CELLS
+        assert "missing embed_target cell=full seed=0" in project.crossmodal("audit", "--all").stdout
+        assert project.stale(str(inner.relative_to(project.folder))) == {"embed_target full 0"}
     finally:
         kept.rename(inner)
 

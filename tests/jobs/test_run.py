@@ -36,7 +36,10 @@ def job(tmp_path: Path):
     for name in "abc":
         (tmp_path / name).write_text(name)
 
-    def start(parameters: dict, *extra: str, source: str = "a") -> subprocess.CompletedProcess[str]:
+    def start(
+        parameters: dict, *extra: str, source: str = "a", file: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the job; with `file` its arguments go through a file of that name."""
         spec = {
             "rule": "copy", "wildcards": {"cell": "x"}, "parameters": parameters,
             "seed": 3, "threads": 1, "code": {}, "environment": {},
@@ -46,6 +49,9 @@ def job(tmp_path: Path):
             "copies=", "out/of-b/copy", "out/of-c/copy",
             "work=work", "manifest=out/manifest.json", f"spec={json.dumps(spec)}", *extra,
         ]  # fmt: skip
+        if file:
+            (tmp_path / file).write_text("".join(f"{argument}\n" for argument in arguments))
+            arguments = [f"@{file}"]
         return subprocess.run(
             [sys.executable, str(script), *arguments], cwd=tmp_path, capture_output=True, text=True
         )
@@ -72,6 +78,38 @@ def test_outputs_and_manifest(job, tmp_path: Path) -> None:
         "copy", "manifest.json", "of-b", "of-c", "second",
     ]  # fmt: skip
     assert not (tmp_path / "work").exists(), "checkpoints go once the result is safe"
+
+
+def test_arguments_in_a_file_are_those_of_the_command_line(job, tmp_path: Path) -> None:
+    def result() -> dict:
+        manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+        return {key: manifest[key] for key in ("spec", "inputs", "outputs")}
+
+    assert job({"text": "a = b\n@c"}).returncode == 0
+    before = result()
+    done = job({"text": "a = b\n@c"}, file="arguments of a job.txt")
+    assert done.returncode == 0, done.stderr
+    assert result() == before
+
+
+def test_arguments_that_are_too_many_for_a_command_line(job, tmp_path: Path) -> None:
+    """One argument holds 131,072 bytes; a file holds more."""
+    done = job({"text": "x" * 200_000}, file="arguments.txt")
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(OSError, match="Argument list too long"):
+        job({"text": "x" * 200_000})
+
+
+def test_a_missing_file_of_arguments_is_one_line(job, tmp_path: Path) -> None:
+    for module in ("crossmodal.jobs.record_study", "crossmodal.jobs.build_dataset"):
+        done = subprocess.run(
+            [sys.executable, "-m", module, "@jobs/gone.txt"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            "error: jobs/gone.txt: the job's arguments cannot be read (No such file or directory);"
+            " run the study again\n"
+        )
 
 
 @pytest.mark.parametrize("fail", ["user", "bug"])

@@ -166,7 +166,7 @@ def test_embeddings_have_unit_length(nano: CLIP) -> None:
         assert torch.allclose(vectors.norm(dim=-1), torch.ones(len(vectors)), atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(string.ascii_letters + " !?.,'0éß水🐙", max_size=80), min_size=1, max_size=4))
 def test_perturbable_are_the_words(nano: CLIP, captions: list[str]) -> None:
     mask = dual_encoder.perturbable(clip.tokenize(nano, captions))

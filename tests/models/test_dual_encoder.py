@@ -74,7 +74,7 @@ def test_a_perturbation_is_added_to_the_words_embedding(bert) -> None:
         assert torch.allclose(moved, dual_encoder.encode_texts(bert, ours, delta), atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(4, 99), max_size=20), min_size=1, max_size=4))
 def test_perturbable_are_the_words(bert, captions: list[list[int]]) -> None:
     mask = dual_encoder.perturbable(rows(*captions), bert)

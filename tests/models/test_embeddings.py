@@ -30,7 +30,7 @@ def unit(n: int, d: int, seed: int = 0) -> embeddings.Vectors:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 40), st.integers(1, 64), st.integers(0, 2**31))
 def test_written_and_read(tmp_path_factory, n: int, d: int, seed: int) -> None:
     path = tmp_path_factory.mktemp("e") / "e.parquet"

@@ -24,7 +24,7 @@ def slow_query_loss(similarity, query_label, gallery_labels, scale):
     return sum((total - logits[i]) / len(positives) for i in positives)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 1000),
     image_labels=st.lists(st.integers(0, 4), min_size=1, max_size=7),

@@ -14,9 +14,10 @@ from crossmodal.provenance.waivers import Waiver
 
 SOURCE = Job("build_dataset", (("dataset", "a"),), ("own.csv",), ("train",), "build.manifest.json", "")
 MODEL = Job("adapt_model", (("cell", "x"),), ("train",), ("weights",), "adapt.manifest.json", "")
-TABLE = Job("join_numbers", (), ("weights",), ("metrics",), "table.manifest.json", "")
-JOBS = [SOURCE, MODEL, TABLE]
-DIGESTS = {"own.csv": "d0", "train": "d1", "weights": "d2", "metrics": "d3"}
+COMPUTED = Job("number_peft", (), ("weights",), ("numbers",), "numbers.manifest.json", "")
+TABLE = Job("join_numbers", (), ("numbers",), ("metrics",), "table.manifest.json", "")
+JOBS = [SOURCE, MODEL, COMPUTED, TABLE]
+DIGESTS = {"own.csv": "d0", "train": "d1", "weights": "d2", "numbers": "d3", "metrics": "d4"}
 
 
 def spec(job: Job) -> dict[str, Any]:
@@ -64,14 +65,14 @@ def world() -> World:
 
 
 def test_everything_holds(world: World) -> None:
-    assert world.verdicts() == ["verified"] * 3
+    assert world.verdicts() == ["verified"] * 4
     assert holding(world.audit()) == [job.name for job in JOBS]
     assert files_of(JOBS, world.manifests) == set(world.digests)
 
 
 def test_a_changed_byte_is_tampering_and_makes_what_read_it_stale(world: World) -> None:
     world.digests[Path("weights")] = "other"
-    assert world.verdicts() == ["verified", "tampered", "stale"]
+    assert world.verdicts() == ["verified", "tampered", "stale", "verified"]
     assert world.details() == [
         "weights: recorded d2, found other", "input: weights was d2, is other",
     ]  # fmt: skip
@@ -89,7 +90,7 @@ def test_a_changed_byte_is_tampering_and_makes_what_read_it_stale(world: World) 
 )
 def test_another_spec_is_stale_with_the_difference(world: World, key: str, value: Any, detail: str) -> None:
     world.specs[MODEL.name][key] = value
-    assert world.verdicts() == ["verified", "stale", "verified"]
+    assert world.verdicts() == ["verified", "stale", "verified", "verified"]
     assert world.details() == [detail]
     assert holding(world.audit()) == [SOURCE.name], "what is below a stale job does not hold either"
 
@@ -102,7 +103,7 @@ def test_another_set_of_inputs_is_stale(world: World) -> None:
 
 def test_missing_files(world: World) -> None:
     world.digests[Path("weights")] = None
-    assert world.verdicts() == ["verified", "missing", "verified"]
+    assert world.verdicts() == ["verified", "missing", "verified", "verified"]
     assert world.details() == ["weights: not here"]
     world.digests[Path("own.csv")] = None
     assert world.details()[0] == "own.csv: not here, and no job writes it"
@@ -115,9 +116,9 @@ def test_a_source_of_the_users_own_is_watched_too(world: World) -> None:
 
 def test_a_file_without_a_manifest_is_unrecorded(world: World) -> None:
     del world.manifests[MODEL.manifest]
-    assert world.verdicts() == ["verified", "unrecorded", "verified"]
+    assert world.verdicts() == ["verified", "unrecorded", "verified", "verified"]
     world.digests[Path("weights")] = None
-    assert world.verdicts() == ["verified", "missing", "verified"]
+    assert world.verdicts() == ["verified", "missing", "verified", "verified"]
 
 
 def test_the_ledger_speaks_where_nothing_is_here(world: World) -> None:
@@ -125,14 +126,14 @@ def test_the_ledger_speaks_where_nothing_is_here(world: World) -> None:
     world.digests[Path("own.csv")] = "d0"
     world.specs[MODEL.name]["seed"] = 5
     nodes = world.audit()
-    assert world.verdicts() == ["missing"] * 3
+    assert world.verdicts() == ["missing"] * 4
     assert [f.detail for f in nodes[MODEL.name].findings] == ["weights: not here", "params: seed 0 → 5"]
 
 
 def test_an_accepted_edit_is_accepted_and_holds_but_is_not_verified(world: World) -> None:
     world.specs[MODEL.name]["code"] = {"loop": "c2"}
     world.waivers = [Waiver(MODEL.rule, {"loop": ["c1", "c2"]}, "Ada", "2026-01-02", "a comment")]
-    assert world.verdicts() == ["verified", "accepted", "verified"]
+    assert world.verdicts() == ["verified", "accepted", "verified", "verified"]
     assert world.details() == ["code: loop; accepted by Ada on 2026-01-02: a comment"]
     assert holding(world.audit()) == [job.name for job in JOBS]
     world.specs[MODEL.name]["seed"] = 1
@@ -145,35 +146,35 @@ def test_a_number_is_as_good_as_the_worst_job_of_its_chain(world: World) -> None
     world.specs[other.name] = spec(other)
     world.specs[SOURCE.name]["seed"] = 1
     nodes = world.audit()
-    numbers = [{"number_id": "n", "sources": [MODEL.name], "computed": TABLE.name, "table": TABLE.name}]
+    numbers = [
+        {"number_id": "n", "sources": [MODEL.name], "computed": COMPUTED.name, "table": TABLE.name},
+        {"number_id": "m", "sources": [], "computed": COMPUTED.name, "table": TABLE.name},
+    ]
     audited = account("x", nodes, numbers)
-    (number,) = audited["numbers"]
-    assert number["jobs"] == [SOURCE.name, MODEL.name, TABLE.name] == list(audited["jobs"])
+    number, sourceless = audited["numbers"]
+    assert number["jobs"] == [SOURCE.name, MODEL.name, COMPUTED.name, TABLE.name] == list(audited["jobs"])
     assert number["verdict"] == audited["verdict"] == "stale"
-    assert audited["counts"] == {"verified": 2, "stale": 1}
+    assert sourceless["jobs"] == [COMPUTED.name, TABLE.name] and sourceless["verdict"] == "verified"
+    assert audited["counts"] == {"verified": 3, "stale": 1}
     assert account("x", nodes, numbers, list(nodes))["verdict"] == "missing", "all jobs were asked for"
     assert audited["jobs"][MODEL.name]["seconds"] == 2.0
 
 
-def test_the_job_that_computed_a_number_is_of_its_chain_and_other_experiments_are_not(
+def test_experiments_that_a_number_is_not_of_are_not_in_its_chain(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, other = (
-        Job(f"number_{room}", (), ("weights",), (room,), f"{room}.manifest.json", "")
-        for room in ("peft", "search")
-    )
-    table = Job("join_numbers", (), ("peft", "search"), ("metrics",), "table.manifest.json", "")
-    world.jobs = [SOURCE, MODEL, own, other, table]
-    monkeypatch.setitem(DIGESTS, "peft", "d4")
-    monkeypatch.setitem(DIGESTS, "search", "d5")
-    world.specs |= {job.name: spec(job) for job in (own, other, table)}
-    world.manifests |= {job.manifest: manifest(job) for job in (own, other, table)}
-    world.digests |= {Path("peft"): "d4", Path("search"): "d5"}
+    other = Job("number_search", (), ("weights",), ("found",), "search.manifest.json", "")
+    table = Job(TABLE.rule, (), ("numbers", "found"), TABLE.outputs, TABLE.manifest, "")
+    monkeypatch.setitem(DIGESTS, "found", "d5")
+    world.jobs = [SOURCE, MODEL, COMPUTED, other, table]
+    world.specs |= {job.name: spec(job) for job in (other, table)}
+    world.manifests |= {job.manifest: manifest(job) for job in (other, table)}
+    world.digests[Path("found")] = "d5"
     world.specs[other.name]["seed"] = 1
-    number = {"number_id": "n", "sources": [MODEL.name], "computed": own.name, "table": table.name}
+    number = {"number_id": "n", "sources": [MODEL.name], "computed": COMPUTED.name, "table": table.name}
     audited = account("x", world.audit(), [number])
-    assert audited["numbers"][0]["jobs"] == [SOURCE.name, MODEL.name, own.name, table.name]
-    assert list(audited["jobs"]) == [SOURCE.name, MODEL.name, own.name, table.name]
+    chain = [SOURCE.name, MODEL.name, COMPUTED.name, table.name]
+    assert audited["numbers"][0]["jobs"] == chain == list(audited["jobs"])
     assert audited["numbers"][0]["verdict"] == audited["verdict"] == "verified", "the other is stale alone"
 
 

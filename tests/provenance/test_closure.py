@@ -1,6 +1,7 @@
 """Fingerprints: what changes them and what does not."""
 
 import ast
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 from crossmodal import registry
 from crossmodal.provenance import closure as module
 from crossmodal.provenance.closure import CANNOT_INFLUENCE_RESULTS, _canonical, closure, versions
+from crossmodal.study import grid
+from crossmodal.study.configuration import read_yaml
+from crossmodal.study.specs import rules_of, spec
+from crossmodal.study.study import load_study
 
 SOURCE = '''
 """A module."""
@@ -62,6 +67,19 @@ def test_closure_follows_imports_inside_functions_and_names_outside_packages() -
     assert set(versions(outside)) >= {"imagecorruptions-imaug", "numpy", "pyarrow", "pillow"}
 
 
+def test_what_type_checkers_alone_read_is_no_dependency() -> None:
+    """The parameters of an experiment name the study, for their checks, and no job of it depends on that."""
+    code, outside = closure(("crossmodal.experiments.search.params",))
+    assert "crossmodal.search.settings" in code
+    assert not [name for name in code if name.startswith("crossmodal.study")] and "yaml" not in outside
+    tree = ast.parse(
+        "if TYPE_CHECKING:\n    import a\nelse:\n    import b\n"
+        "if flag:\n    import c\ndef f():\n    if not TYPE_CHECKING:\n        import d\n"
+    )
+    run = [node for node in module._nodes_that_run(tree) if isinstance(node, ast.Import)]
+    assert sorted(alias.name for node in run for alias in node.names) == ["b", "c", "d"]
+
+
 def test_a_cell_does_not_depend_on_other_methods() -> None:
     code, _ = closure(("crossmodal.jobs.adapt_model", "crossmodal.adaptation.bitfit"))
     methods = {registry.module_name("adaptation", kind) for kind in registry.kinds("adaptation")}
@@ -70,11 +88,64 @@ def test_a_cell_does_not_depend_on_other_methods() -> None:
     assert not attacks & set(code)
 
 
-def test_jobs_never_depend_on_the_study_or_on_snakemake() -> None:
-    for path in sorted((module.ROOT / "jobs").glob("*_*.py")):
-        code, outside = closure((f"crossmodal.jobs.{path.stem}",))
-        assert not {"crossmodal.study.study", "crossmodal.study.specs", "crossmodal.cli"} & set(code), path
-        assert "snakemake" not in outside, path
+ROOT = module.ROOT.parents[1]
+DEFAULTS = read_yaml(ROOT / "params.yaml")
+STUDIES = [
+    load_study(DEFAULTS, overlay)
+    for overlay in ({}, *(read_yaml(path) for path in sorted((ROOT / "studies").glob("*.yaml"))))
+]
+
+
+@pytest.fixture(scope="module")
+def codes() -> dict[str, set[str]]:
+    """The modules that the jobs of each rule depend on, in any of our studies."""
+    found: dict[str, set[str]] = {}
+    for study in STUDIES:
+        for rule, wildcards in grid.jobs(study):
+            content = json.loads(spec(study, rule, **wildcards))
+            found.setdefault(rule, set()).update(content["code"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def entries() -> dict[str, str]:
+    """The entry point of each rule."""
+    return {name: rule.entry for study in STUDIES for name, rule in rules_of(study).items()}
+
+
+def test_every_rule_has_a_job_in_some_study(codes: dict[str, set[str]], entries: dict[str, str]) -> None:
+    """What follows would say nothing of an experiment that no study names."""
+    assert {room for study in STUDIES for room in study.rooms()} == set(registry.rooms())
+    assert set(codes) == set(entries) - {"merge_model"}
+
+
+def test_jobs_never_depend_on_the_study_the_commands_or_snakemake(
+    codes: dict[str, set[str]], entries: dict[str, str]
+) -> None:
+    above = ("crossmodal.study", "crossmodal.commands", "crossmodal.cli")
+    for rule, code in codes.items():
+        assert [name for name in code if name.startswith(above)] == [], rule
+    for entry in entries.values():
+        code, outside = closure((entry,))
+        assert entry in code and "snakemake" not in outside, entry
+
+
+def test_jobs_depend_on_no_other_experiment(codes: dict[str, set[str]], entries: dict[str, str]) -> None:
+    """Only the join knows all, and of each what is claimed: its claims, its parameters and what these import."""
+    home = {rule: entry.split(".")[2] for rule, entry in entries.items() if _is_of_a_room(entry)}
+    assert set(home.values()) == set(registry.rooms())
+    for rule, code in codes.items():
+        others = {name for name in code if _is_of_a_room(name) and name.split(".")[2] != home.get(rule)}
+        if rule == "join_numbers":
+            parts = [registry.room_module(r, part) for r in registry.rooms() for part in ("claims", "params")]
+            known = {name for name in closure(tuple(parts))[0] if _is_of_a_room(name)}
+            assert set(parts) <= others <= known
+        else:
+            assert others == set(), rule
+
+
+def _is_of_a_room(name: str) -> bool:
+    return name.startswith("crossmodal.experiments.")
 
 
 def test_what_is_left_out_exists_and_imports_no_mathematics() -> None:

@@ -21,10 +21,11 @@ localrule all:
     jobid: 0
 
 [Sun Nov 22 05:20:00 2026]
-rule pretrain_base:
+rule build_model:
     input: data/x/train.parquet, data/x/train.parquet
     output: results/x/base.safetensors, results/x/base.manifest.json
     reason: Forced execution
+    wildcards: model=base
 Job stats:
 """
 
@@ -40,7 +41,7 @@ def test_a_listing_is_read() -> None:
         "Missing output files: results/x/full/adapter.safetensors; Params have changed: a: b",
     )
     assert adapted.name == "adapt_model cell=full seed=0"
-    assert (base.name, base.inputs) == ("pretrain_base", ("data/x/train.parquet",))
+    assert (base.name, base.inputs) == ("build_model model=base", ("data/x/train.parquet",))
     assert parse_listing("Nothing to be done (all requested files are present and up to date).") == []
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import chdir
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from crossmodal import registry
 from crossmodal.errors import UserError
 from crossmodal.provenance.dag import Job, list_jobs
-from crossmodal.provenance.dvc import PARAMETERS, PLOTS, STUDY_KEYS, dvc_yaml, rule_stages
-from crossmodal.study.specs import JOBS, spec
+from crossmodal.provenance.dvc import PARAMETERS, SHARED, dvc_yaml, parameters_of, plots, rule_stages
+from crossmodal.study.rules import RULES, room_rules
+from crossmodal.study.specs import spec
 from crossmodal.study.study import load_study
 
 PARAMS = yaml.safe_load(Path("params.yaml").read_text())
@@ -66,25 +69,37 @@ def others(value: Any) -> list[Any]:
     ]
 
 
+STAGES = (*PARAMETERS, *registry.rooms())
+
+
 def test_every_rule_has_a_stage_and_every_stage_its_parameters() -> None:
     stages = rule_stages()
-    assert set(stages) == set(JOBS)
-    assert set(stages.values()) == set(PARAMETERS)
+    rooms = {room: set(room_rules(room)) for room in registry.rooms()}
+    assert set(stages) == set(RULES).union(*rooms.values())
+    assert set(stages.values()) == set(STAGES)
+    for room, own in rooms.items():
+        assert {rule for rule, stage in stages.items() if stage == room} == own, "an experiment is a stage"
 
 
 def test_every_named_key_exists_and_every_key_of_a_study_is_named() -> None:
     paths = [path for path, _ in leaves(PARAMS)]
-    for names in PARAMETERS.values():
-        assert [name for name in names if not any(covers(name, path) for path in paths)] == []
-    named = [name for stage, names in PARAMETERS.items() if stage != "provenance" for name in names]
+    for stage in STAGES:
+        assert [n for n in parameters_of(stage) if not any(covers(n, path) for path in paths)] == [], stage
+    named = [name for stage in STAGES if stage != "provenance" for name in parameters_of(stage)]
     unnamed = [path for path in paths if not any(covers(name, path) for name in named)]
     assert {path.split(".")[0] for path in unnamed} <= {"compute"}
-    assert set(STUDY_KEYS) == set(PARAMS) - {"compute"}
+    assert {*SHARED, *registry.rooms()} == set(PARAMS) - {"compute"} == set(parameters_of("provenance"))
+
+
+def test_an_experiment_does_not_name_another_ones_parameters() -> None:
+    for room in registry.rooms():
+        assert set(registry.rooms()) & set(parameters_of(room)) == {room}
 
 
 @pytest.fixture(scope="module")
-def jobs() -> list[Job]:
-    return list_jobs(())
+def jobs(clone: Path) -> list[Job]:
+    with chdir(clone):
+        return list_jobs(())
 
 
 def specs_of(jobs: list[Job], params: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -120,16 +135,16 @@ def test_a_stage_names_every_parameter_in_its_specs(jobs: list[Job]) -> None:
                 continue  # not valid here, or the job is gone with what it was of
             tried += 1
             changed = {stages[job.rule] for job in chosen if before[job.name] != after[job.name]}
-            silent = [s for s in changed if not any(covers(n, path) for n in PARAMETERS[s])]
+            silent = [s for s in changed if not any(covers(n, path) for n in parameters_of(s))]
             assert silent == [], (path, other)
             break
     assert tried > 60
 
 
 @pytest.mark.slow
-def test_another_study_has_its_own_files_and_names_its_overlay() -> None:
+def test_another_study_has_its_own_files_and_names_its_overlay(in_clone: None) -> None:
     content = yaml.safe_load(dvc_yaml([Path("studies/tiny.yaml")]))
-    assert set(content["stages"]) == set(PARAMETERS)
+    assert set(content["stages"]) == set(STAGES)
     for stage in content["stages"].values():
         assert stage["cmd"].endswith(" --configfile studies/tiny.yaml")
         outs = [path for out in stage["outs"] for path in out]
@@ -137,4 +152,4 @@ def test_another_study_has_its_own_files_and_names_its_overlay() -> None:
         assert all(out == {path: {"persist": True}} for out, path in zip(stage["outs"], outs, strict=True))
         assert not set(outs) & set(stage["deps"])
     assert content["metrics"] == ["results/tiny/figures/headline.json"]
-    assert [name for plot in content["plots"] for name in plot] == list(PLOTS)
+    assert sorted(name for plot in content["plots"] for name in plot) == sorted(plots())

@@ -78,7 +78,7 @@ class MadeUp:
     def numbers(self) -> Numbers:
         return Numbers(self.frame)
 
-    def inputs(self, **changes: Any) -> ReportInputs:
+    def inputs(self, level: float = 0.95, **changes: Any) -> ReportInputs:
         """Return what its report shows, sections drawn from its numbers, with `changes`."""
         facts = cell_values(self.cells)
         gallery, queries = write_gallery(self.folder)
@@ -95,7 +95,8 @@ class MadeUp:
             grid=grid_of({"target": "openmoji", "cells": facts}, self.numbers, ["lora-r8"]),
             numbers=self.numbers,
             hypotheses=hypothesis_rows(),
-            questions=draw_all(self.frame, facts, self.folder),
+            level=level,
+            questions=draw_all(self.frame, facts, self.folder, level=level),
             headline_cell="lora-r8",
             queries=queries,
             gallery=gallery,

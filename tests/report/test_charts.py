@@ -20,7 +20,7 @@ def marks(spec: dict, kind: str) -> list[dict]:
     return [row for source in sources for row in spec["datasets"][source["name"]]]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 10**9), st.floats(0, 1)), min_size=1, max_size=15),
     st.floats(0, 0.2),

@@ -9,6 +9,8 @@ import pytest
 from markupsafe import Markup
 
 from crossmodal import registry
+from crossmodal.report.chart_parts import INTERVAL
+from crossmodal.report.formatting import SPACE
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.section import AUDIT, draw_section, grid_of, read_section
 from crossmodal.report.tables import figure
@@ -26,7 +28,7 @@ def template(tmp_path: Path) -> Path:
     path.write_text(
         '{% import "macros.html" as show with context %}\n'
         "<p>{{ text }}</p>\n{{ show.figure(shown) }}\n"
-        '{% for name in charts %}{{ show.chart(name, "Title") }}{% endfor %}{{ "{:g}".format(level) }}\n'
+        '{% for name in charts %}{{ show.chart(name, "Title") }}{% endfor %}\n'
     )
     return path
 
@@ -35,15 +37,17 @@ def test_values_are_escaped_and_numbers_link_to_their_audit(template: Path, tmp_
     numbers = Numbers(FRAME)
     id = "peft/full/s*/openmoji/test/clean/text_to_image/recall@1"
     draw_section(
-        tmp_path / "drawn.json", template, {"mine": {"mark": "</script><b>"}}, 0.9,
+        tmp_path / "drawn.json", template, {"mine": {"mark": "</script><b>", "title": INTERVAL}}, 0.9,
         text="<script>alert(1)</script> & {{ 7 * 7 }}", shown=figure(numbers, numbers.get(id)),
     )  # fmt: skip
     html, charts = read_section(tmp_path / "drawn.json")
     assert isinstance(html, Markup), "escaped once, and not again"
     assert "<p>&lt;script&gt;alert(1)&lt;/script&gt; &amp; {{ 7 * 7 }}</p>" in html and "<script" not in html
     assert f'<a href="{AUDIT}#{id}" class="value" data-number-id="{id}"' in html
-    assert 'data-chart="mine"' in html and html.endswith("0.9")
-    assert charts == {"mine": {"mark": "</script><b>"}}
+    assert 'data-chart="mine"' in html
+    assert charts == {"mine": {"mark": "</script><b>", "title": f"90{SPACE}% {INTERVAL}"}}, (
+        "tooltips name the level"
+    )
 
 
 def test_a_section_is_the_same_bytes_for_the_same_inputs(template: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def built(tmp_path):
 
 
 @given(n=st.integers(1, 60), d=st.integers(1, 24), q=st.integers(1, 9), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_flat_equals_a_sorted_product(tmp_path_factory, unit, n, d, q, seed):
     vectors, queries = unit(n, d, seed), unit(q, d, seed + 1)
     folder = tmp_path_factory.mktemp("flat")

@@ -19,7 +19,7 @@ def _slow_recall(vectors, queries, positions, k):
 
 
 @given(n=st.integers(1, 40), q=st.integers(1, 8), k=st.integers(1, 12), seed=st.integers(0, 999))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_recall_equals_the_intersection_of_sets(unit, n, q, k, seed):
     rng = np.random.default_rng(seed)
     vectors, queries = unit(n, 6, seed), unit(q, 6, seed + 1)
@@ -51,7 +51,7 @@ def test_what_was_not_found_is_a_miss(unit):
 
 
 @given(queries=st.integers(1, 7), warm_up=st.integers(1, 9), measured=st.integers(1, 9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_latency_asks_one_query_after_another(queries, warm_up, measured):
     asked = []
     protocol = LatencyProtocol(warm_up=warm_up, measured=measured)

@@ -33,6 +33,7 @@ def drawing_values(
     cells: Mapping[str, Mapping[str, Any]],
     roles: Mapping[str, Any] | None = None,
     shifts: Mapping[str, Mapping[str, Any]] | None = None,
+    level: float = 0.95,
 ) -> dict[str, Any]:
     """Return the parameters of the job that draws the section of an experiment."""
     own = ROLES.get(room, {}) if roles is None else roles
@@ -40,7 +41,7 @@ def drawing_values(
     return {
         "target": "openmoji",
         "cells": cells,
-        "statistics": StatisticsParameters().model_dump(mode="json"),
+        "statistics": StatisticsParameters(level=level).model_dump(mode="json"),
         "room": params.model_dump(mode="json"),
         "shifts": shifts or {},
     }
@@ -70,12 +71,13 @@ def draw_all(
     roles: Mapping[str, Mapping[str, Any]] = ROLES,
     shifts: Mapping[str, Mapping[str, Any]] | None = None,
     sanity: Sequence[Path] = (),
+    level: float = 0.95,
 ) -> list[Question]:
     """Return every experiment that there is, each with its section drawn from `frame` under `folder`."""
     questions = []
     for room in registry.rooms():
         params = registry.room(room, "params")
-        values = drawing_values(room, cells, roles.get(room, {}), shifts)
+        values = drawing_values(room, cells, roles.get(room, {}), shifts, level)
         section = draw(room, frame, values, folder, sanity)
         questions.append(Question(room, params.KEY, params.TITLE, params.QUESTION, section))
     return questions

@@ -34,7 +34,7 @@ def test_the_shape_stays_and_the_input_is_not_touched(shift, photograph, drawing
     image=arrays(np.uint8, st.tuples(st.integers(32, 60), st.integers(32, 60), st.just(3))),
     severity=st.integers(1, 5),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_image_is_shifted_the_same_way_twice(kind, image, severity):
     params = registry.parse("shifts", {"kind": kind, "severity": severity})
     apply = registry.load("shifts", kind).apply
@@ -86,7 +86,7 @@ def test_jitter_keeps_the_drawing_in_place(shift, drawing):
 
 
 @given(size=st.integers(4, 64), height=st.integers(32, 90), width=st.integers(32, 90))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_resolution_equals_shrinking_and_enlarging_by_hand(size, height, width):
     image = np.random.default_rng(size).integers(0, 256, (height, width, 3), dtype=np.uint8)
     params = registry.parse("shifts", {"kind": "resolution", "size": size})

@@ -46,7 +46,7 @@ def blocks(draw):
     return similarities, rng.choice(labels, size=queries), labels
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(blocks())
 def test_equals_the_definition_with_ties(block):
     similarities, query_labels, gallery_labels = block
@@ -58,7 +58,7 @@ def test_equals_the_definition_with_ties(block):
         np.testing.assert_allclose(fast.metrics[name], [row[name] for row in slow], atol=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(blocks())
 def test_order_is_descending_with_positives_last_among_ties(block):
     similarities, query_labels, gallery_labels = block
@@ -122,7 +122,7 @@ def test_perfect_model_scores_one():
     assert (scores.top[:, :3] // 3 == np.arange(10)[:, None]).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(blocks())
 def test_full_lists_equal_the_ranking(block):
     similarities, query_labels, gallery_labels = block

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
+from crossmodal.study import grid
 from crossmodal.study.configuration import merge, read_yaml, typed_scalars
 from crossmodal.study.study import check_files, load_study
 
@@ -57,11 +58,11 @@ def test_default_study_and_overlays_are_valid() -> None:
         ),
         ({"shifts": {"jpeg-4": {"severity": 9}}}, ["shifts.jpeg-4.severity: got 9; accepts less than"]),
         (
-            {"evaluation": {"attacks": {"threats": {"text": {"attack": {"steps": 0}}}}}},
-            ["evaluation.attacks.threats.text.attack.steps: got 0; accepts greater than or equal to 1"],
+            {"robustness": {"attacks": {"threats": {"text": {"attack": {"steps": 0}}}}}},
+            ["robustness.attacks.threats.text.attack.steps: got 0; accepts greater than or equal to 1"],
         ),
         (
-            {"evaluation": {"attacks": {"threats": {"text": {"attack": {"kind": "pgd_images"}}}}}},
+            {"robustness": {"attacks": {"threats": {"text": {"attack": {"kind": "pgd_images"}}}}}},
             ['threat text: the attack "pgd_images" is one on images'],
         ),
         (
@@ -69,12 +70,12 @@ def test_default_study_and_overlays_are_valid() -> None:
             ["adaptation.cells.lora-r8-fluent.dataset:", "which is no evaluated dataset", "fluent"],
         ),
         (
-            {"evaluation": {"attacks": {"cells": ["full-fluent"]}}},
-            ["evaluation.attacks.cells:", "which is no cell of the target"],
+            {"robustness": {"attacks": {"cells": ["full-fluent"]}}},
+            ["robustness.attacks.cells:", "which is no cell of the target"],
         ),
         (
-            {"hypotheses": {"second": {"peft": "lora-r8"}}},
-            ["hypotheses.second.peft:", "which is no cell adapted to fluent", "lora-r8-fluent"],
+            {"peft": {"second": {"cell": "lora-r8"}}},
+            ["peft.second.cell:", "which is no cell adapted to fluent", "lora-r8-fluent"],
         ),
         ({"seed_groups": {"more": {"cells": ["full"], "seeds": [7]}}}, ["full", "in two groups"]),
         (
@@ -89,7 +90,18 @@ def test_default_study_and_overlays_are_valid() -> None:
             {"adaptation": {"cells": {"lora-r8-pgd": {"adversary": {"images": {"epsilon": 8}}}}}},
             ["adversary.images: epsilon of norm linf is at most 1", 'write "8/255" for 8'],
         ),
-        ({"pretraining": {"datasets": []}}, ["pretraining:"]),
+        ({"models": {"base": {"datasets": []}}}, ["models.base: random weights need datasets and training"]),
+        ({"models": {"base": {"datasets": ["wbe"]}}}, ["models.base.datasets:", 'did you mean "web"?']),
+        ({"models": {"base": {"config": "vit-nano"}}}, ["models.base.config:", "nearest 'vit-nano-32'"]),
+        ({"models": {"base": None}}, ["models: got 0 of them; accepts at least 1"]),
+        (
+            {"adaptation": {"cells": {"full": {"model": "bsae"}}}},
+            ["cells.full.model:", 'did you mean "base"?'],
+        ),
+        ({"peft": {"cel": "full"}}, ["peft:", 'got "cel"', 'did you mean "cell"?']),
+        ({"robustness": {"shifts": ["jpeg-3"]}}, ["robustness.shifts:", "which is no shift", '"jpeg-4"?']),
+        ({"search": {"index": "ivfpq"}}, ["search.index:", "which is no index", 'did you mean "ivf-pq"?']),
+        ({"evaluation": {"domains": ["twemojis"]}}, ["evaluation.domains:", 'did you mean "twemoji"?']),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_it_accepts(overrides: dict, parts: list[str]) -> None:
@@ -109,8 +121,8 @@ def test_a_file_of_the_user_that_is_missing_is_named() -> None:
 
 def test_openai_weights_need_the_quickgelu_architecture() -> None:
     hub = {"kind": "hub", "architecture": "ViT-B-32", "pretrained": "openai"}
-    message = problem({"pretraining": {"model": hub, "datasets": [], "training": None}})
-    assert "ViT-B-32-quickgelu" in message
+    message = problem({"models": {"base": hub}})
+    assert message.startswith("parameters: models.base: ") and "ViT-B-32-quickgelu" in message
 
 
 def test_merge_rules() -> None:
@@ -180,6 +192,33 @@ def test_seeds_come_from_the_cell_its_group_or_the_study() -> None:
 def test_a_cell_of_another_dataset_is_evaluated_on_all_clean_sets_and_no_shift() -> None:
     study = load_study(DEFAULTS, {})
     assert study.target_of("lora-r8-fluent") == "fluent" and study.target_of("lora-r8") == "openmoji"
-    clean = study.sets("clean")
-    assert study.evaluated_sets("lora-r8-fluent") == clean
-    assert study.evaluated_sets("lora-r8") == [*clean, *study.sets("shifted")]
+    rules = {
+        cell: {rule for rule, wildcards in grid.jobs(study) if wildcards.get("cell") == cell}
+        for cell in ("lora-r8-fluent", "lora-r8")
+    }
+    clean = {f"{step}_{sets}" for step in ("embed", "evaluate") for sets in ("target", "domains")}
+    shifted = {"embed_shifted", "evaluate_shifted"}
+    assert rules["lora-r8-fluent"] == {"adapt_model"} | clean
+    assert rules["lora-r8"] >= rules["lora-r8-fluent"] | shifted
+    assert study.evaluated_datasets() == ["openmoji", "fluent", "twemoji", "monotone", "high-contrast"]
+    assert {
+        (name.dataset, name.split, name.variant) for name in study.target_sets() + study.domain_sets()
+    } == {(dataset, "test", "clean") for dataset in study.evaluated_datasets()}
+
+
+def test_a_cell_adapts_the_model_that_it_names_or_the_first() -> None:
+    other = {"kind": "scratch", "config": "vit-nano-32", "datasets": ["twemoji"], "training": {"epochs": 1}}
+    named = {"models": {"other": other, "spare": other}}
+    study = load_study(DEFAULTS, named)
+    assert {study.model_of(cell) for cell in study.adaptation.cells} == {"base"}
+    assert study.used_models() == ["base"], "a model that no cell adapts is not made"
+    study = load_study(DEFAULTS, named | {"adaptation": {"cells": {"full": {"model": "other"}}}})
+    assert study.model_of("full") == "other" and study.used_models() == ["base", "other"]
+
+
+def test_a_study_without_an_experiment_does_not_have_its_jobs_nor_its_key() -> None:
+    study = load_study(DEFAULTS, {"search": None})
+    assert study.rooms() == ["peft", "robustness"] and "search" not in study.model_dump(mode="json")
+    rules = {rule for rule, _ in grid.jobs(study)}
+    assert {"number_peft", "draw_robustness"} <= rules
+    assert not [rule for rule in rules if "search" in rule or rule in ("embed_galleries", "build_index")]

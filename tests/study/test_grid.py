@@ -8,13 +8,29 @@ from crossmodal.commands.context import resolve
 from crossmodal.provenance.dag import list_jobs
 from crossmodal.study import grid
 
+ROOT = Path(__file__).resolve().parents[2]
 LAST = ("report/index.html", "figures/headline.json", "clip_benchmark.json")
+
+OVERLAYS = {
+    "default": "",
+    "tiny": (ROOT / "studies/tiny.yaml").read_text(),
+    "smoke": (ROOT / "studies/smoke.yaml").read_text(),
+    "without experiments": "{study: bare, peft: null, robustness: null, search: null}",
+    "a cell of another model": """
+        study: two-models
+        models: {second: {kind: scratch, config: vit-nano-32, datasets: [twemoji], training: {epochs: 1}}}
+        adaptation: {cells: {full: {model: second}}}
+    """,
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overlays", [[], [Path("studies/tiny.yaml")], [Path("studies/smoke.yaml")]], ids=str)
-def test_the_grid_has_each_job_once(overlays: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[1])
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_the_grid_has_each_job_once(name: str, tmp_path: Path, in_clone: None) -> None:
+    overlays = []
+    if text := OVERLAYS[name]:
+        overlays = [tmp_path / "overlay.yaml"]
+        overlays[0].write_text(text)
     study = resolve(overlays)
     listed = [(rule, tuple(sorted(wildcards.items()))) for rule, wildcards in grid.jobs(study)]
     needed = list_jobs(overlays, [f"results/{study.study}/{name}" for name in LAST])

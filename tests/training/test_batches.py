@@ -62,7 +62,7 @@ def test_nothing_to_train_on_is_an_error(tmp_path, tiny_clip):
         load_training_set(tiny_clip(), [path])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     counts=st.lists(st.integers(1, 5), min_size=1, max_size=30),
     batch_size=st.integers(1, 12),
@@ -135,7 +135,7 @@ def test_augmentation_of_nothing_changes_nothing(patterns):
     torch.testing.assert_close(augment(images, NOTHING, torch.Generator()), pixels, atol=1e-5, rtol=0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     scales=st.tuples(st.floats(0.3, 1.5), st.floats(0.3, 1.5)).map(sorted),
     shift=st.floats(0, 1),

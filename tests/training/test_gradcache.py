@@ -51,7 +51,7 @@ def chunked_loss(model, prepared, tokens, chunk, precision=OFF):
     return prepared.loss(torch.cat(images), torch.cat(texts), logit_scale(model))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(pairs=st.integers(2, 24), chunk=st.integers(1, 24), weight=st.sampled_from([1.0, 0.5]))
 def test_equals_the_whole_batch(tiny_clip, patterns, pairs, chunk, weight):
     model, (pixels, tokens, labels) = tiny_clip().train(), batch(patterns(), pairs)

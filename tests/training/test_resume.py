@@ -111,6 +111,22 @@ def test_an_adapted_model_continues(tmp_path, tiny_clip, patterns):
     assert digests[0] == digests[1]
 
 
+def test_a_convolutional_tower_continues(tmp_path, tiny_clip, patterns):
+    """The optimiser's moments lie in memory as the channels-last weights do, also when they come from a file."""
+    digests = []
+    for name, number in (("whole", None), ("cut", 2)):
+        for attempt in range(2 if number else 1):
+            model = tiny_clip(timm_model_name="test_efficientnet")
+            assert not model.visual.trunk.conv_stem.weight.is_contiguous()
+            if number and not attempt:
+                with pytest.raises(Cut):
+                    train(model, tmp_path / name, patterns, cut_after(number))
+            else:
+                train(model, tmp_path / name, patterns)
+        digests.append(fingerprint(model.state_dict()))
+    assert digests[0] == digests[1]
+
+
 def test_a_truncated_checkpoint_costs_an_epoch(tmp_path, tiny_clip, patterns, whole, capsys):
     with pytest.raises(Cut):
         train(tiny_clip(), tmp_path, patterns, cut_after(3))

@@ -2,6 +2,7 @@ rule adapt_model:
     input:
         config=model_file("open_clip_config.json"),
         weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
         train=cell_split("train"),
         validation=cell_split("val"),
     output:
@@ -35,6 +36,7 @@ rule merge_model:
     input:
         config=model_file("open_clip_config.json"),
         weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
     output:

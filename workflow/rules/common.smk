@@ -48,8 +48,9 @@ def arguments_of(rule, **further):
     `further` are arguments that are neither, such as a folder for checkpoints; wildcards in them are filled in.
     """
 
-    def write(wildcards, input, output):
-        named = {**dict(input.items()), **dict(output.items())}
+    # Snakemake compares no parameter whose function takes `input` or `output` by name: nothing would be stale.
+    def write(wildcards, **files):
+        named = {**dict(files["input"].items()), **dict(files["output"].items())}
         named |= {key: text.format(**wildcards) for key, text in further.items()}
         lines = argument_lines(named, spec(STUDY, rule, **wildcards))
         return write_arguments(Path("results", STUDY.study, "jobs"), rule, lines)
@@ -107,6 +108,16 @@ def of_model(value):
 def model_file(name):
     """Return the input function of a file of the base model that a cell adapts."""
     return lambda wildcards: f"<results>/models/{STUDY.model_of(wildcards.cell)}/{name}"
+
+
+def tower_files(model):
+    """Return the files of a base model's text tower that loading the model takes, if it has any."""
+    return STUDY.models[model].tower_files("<data>/towers")
+
+
+def tower_of(wildcards):
+    """Return the files of the text tower of the base model that a cell adapts."""
+    return tower_files(STUDY.model_of(wildcards.cell))
 
 
 def dataset_sources(wildcards):

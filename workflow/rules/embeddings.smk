@@ -4,6 +4,7 @@ rule embed_target:
     input:
         config=model_file("open_clip_config.json"),
         weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         datasets=image_files(STUDY.target_sets()),
@@ -31,6 +32,7 @@ use rule embed_target as embed_domains with:
     input:
         config=model_file("open_clip_config.json"),
         weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         datasets=image_files(STUDY.domain_sets()),

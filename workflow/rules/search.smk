@@ -45,6 +45,7 @@ use rule embed_target as embed_galleries with:
     input:
         config=model_file("open_clip_config.json"),
         weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         datasets=image_files(GALLERIES),

@@ -33,7 +33,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[EncoderCost]:
     }
     configs, weights = ([path] * len(METHODS) for path in base)
     own_configs, own_weights = (list(paths) for paths in zip(*adapters, strict=True))
-    main(configs, weights, own_configs, own_weights, folder / "latency.json", spec)
+    main(configs, weights, [], own_configs, own_weights, folder / "latency.json", spec)
     return EncoderCost.read(folder / "latency.json")
 
 

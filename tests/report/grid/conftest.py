@@ -66,9 +66,9 @@ CELLS = {
     "lora-r8-fluent": Made("lora", 36_864, 0.42, dataset="fluent"),
 }
 SHIFTS = {
-    **{f"gaussian-noise-{s}": ShiftFacts(kind="corruption", severity=s) for s in (1, 3, 5)},
-    **{f"jpeg-{s}": ShiftFacts(kind="corruption", severity=s) for s in (1, 3, 5)},
-    "fog-3": ShiftFacts(kind="corruption", severity=3),
+    **{f"gaussian-noise-{s}": ShiftFacts(kind="gaussian_noise", severity=s) for s in (1, 3, 5)},
+    **{f"jpeg-{s}": ShiftFacts(kind="jpeg_compression", severity=s) for s in (2, 4)},
+    "fog-3": ShiftFacts(kind="fog", severity=3),
     "painting-3": ShiftFacts(kind="stylisation", severity=3),
     "sketch-3": ShiftFacts(kind="pencil_sketch", severity=3),
     "resolution-16": ShiftFacts(kind="resolution"),

@@ -7,7 +7,10 @@ import pytest
 
 from crossmodal.experiments.peft.charts import pareto_chart, pareto_frame
 from crossmodal.experiments.robustness import frames
+from crossmodal.experiments.robustness.charts import severity_chart
+from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.report.accuracy import accuracy_charts
+from crossmodal.report.cells import Grid
 from crossmodal.report.page import ReportInputs, render
 from crossmodal.report.section import read_section
 
@@ -46,8 +49,20 @@ def test_charts_of_many_cells(grid_inputs: ReportInputs) -> None:
     }  # fmt: skip
     query = attack[(attack["cell"] == "full") & attack["threat"].str.startswith("query")]
     assert list(query["epsilon"]) == [0.0, 2.0, 4.0, 8.0]
-    severity = frames.severity_frame(grid_inputs.numbers, grid_inputs.grid.cells, "openmoji", "mean")
-    assert set(severity["severity"]) == {1, 3, 5}
+
+
+def test_only_severities_of_one_kind_are_joined(grid_inputs: ReportInputs, facts: dict) -> None:
+    shifts = {name: ShiftFacts.model_validate(shift) for name, shift in facts["shifts"].items()}
+    numbers, grid = grid_inputs.numbers, Grid.of("openmoji", facts["cells"]).sorted(list)
+    frame = frames.severity_frame(numbers, grid, shifts, "mean")
+    found = frame.groupby("shift")["severity"].agg(set).to_dict()
+    assert found == {"gaussian noise": {1, 3, 5}, "jpeg compression": {2, 4}}, "the others have one severity"
+    for row in frame.to_dict("records"):
+        kind = {"gaussian noise": "gaussian-noise", "jpeg compression": "jpeg"}[row["shift"]]
+        assert f"/{kind}-{row['severity']}/mean/degradation_recall@1" in row["number_id"]
+    spec = severity_chart(frame, grid.highlighted).to_dict()
+    assert spec["facet"]["field"] == "shift" and spec["facet"]["sort"] == list(found)
+    assert not frames.severity_frame(numbers, grid, {}, "mean").size
 
 
 def test_the_frontier_is_drawn_as_steps(grid_inputs: ReportInputs) -> None:

@@ -41,10 +41,10 @@ def accept(
     chosen = [n for n in nodes.values() if n.job.rule in rules and n.verdict is not Verdict.VERIFIED]
     if not chosen:
         raise UserError(f"{stage}: nothing to accept; its results are verified")
+    edits = [(node, _code_differences(node, context.specs[node.job.name])) for node in chosen]
     by, at = author(), now()
     new: list[Waiver] = []
-    for node in chosen:
-        differences = _code_differences(node, context.specs[node.job.name])
+    for node, differences in edits:
         if not covering(node.job.rule, differences, [*context.waivers, *new]):
             modules = {d.key: (d.recorded, d.current) for d in differences}
             new.append(Waiver(node.job.rule, modules, by, at, why.strip()))

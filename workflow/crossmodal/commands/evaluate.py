@@ -50,18 +50,18 @@ def evaluate(
 ) -> None:
     """Measure retrieval on a dataset: every caption against all images, every image against all captions.
 
-    Prints recall@1, 5 and 10 in per cent with 95 % intervals, by the rules of docs/protocol.md.
+    Prints recall@1, 5 and 10 in per cent with intervals, by the rules of docs/protocol.md.
     """
     check_dataset(source)
     if out is None:
-        numbers, _ = measure(load_model(model, adapter), source, batch_size, resamples, seed)
+        numbers, facts = measure(load_model(model, adapter), source, batch_size, resamples, seed)
     else:
         with written(out, source) as temporary:
             numbers, facts = measure(load_model(model, adapter), source, batch_size, resamples, seed)
             content = {"dataset": str(source), "model": model, "adapter": str(adapter) if adapter else None}
             content |= facts | {"numbers": [asdict(number) for number in numbers]}
             temporary.write_text(json.dumps(content, indent=1) + "\n")
-    _print(numbers, source)
+    _print(numbers, source, facts["level"])
 
 
 def measure(
@@ -101,11 +101,13 @@ def measure(
     return numbers, facts
 
 
-def _print(numbers: list[Measured], source: Path) -> None:
+def _print(numbers: list[Measured], source: Path, level: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("direction", "metric", "%", "95 % interval", "queries", title=source.name)
+    from crossmodal.report.formatting import format_level
+
+    table = Table("direction", "metric", "%", f"{format_level(level)} interval", "queries", title=source.name)
     for number in numbers:
         if number.metric in SHOWN:
             low, value, high = (f"{100 * n:.1f}" for n in (number.ci_low, number.value, number.ci_high))

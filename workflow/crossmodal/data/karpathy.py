@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from crossmodal.data.built import Built, Reject
+from crossmodal.data.captions import is_storable, normalised
 from crossmodal.data.images import encode_png, open_rgb
 from crossmodal.data.karpathy_params import Params
 from crossmodal.data.tables import SPLITS, Example
@@ -97,6 +98,8 @@ def parse_entry(record: Any, dataset: str) -> Entry:
     name = PurePosixPath(str(folder)) / record["filename"]
     if name.is_absolute() or ".." in name.parts or "\\" in str(name) or "\0" in str(name):
         raise ValueError("file name leaves the image folder")
+    if not is_storable(str(name)):
+        raise ValueError("file name with half a surrogate pair")
     split = record.get("split")
     if split not in (*SPLITS, "restval"):
         raise ValueError(f"unknown split {split!r}")
@@ -109,9 +112,8 @@ def parse_entry(record: Any, dataset: str) -> Entry:
 
 
 def _caption(sentence: Any) -> str:
-    """Return the text of a sentence record with single spaces, "" if it has none."""
-    raw = sentence.get("raw") if isinstance(sentence, dict) else None
-    return " ".join(raw.split()) if isinstance(raw, str) else ""
+    """Return the text of a sentence record with single spaces, "" if it has none to be seen."""
+    return normalised(sentence.get("raw") if isinstance(sentence, dict) else None)
 
 
 def _examples(

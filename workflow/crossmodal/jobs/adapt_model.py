@@ -3,7 +3,7 @@
 import json
 
 from crossmodal.adaptation import methods
-from crossmodal.jobs.run import Folder, In, Out, Spec, Timed, run
+from crossmodal.jobs.run import Folder, In, Ins, Out, Spec, Timed, run
 from crossmodal.models.clip import load_clip
 from crossmodal.registry import parse
 from crossmodal.torch_setup import prepare_torch
@@ -15,7 +15,7 @@ from crossmodal.training.settings import TrainingParameters
 
 
 def main(
-    config: In, weights: In, train: In, validation: In,
+    config: In, weights: In, tower: Ins, train: In, validation: In,
     adapter_config: Out, adapter: Out, card: Timed, training: Timed, checkpoints: Folder, spec: Spec,
 ) -> None:  # fmt: skip
     values, seed = spec["parameters"], spec["seed"]

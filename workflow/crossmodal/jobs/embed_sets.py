@@ -9,7 +9,7 @@ from crossmodal.torch_setup import device, prepare_torch
 
 
 def main(
-    config: In, weights: In, adapter_config: In, adapter: In, datasets: Ins,
+    config: In, weights: In, tower: Ins, adapter_config: In, adapter: In, datasets: Ins,
     images: Outs, captions: Outs, spec: Spec,
 ) -> None:  # fmt: skip
     prepare_torch(spec["threads"], spec["seed"])

@@ -1,11 +1,11 @@
-"""Job: fetch one source package and check its digest."""
+"""Job: fetch one source package, of npm or of the Python index, and check its digest."""
 
-from crossmodal.data.packages import Package, fetch
+from crossmodal.data.packages import fetch, from_parameters
 from crossmodal.jobs.run import Out, Spec, run
 
 
 def main(archive: Out, spec: Spec) -> None:
-    fetch(Package(**spec["parameters"]), archive)
+    fetch(from_parameters(spec["parameters"]), archive)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,19 @@
 
 from crossmodal.adaptation import methods
 from crossmodal.errors import UserError
-from crossmodal.jobs.run import In, Out, Spec, run
+from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.clip import load_clip, save_clip
 
 
 def main(
-    config: In, weights: In, adapter_config: In, adapter: In, merged_config: Out, merged: Out, spec: Spec
+    config: In,
+    weights: In,
+    tower: Ins,
+    adapter_config: In,
+    adapter: In,
+    merged_config: Out,
+    merged: Out,
+    spec: Spec,
 ) -> None:
     model = load_clip(config, weights)
     method = methods.load_adapter(model, adapter_config, adapter)

@@ -25,14 +25,18 @@ def to_pixels(images: Tensor) -> Tensor:
 
 
 def encode_images(model: CLIP, pixels: Tensor) -> Tensor:
-    """Return the unit-length embeddings, float32 [b, d], of `pixels` [b, 3, h, w] in [0, 1].
+    """Return the unit-length embeddings, float32 [b, d], of `pixels` [b, 3, h, w] in [0, 1]."""
+    return functional.normalize(image_features(model, pixels).float(), dim=-1)
+
+
+def image_features(model: CLIP, pixels: Tensor) -> Tensor:
+    """Return the features [b, d] of `pixels` [b, 3, h, w] in [0, 1], of any length.
 
     Normalisation by mean and standard deviation happens here, so attacks work on plain pixels.
     """
     images = (pixels - model.pixel_mean) / model.pixel_std
     prompts = getattr(model.visual, "prompts", None)
-    features = model.encode_image(images) if prompts is None else prompts(model.visual, images)
-    return functional.normalize(features.float(), dim=-1)
+    return cast(Tensor, model.encode_image(images) if prompts is None else prompts(model.visual, images))
 
 
 def encode_texts(model: CLIP, tokens: Tensor, delta: Tensor | None = None) -> Tensor:
@@ -56,7 +60,7 @@ def text_features(model: CLIP, tokens: Tensor, edit: Callable[[Tensor], Tensor] 
     the positional addition.
     """
     if edit is None:
-        return cast(Tensor, model.encode_text(tokens))
+        return cast(Tensor, model.encode_text(without_padding(model, tokens)))
 
     def replace(_module: nn.Module, _args: object, embedded: Tensor) -> Tensor:
         return edit(embedded)
@@ -67,6 +71,19 @@ def text_features(model: CLIP, tokens: Tensor, edit: Callable[[Tensor], Tensor] 
         return cast(Tensor, model.encode_text(tokens))
     finally:
         handle.remove()
+
+
+def without_padding(model: CLIP, tokens: Tensor) -> Tensor:
+    """Return `tokens` [b, context] cut after the longest caption, [b, c].
+
+    Towers of Hugging Face mask the rest. CLIP's own takes nothing but its whole context: its tokens are returned
+    as they are.
+    """
+    token = padding(model)
+    if token is None:
+        return tokens
+    used = (tokens != token).any(dim=0).nonzero()
+    return tokens[:, : int(used.max()) + 1] if len(used) else tokens
 
 
 def text_tower(model: CLIP) -> nn.Module:

@@ -1,5 +1,8 @@
 """A base model with published weights, fetched through open_clip."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
@@ -9,8 +12,8 @@ from crossmodal.models.clip import equip, hugging_face, tokenize
 from crossmodal.models.hub_params import Params
 
 
-def create(params: Params, seed: int) -> CLIP:
-    """Return the model that `params` names, in eval(), fp32, on the CPU; `seed` has no influence.
+def create(params: Params, seed: int, sources: Sequence[Path] = ()) -> CLIP:
+    """Return the model that `params` names, in eval(), fp32, on the CPU; `seed` and `sources` have no influence.
 
     The weights are fetched from the hub or found in its cache. Raises UserError, one line, where the tag is
     unknown or of another activation than the architecture, or where the weights cannot be fetched.

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
-from crossmodal.parameters import Parameters
+from crossmodal.models.base import ModelParameters
 
 
 @cache
@@ -20,7 +20,7 @@ def _architectures() -> dict[str, Path]:
     return {path.stem: path for folder in folders for path in Path(folder, "model_configs").glob("*.json")}
 
 
-class Params(Parameters):
+class Params(ModelParameters):
     """A base model with published weights, named as open_clip names them."""
 
     kind: Literal["hub"]

@@ -18,6 +18,11 @@ from open_clip.tokenizer import HFTokenizer
 
 from crossmodal.errors import UserError
 
+VOCABULARIES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+)  # fmt: skip
+"""Files of which a tokenizer's folder has at least one."""
+
 
 def enable() -> None:
     """Let open_clip build these towers, also where it was imported with transformers hidden."""
@@ -47,6 +52,10 @@ def check(name: str, context: int, source: str) -> None:
 
 def tokenizer(name: str, context: int, mode: str | None, options: dict[str, Any]) -> HFTokenizer:
     """Return open_clip's wrapper of the tokenizer `name`: texts to int64 [n, context]; UserError where absent."""
+    folder = Path(name)
+    if folder.is_dir() and not any((folder / file).is_file() for file in VOCABULARIES):
+        # Otherwise transformers makes an empty one, to which every word is unknown, without a word.
+        raise UserError(f"the tokenizer {name} lacks tokenizer.json in its folder")
     try:
         return HFTokenizer(name, context_length=context, tokenizer_mode=mode, **options)
     except (OSError, ValueError, TypeError, AssertionError) as error:

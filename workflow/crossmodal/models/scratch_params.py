@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from crossmodal.parameters import Parameters
+from crossmodal.models.base import ModelParameters
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -51,7 +51,7 @@ Architecture = Annotated[
 ]
 
 
-class Params(Parameters):
+class Params(ModelParameters):
     """A base model with random weights, to be pretrained in the study."""
 
     kind: Literal["scratch"]
@@ -64,7 +64,3 @@ class Params(Parameters):
         """Return the architecture in open_clip's words."""
         config: dict[str, Any] = self.config["model_cfg"]
         return config
-
-    def trainable(self, data: bool, training: bool) -> str | None:
-        """Return what is wrong with the data and the training that it is given, if anything."""
-        return None if data and training else "random weights need datasets and training"

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -60,7 +61,7 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
     """Return the digest of a source file's code and the dotted names that it imports, wherever it does."""
     tree = ast.parse(path.read_bytes())
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _nodes_that_run(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -69,6 +70,18 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
                 names.update(f"{node.module}.{alias.name}" for alias in node.names)
     digest = hashlib.sha256(repr(_canonical(tree)).encode()).hexdigest()[:12]
     return digest, frozenset(names)
+
+
+def _nodes_that_run(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a tree but for what stands under `if TYPE_CHECKING:`, which no job ever does."""
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
+        yield node
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            nodes.extend(node.orelse)
+        else:
+            nodes.extend(ast.iter_child_nodes(node))
 
 
 def closure(roots: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
@@ -109,7 +122,10 @@ def versions(modules: set[str]) -> dict[str, str]:
     The standard library and what is not installed are left out.
     """
     owners = {owner for module in modules for owner in _distributions().get(module, [])}
-    return {owner: version(owner) for owner in sorted(owners) if owner != PACKAGE}
+    return {owner: _version(owner) for owner in sorted(owners) if owner != PACKAGE}
+
+
+_version = cache(version)  # reads and parses a file
 
 
 def resource_digests(paths: tuple[Path, ...]) -> dict[str, str]:

@@ -9,6 +9,12 @@ from pathlib import Path
 
 from crossmodal.errors import UserError
 
+IN_FULL = ("--logger", "crossmodal", "--quiet", "host")
+"""Options with which a dry run lists its jobs in Snakemake's own words, whatever a user's profile says.
+
+The logger stands aside in a dry run, which no option says of the default one; only the header is left out.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -39,7 +45,7 @@ def list_jobs(
     now. Snakemake itself is asked by a dry run, so nothing can disagree with it; it takes seconds. Raises
     UserError with Snakemake's own last line where it cannot make its plan.
     """
-    command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", "--cores", "1", "--nolock"]
+    command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", "--cores", "1", "--nolock", *IN_FULL]
     command += [] if stale_only else ["--forceall"]
     command += ["--configfile", *map(str, overlays)] if overlays else []
     listed = subprocess.run(command, capture_output=True, text=True)

@@ -29,11 +29,17 @@ def changes(folder: Path) -> list[str]:
 
 
 def author() -> str:
-    """Return who works here as git knows them, `Name <address>`; UserError if git has no name."""
+    """Return who works here as git knows them, `Name <address>`; UserError if nobody told git.
+
+    A name that git makes up of the login and the machine's name signs nothing.
+    """
     try:
-        identity = _git(Path(), "var", "GIT_AUTHOR_IDENT")
+        identity = _git(Path(), "-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
     except (OSError, subprocess.CalledProcessError):
-        raise UserError("git does not know who you are: git config user.name and user.email say it") from None
+        raise UserError(
+            'git does not know who you are: git config --global user.name "Your Name" says it,'
+            " and user.email your address"
+        ) from None
     return identity.rpartition("> ")[0] + ">"
 
 

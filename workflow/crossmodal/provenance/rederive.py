@@ -41,7 +41,7 @@ def run_jobs(work: Path, targets: Sequence[str], overlays: Sequence[Path], cores
     """Let Snakemake make `targets` in `work`, where nothing is yet; UserError with the folder if it fails."""
     command = [
         sys.executable, "-m", "snakemake", *targets, "--snakefile", str(Path("Snakefile").resolve()),
-        "--directory", str(work), "--cores", cores, "--quiet", "rules",
+        "--directory", str(work), "--cores", cores,
     ]  # fmt: skip
     command += ["--configfile", *(str(path.resolve()) for path in overlays)] if overlays else []
     if subprocess.run(command, stdout=sys.stderr).returncode:

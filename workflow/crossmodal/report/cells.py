@@ -1,7 +1,7 @@
 """The grid of cells as pages show it: in groups, each with the dataset that its cells are adapted to."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 FEW = 8
@@ -49,8 +49,7 @@ class Grid:
 
     def sorted(self, order: Callable[[Sequence[str]], list[str]]) -> "Grid":
         """Return the grid with each group's cells put in `order`."""
-        groups = [(title, order(cells)) for title, cells in self.groups]
-        return Grid(self.target, groups, self.homes, self.highlighted)
+        return replace(self, groups=[(title, order(cells)) for title, cells in self.groups])
 
 
 def _title(facts: Mapping[str, Any], target: str) -> str:

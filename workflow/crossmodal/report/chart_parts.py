@@ -5,10 +5,12 @@ Colours are mid-tones that stand on white and on near-black; the page sets the c
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import altair as alt
 import pandas as pd
+
+from crossmodal.report.formatting import format_level
 
 PALETTE = (
     "#7a7f87", "#d1782f", "#2f8fd1", "#1f9d74", "#c2508f", "#8a6fd1", "#a98a1d", "#d1544f", "#2aa1a8",
@@ -19,6 +21,8 @@ QUIET = "#9aa0a8"
 LABEL_SIZE = 12
 SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 11), ("right", -11))
 """Labels stand right of their point (aligned left) or, near the right edge, left of it; offsets in px."""
+INTERVAL = "interval from"
+"""How tooltips call the lower end of an interval; the page adds the level, which charts do not know."""
 ZERO_TICK = 1.0
 """Where a cost of zero stands on a logarithmic axis, in decades below the smallest other cost."""
 
@@ -86,7 +90,7 @@ def interval_tooltip(title: str) -> list[alt.Tooltip]:
     """Return what a tooltip says of a value with its interval and its id."""
     return [
         alt.Tooltip("value:Q", format=".1%", title=title),
-        alt.Tooltip("ci_low:Q", format=".1%", title="interval from"),
+        alt.Tooltip("ci_low:Q", format=".1%", title=INTERVAL),
         alt.Tooltip("ci_high:Q", format=".1%", title="to"),
         alt.Tooltip("number_id:N", title="number"),
     ]
@@ -133,3 +137,13 @@ def place_labels(
             boxes.append((left, right, top))
         label_y.append(top)
     return data.assign(label_y=label_y, align=align, dodge=dodge)
+
+
+def naming_level(part: Any, level: float) -> Any:
+    """Return a specification, or a part of one, with the level of the intervals (a share) in its tooltips."""
+    if isinstance(part, list):
+        return [naming_level(item, level) for item in part]
+    if not isinstance(part, dict):
+        return part
+    named = {key: naming_level(item, level) for key, item in part.items()}
+    return named | {"title": f"{format_level(level)} {INTERVAL}"} if part.get("title") == INTERVAL else named

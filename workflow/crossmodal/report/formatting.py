@@ -90,6 +90,11 @@ def format_interval(low: float | None, high: float | None, kind: Kind) -> str:
     return f"[{format_value(low, kind, unit=False)},{SPACE}{format_value(high, kind, unit=False)}]"
 
 
+def format_level(level: float | None) -> str:
+    """Return the coverage of intervals as "95 %"; nothing where it is not known."""
+    return "" if level is None else f"{100 * level:.6g}{SPACE}%"
+
+
 def format_time(moment: str) -> str:
     """Return an ISO 8601 time to the minute, in UTC; any other text as it is."""
     try:

@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 from crossmodal.report import accuracy, tables
 from crossmodal.report.cells import Grid
+from crossmodal.report.chart_parts import naming_level
+from crossmodal.report.formatting import format_level
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.scripts import content_policy, json_for_script, vega_bundle
@@ -81,7 +83,7 @@ def render(inputs: ReportInputs) -> str:
     numbers, grid, headline = inputs.numbers, inputs.grid, inputs.headline_cell
     hypotheses = read_hypotheses(inputs.hypotheses, numbers)
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
-    own_charts = accuracy.accuracy_charts(numbers, grid)
+    own_charts = naming_level(accuracy.accuracy_charts(numbers, grid), inputs.level)
     sections = [(question, *read_section(question.section)) for question in inputs.questions]
     specs = own_charts | {name: chart for _, _, charts in sections for name, chart in charts.items()}
     templates = environment(audit_href=inputs.audit_href)
@@ -97,7 +99,7 @@ def render(inputs: ReportInputs) -> str:
         grid=grid,
         seeds=[seed for seed in numbers.distinct("seed") if seed not in ("*", "-", "")],
         count=len(numbers),
-        level=inputs.level,
+        level=format_level(inputs.level),
         sections=[(question, html, _own(hypotheses, question.key)) for question, html, _ in sections],
         hypotheses=hypotheses,
         verdicts=count_verdicts(hypotheses),

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from crossmodal.report.cells import Grid
+from crossmodal.report.chart_parts import naming_level
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import order_cells
 from crossmodal.report.templates import environment
@@ -32,12 +33,12 @@ def grid_of(values: Mapping[str, Any], numbers: Numbers, roles: list[str]) -> Gr
 def draw_section(path: Path, template: Path, charts: Charts, level: float, **context: Any) -> None:
     """Write what an experiment shows to `path`: JSON with `html`, its part of the page, and `charts`.
 
-    `template` is a file beside the experiment's code; it gets `context`, the names of `charts` and `level`, the
-    coverage of intervals.
+    `template` is a file beside the experiment's code; it gets `context` and the names of `charts`. `level` is the
+    coverage of intervals, a share, which tooltips name.
     """
     templates = environment(template.parent, audit_href=AUDIT)
-    html = templates.get_template(template.name).render(charts=list(charts), level=level, **context)
-    content = {"html": html, "charts": charts}
+    html = templates.get_template(template.name).render(charts=list(charts), **context)
+    content = {"html": html, "charts": naming_level(charts, level)}
     path.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ All three draw from a global generator, where here each caption needs its own.
 
 import numpy as np
 
+from crossmodal.data.captions import is_visible
 from crossmodal.shifts.typos_params import Params
 
 RATES = {1: 0.02, 2: 0.05, 3: 0.10, 4: 0.15, 5: 0.20}
@@ -59,7 +60,7 @@ def apply_text(caption: str, params: Params, rng: np.random.Generator) -> str:
             typed.append(letter)
         place += 1
     result = "".join(typed)
-    return result if result.strip() else caption
+    return result if is_visible(result) else caption
 
 
 def _neighbour(letter: str, draw: float) -> str:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from crossmodal.statistics.metrics import Floats
 
 _BLOCK = 2**22
+_TIE = 1e-12
+"""Differences below this are zero: means of the same counts, added up in another order, differ by rounding."""
 
 
 class Resampler:
@@ -47,20 +49,33 @@ class Resampler:
         """Return the mean over queries in every resample, [resamples, m], for m columns at once.
 
         `sums` [clusters, m] are sums of a metric over the queries of a cluster, `counts` [clusters] or
-        [clusters, m] how many queries those are. NaN where a resample holds no query of a column. Columns are
-        contiguous in memory.
+        [clusters, m] how many queries those are. NaN where a resample holds no query of a column. Columns of
+        whole numbers (recall: so many queries answered) give exact quotients, others are kept to the precision
+        of float32, and no mean leaves the range of the clusters' own. Columns are contiguous in memory.
         """
         counts = np.broadcast_to(counts[:, None] if counts.ndim == 1 else counts, sums.shape)
         distinct, which = np.unique(counts, axis=1, return_inverse=True)
+        totals = (distinct.astype(np.float32).T @ self.weights.T)[which.reshape(-1)]
         estimates = sums.sum(axis=0) / counts.sum(axis=0)
-        # float32 holds deviations from the estimate only: a constant column stays constant to 1e-15.
-        deviations = (sums - estimates * counts).astype(np.float32)
-        deviations = deviations.T @ self.weights.T
-        totals = distinct.astype(np.float32).T @ self.weights.T
+        whole = _are_whole(sums)
+        samples = np.empty(totals.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
-            samples = deviations / totals[which.reshape(-1)] + estimates[:, None]
-        result: NDArray[np.float64] = np.where(totals[which.reshape(-1)] > 0, samples, np.nan).T
+            answered = sums[:, whole].astype(np.float32).T @ self.weights.T
+            samples[whole] = answered.astype(np.float64) / totals[whole]
+            # float32 holds deviations from the estimate only: a constant column stays constant to 1e-15.
+            deviations = (sums - estimates * counts)[:, ~whole].astype(np.float32).T @ self.weights.T
+            samples[~whole] = deviations / totals[~whole] + estimates[~whole, None]
+            own = sums / counts
+        lowest, highest = np.fmin.reduce(own, axis=0), np.fmax.reduce(own, axis=0)
+        result: NDArray[np.float64] = np.clip(samples, lowest[:, None], highest[:, None], out=samples).T
         return result
+
+
+def _are_whole(sums: Floats) -> NDArray[np.bool_]:
+    """Return which columns hold whole numbers whose sum in any resample is exact in float32, [m]."""
+    largest = len(sums) * np.abs(sums).max(axis=0)
+    whole: NDArray[np.bool_] = (sums == np.round(sums)).all(axis=0) & (largest < 2**24)
+    return whole
 
 
 def percentile_interval(samples: Floats, level: float = 0.95) -> tuple[float, float] | None:
@@ -82,5 +97,5 @@ def p_value(differences: Floats) -> float:
 
     Twice the smaller tail beyond zero, with one added to count and resamples: never exactly 0, at most 1.
     """
-    tail = min(np.count_nonzero(differences <= 0), np.count_nonzero(differences >= 0))
+    tail = min(np.count_nonzero(differences <= _TIE), np.count_nonzero(differences >= -_TIE))
     return float(min(1.0, 2 * (tail + 1) / (len(differences) + 1)))

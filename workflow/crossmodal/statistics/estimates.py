@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from crossmodal.statistics.bootstrap import percentile_interval
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 
-NOTHING = 1e-6  # resamples are kept to float32's precision: below this a recall is zero, and no denominator
+NOTHING = 1e-6  # resamples of graded metrics are kept to float32: below this one is zero, no denominator
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from crossmodal.statistics.estimates import Estimate, Place
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 
 DIGITS = 6
-"""Recalls that agree to so many decimals are equal: resamples are kept to float32's precision."""
+"""Recalls that agree to so many decimals are equal: means of the same counts are rounded differently."""
 
 UNIT = "yes/no"
 """1 for yes, 0 for no."""

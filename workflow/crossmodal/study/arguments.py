@@ -8,6 +8,7 @@ command, and Snakemake sees it as a parameter that changed. `python -m MODULE @F
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from uuid import uuid4
 
 
 def argument_lines(named: Mapping[str, str | Iterable[str]], spec: str) -> str:
@@ -31,7 +32,7 @@ def write_arguments(folder: Path, rule: str, lines: str) -> str:
     try:
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{id(lines)}.tmp")
+            temporary = path.with_suffix(f".{uuid4().hex}.tmp")  # each job of a cluster plans on its own
             temporary.write_text(lines)
             temporary.replace(path)
     except OSError:

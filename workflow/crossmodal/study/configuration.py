@@ -87,10 +87,10 @@ def _visible(location: tuple[int | str, ...], _input: Any, error: ValidationErro
 
     tags = {kind for package in ("data", "shifts", "models", "adaptation", "attacks", "search")
             for kind in registry.kinds(package)}  # fmt: skip
-    parents = ("method", "model", "images", "texts", "attack")
+    parents = ("method", "images", "texts", "attack")
     visible: list[int | str] = []
     for i, part in enumerate(location):
-        named = i >= 2 and location[i - 2] in ("datasets", "shifts", "indexes")
+        named = i >= 2 and location[i - 2] in ("datasets", "shifts", "models", "indexes")
         if part in tags and i > 0 and (location[i - 1] in parents or named):
             continue
         visible.append(part)
@@ -100,12 +100,14 @@ def _visible(location: tuple[int | str, ...], _input: Any, error: ValidationErro
 def _problem(error: Any) -> str:
     kind, got, context = error["type"], error["input"], error.get("ctx", {})
     shown = repr(got) if not isinstance(got, dict | list) else f"a {type(got).__name__}"
-    if kind in ("unknown_key", "unknown_name", "pretraining"):
+    if kind in ("unknown_key", "unknown_name"):
         return str(error["msg"])
     if kind == "value_error":
         return f"{error['msg'].removeprefix('Value error, ')}"
     if kind == "missing":
         return "is missing; it has no default"
+    if kind == "too_short":
+        return f"got {context['actual_length']} of them; accepts at least {context['min_length']}"
     if kind == "union_tag_not_found":
         return f"has no kind; accepts a mapping with kind: {context.get('discriminator', 'kind')}"
     if kind == "union_tag_invalid":

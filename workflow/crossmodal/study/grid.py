@@ -24,9 +24,10 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
 def _jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     yield "record_study", {}
     datasets = study.used_datasets()
-    packages = {p.file_name for name in datasets for p in study.datasets[name].packages()}
-    for package in sorted(packages):
+    for package in sorted(study.packages()):
         yield "fetch_package", {"package": package}
+    for tower in study.text_towers():
+        yield "unpack_text_tower", {"tower": tower}
     for dataset in datasets:
         yield "build_dataset", {"dataset": dataset}
     for model in study.used_models():

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from crossmodal import registry
+from crossmodal.data.packages import to_parameters
 from crossmodal.jobs.rules import Job, Rule
 from crossmodal.parameters import Parameters
 from crossmodal.study.study import Study
@@ -57,9 +58,12 @@ def _record(study: Study) -> Job:
 
 
 def _package(study: Study, package: str) -> Job:
-    pins = {p.file_name: p for name in study.used_datasets() for p in study.datasets[name].packages()}
-    pin = pins[package]
-    return Job({"name": pin.name, "version": pin.version, "sha512": pin.sha512})
+    pin = study.packages()[package]
+    return Job(to_parameters(pin), modules=(f"crossmodal.data.{pin.client}",))
+
+
+def _text_tower(study: Study, tower: str) -> Job:
+    return Job({"tower": tower})
 
 
 def _dataset(study: Study, dataset: str) -> Job:
@@ -78,8 +82,8 @@ def _model(study: Study, model: str) -> Job:
     return Job(
         {"model": params.kind_parameters(), "training": plain(training) if training else None},
         seed=params.seed,
-        threads=training.threads if training else 1,
-        modules=(kind_module("models", params),),
+        threads=max(params.threads(), training.threads if training else 1),
+        modules=tuple(params.modules()),
         models=(model,),
     )
 
@@ -170,6 +174,7 @@ EVALUATE = "crossmodal.jobs.evaluate_sets"
 RULES: dict[str, Rule] = {
     "record_study": Rule("crossmodal.jobs.record_study", _record, "summary"),
     "fetch_package": Rule("crossmodal.jobs.fetch_package", _package, "sources"),
+    "unpack_text_tower": Rule("crossmodal.jobs.unpack_text_tower", _text_tower, "sources"),
     "build_dataset": Rule("crossmodal.jobs.build_dataset", _dataset, "datasets"),
     "shift_dataset": Rule("crossmodal.jobs.shift_dataset", _shift, "datasets"),
     "build_model": Rule("crossmodal.jobs.build_model", _model),

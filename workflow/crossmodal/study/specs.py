@@ -64,10 +64,12 @@ def _with_text_tower(study: Study, job: Job, model: str) -> Job:
     That code, and transformers with it, is loaded by name, so it is named here; a tower that is a folder here
     is known by its files.
     """
-    text = study.models[model].model_cfg()["text_cfg"]
+    params = study.models[model]
+    text = params.model_cfg()["text_cfg"]
     names = [text[key] for key in ("hf_model_name", "hf_tokenizer_name") if text.get(key)]
     if not names:
         return job
-    files = {path for name in names for path in Path(name).glob("*") if path.is_file()}
+    declared = params.tower_files("")  # of a kind that has them the job's rule names them as inputs
+    files = {path for name in names for path in Path(name).glob("*") if path.is_file() and not declared}
     modules = (*job.modules, "crossmodal.models.hugging_face")
     return replace(job, modules=modules, resources=(*job.resources, *sorted(files)))

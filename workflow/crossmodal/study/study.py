@@ -11,7 +11,9 @@ from pydantic import Field, create_model, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from crossmodal import registry
+from crossmodal.data.packages import Pinned
 from crossmodal.errors import UserError
+from crossmodal.models.pretrained import TEXT_TOWERS
 from crossmodal.parameters import Check, Name, Parameters, nearest
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.study.configuration import merge, typed_scalars, validate
@@ -123,6 +125,17 @@ class Study(Parameters):
         """Return the base models that some cell adapts, in the order of params.yaml."""
         used = {self.model_of(cell) for cell in self.adaptation.cells}
         return [name for name in self.models if name in used]
+
+    def packages(self) -> dict[str, Pinned]:
+        """Return the source packages of datasets and models, by the names of their files."""
+        pinned = [p for name in self.used_datasets() for p in self.datasets[name].packages()]
+        pinned += [p for name in self.used_models() for p in self.models[name].packages()]
+        return {package.file_name: package for package in pinned}
+
+    def text_towers(self) -> list[str]:
+        """Return the published text towers that the base models have, each once."""
+        texts = [getattr(self.models[name], "text", None) for name in self.used_models()]
+        return list(dict.fromkeys(text.weights for text in texts if text and text.weights in TEXT_TOWERS))
 
     def target_of(self, cell: str) -> str:
         """Return the dataset that `cell` is adapted to."""

@@ -65,10 +65,18 @@ def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def set_optimiser_state(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put the tensors of `optimiser_state` into `optimiser`."""
+    """Put the tensors of `optimiser_state` into `optimiser`.
+
+    They lie in memory as their parameters do: AdamW's fused step goes through both side by side without a look at
+    strides, and those of convolutions are not the ones that files have.
+    """
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     states: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, name = key.split("/")
+        parameter = parameters[int(number)]
+        if tensor.shape == parameter.shape:
+            tensor = torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
         states.setdefault(int(number), {})[name] = tensor
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
 

@@ -137,6 +137,11 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterable[list[Tensor]]:
 
 def share_buffers(model: nn.Module) -> None:
     """Give every process the buffers of process 0: running statistics, taken over the own part of a batch."""
+    share(model.buffers())
+
+
+def share(tensors: Iterable[Tensor]) -> None:
+    """Replace `tensors` in every process by those of process 0."""
     if count() > 1:
-        for buffer in model.buffers():
-            dist.broadcast(buffer, 0)
+        for tensor in tensors:
+            dist.broadcast(tensor.detach(), 0)

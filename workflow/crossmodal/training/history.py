@@ -1,7 +1,7 @@
 """What a training run did, epoch by epoch, and its CSV log."""
 
 import csv
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +58,14 @@ def validation_score(epoch: Epoch, select_on: Literal["clean", "robust"] = "clea
         return clean
     robust = (epoch.robust_text_to_image or 0.0) + (epoch.robust_image_to_text or 0.0)
     return robust / 2, *clean
+
+
+def joined(first: History, second: History) -> History:
+    """Return one record of two runs on one model, one after the other: epochs and steps are counted on."""
+    epochs, steps = len(first.epochs), first.epochs[-1].steps if first.epochs else 0
+    later = [replace(epoch, epoch=epoch.epoch + epochs, steps=epoch.steps + steps) for epoch in second.epochs]
+    best = second.best_epoch + epochs if second.best_epoch else first.best_epoch
+    return History([*first.epochs, *later], best, second.stopped_early)
 
 
 def write_log(path: Path, history: History) -> None:

@@ -13,7 +13,13 @@ from crossmodal.torch_setup import prepare_torch
 
 
 def main(
-    configs: Ins, weights: Ins, adapter_configs: Ins, adapter_weights: Ins, latency: Timed, spec: Spec
+    configs: Ins,
+    weights: Ins,
+    towers: Ins,
+    adapter_configs: Ins,
+    adapter_weights: Ins,
+    latency: Timed,
+    spec: Spec,
 ) -> None:
     values = spec["parameters"]
     prepare_torch(spec["threads"], spec["seed"])

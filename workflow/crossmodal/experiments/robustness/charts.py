@@ -99,29 +99,29 @@ def degradation_map(frame: pd.DataFrame, cells: Sequence[str]) -> alt.LayerChart
     )
 
 
-def severity_chart(frame: pd.DataFrame, cells: Sequence[str], front: Sequence[str]) -> alt.LayerChart:
-    """Return the mean loss of R@1 against severity, a line a cell; those not in `front` stand back.
+def severity_chart(frame: pd.DataFrame, front: Sequence[str]) -> alt.FacetChart:
+    """Return the loss of R@1 against severity, a panel for each kind of shift and a line for each cell.
 
-    `frame` has the columns of frames.SEVERITY_COLUMNS.
+    `frame` has the columns of frames.SEVERITY_COLUMNS. Cells that are not in `front` stand back.
     """
     shown = [cell for cell in front if cell in set(frame["cell"])]
-    x = alt.X("severity:O", title="severity", axis=alt.Axis(labelAngle=0))
-    y = alt.Y("value:Q", title="loss of R@1, %", axis=percent_axis())
-    tooltip: list[str | alt.Tooltip] = ["cell:N", "severity:O", *interval_tooltip("loss of R@1")]
-    behind, ahead = frame[~frame["cell"].isin(shown)], frame[frame["cell"].isin(shown)]
-    legend = alt.Legend(title=None, orient="bottom", columns=4, symbolOpacity=1)
+    legend = alt.Legend(title=None, orient="top", columns=5, symbolOpacity=1)
     color = alt.Color("cell:N", scale=colours(shown), legend=legend)
-    layers: list[alt.Chart] = []
-    if len(behind):
-        quiet = alt.Chart(behind).encode(x=x, y=y, detail="cell:N", tooltip=tooltip)
-        layers.append(quiet.mark_line(color=QUIET, strokeWidth=1, opacity=0.45))
-    base = alt.Chart(ahead).encode(x=x, color=color)
-    layers += [
-        base.mark_line(strokeWidth=2).encode(y=y),
-        base.mark_rule(strokeWidth=1.5, opacity=0.4).encode(y=alt.Y("ci_low:Q"), y2="ci_high:Q"),
-        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tooltip),
-    ]
-    return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=260))
+    ticks = alt.Axis(values=[1, 2, 3, 4, 5], format="d", grid=False)
+    x = alt.X("severity:Q", title="severity", scale=alt.Scale(domain=[0.8, 5.2], nice=False), axis=ticks)
+    y = alt.Y("value:Q", title="loss of R@1, %", axis=percent_axis())
+    tooltip: list[str | alt.Tooltip] = ["cell:N", "shift:N", "severity:O", *interval_tooltip("loss of R@1")]
+    base = alt.Chart(frame.assign(front=frame["cell"].isin(shown))).encode(x=x)
+    ahead = base.transform_filter("datum.front").encode(color=color)
+    panel = alt.layer(
+        base.transform_filter("!datum.front")
+        .mark_line(color=QUIET, strokeWidth=1, opacity=0.45)
+        .encode(y=y, detail="cell:N", tooltip=tooltip),
+        ahead.mark_line(strokeWidth=2).encode(y=y),
+        ahead.mark_rule(strokeWidth=1.5, opacity=0.4).encode(y=alt.Y("ci_low:Q"), y2="ci_high:Q"),
+        ahead.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tooltip),
+    )
+    return _panels(panel, "shift", list(dict.fromkeys(frame["shift"])))
 
 
 def attack_chart(frame: pd.DataFrame, cells: Sequence[str]) -> alt.FacetChart:
@@ -141,16 +141,22 @@ def attack_chart(frame: pd.DataFrame, cells: Sequence[str]) -> alt.FacetChart:
         base.mark_line(strokeWidth=2, opacity=0.85).encode(y=y),
         base.mark_rule(strokeWidth=1.5, opacity=0.4).encode(y=alt.Y("ci_low:Q"), y2="ci_high:Q"),
         base.mark_point(filled=True, size=50, opacity=1).encode(y=y, tooltip=tooltip),
-    ).properties(width=PANEL, height=200)
-    threats = list(dict.fromkeys(frame["threat"]))
+    )
+    chart = _panels(panel, "threat", list(dict.fromkeys(frame["threat"])))
+    return chart.resolve_scale(x="independent")
+
+
+def _panels(panel: alt.LayerChart | alt.FacetChart, by: str, names: Sequence[str]) -> alt.FacetChart:
+    """Return small multiples of `panel`, one for each of `names` in the column `by`, each with an axis below."""
     header = alt.Header(title=None, labelFontWeight=600, labelAnchor="start", labelFontSize=LABEL_SIZE)
     return (
-        panel.facet(
-            facet=alt.Facet("threat:N", sort=threats, header=header),
+        cast(alt.LayerChart, panel)
+        .properties(width=PANEL, height=200)
+        .facet(
+            facet=alt.Facet(f"{by}:N", sort=list(names), header=header),
             columns=3,
             spacing={"row": 14, "column": 24},
         )
-        .resolve_scale(x="independent")
         .resolve_axis(x="independent")
-        .properties(usermeta={"panel": PANEL, "gap": 24, "labels": 100, "panels": len(threats)})
+        .properties(usermeta={"panel": PANEL, "gap": 24, "labels": 100, "panels": len(names)})
     )

@@ -7,13 +7,13 @@ from crossmodal.experiments.robustness.attacked import evaluate_attacks
 from crossmodal.experiments.robustness.attacked_sanity import check_attacks
 from crossmodal.experiments.robustness.attacked_split import read_split
 from crossmodal.experiments.robustness.threats import ThreatParameters
-from crossmodal.jobs.run import In, Out, Outs, Spec, run
+from crossmodal.jobs.run import In, Ins, Out, Outs, Spec, run
 from crossmodal.models.clip import load_clip
 from crossmodal.torch_setup import device, prepare_torch
 
 
 def main(
-    config: In, weights: In, adapter_config: In, adapter: In, images: In,
+    config: In, weights: In, tower: Ins, adapter_config: In, adapter: In, images: In,
     queries: Outs, sanity: Out, spec: Spec,
 ) -> None:  # fmt: skip
     prepare_torch(spec["threads"], spec["seed"])

@@ -1,18 +1,19 @@
 """The numbers behind the charts of H2 as small tidy tables, one row a point, each with its `number_id`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from crossmodal.experiments.robustness.tables import epsilon_label, is_summary, severity_of, shift_names
+from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.experiments.robustness.tables import epsilon_label, is_summary, shift_names
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.report.cells import Grid
 from crossmodal.report.frames import value_columns
 from crossmodal.report.lookup import Numbers
 
 DEGRADATION_COLUMNS = ["cell", "shift", "summary", "value", "ci_low", "ci_high", "number_id"]
-SEVERITY_COLUMNS = ["cell", "severity", "value", "ci_low", "ci_high", "number_id"]
+SEVERITY_COLUMNS = ["cell", "shift", "severity", "value", "ci_low", "ci_high", "number_id"]
 ATTACK_COLUMNS = ["cell", "threat", "attack", "epsilon", "value", "ci_low", "ci_high", "number_id"]
 
 
@@ -42,14 +43,25 @@ def degradation_frame(
     return pd.DataFrame(rows, columns=DEGRADATION_COLUMNS)
 
 
-def severity_frame(numbers: Numbers, cells: Sequence[str], target: str, direction: str) -> pd.DataFrame:
-    """Return the mean loss of R@1 (fraction) of each cell over the shifts of images of each severity."""
+def severity_frame(
+    numbers: Numbers, grid: Grid, shifts: Mapping[str, ShiftFacts], direction: str
+) -> pd.DataFrame:
+    """Return the loss of R@1 (fraction) of each cell under the shifts that were measured at several severities.
+
+    `shift` is the kind of shift: only severities of one kind can be compared.
+    """
     rows = []
-    for number in numbers.select("robustness", "degradation_recall@1", dataset=target, direction=direction):
-        severity = severity_of(number.variant)
-        if severity and number.seed == "*" and number.cell in cells and not math.isnan(number.value):
-            rows.append({"cell": number.cell, "severity": severity, **value_columns(number)})
-    return pd.DataFrame(rows, columns=SEVERITY_COLUMNS)
+    where = {"dataset": grid.target, "direction": direction}
+    for number in numbers.select("robustness", "degradation_recall@1", **where):
+        facts = shifts.get(number.variant)
+        if facts is None or facts.severity is None or number.seed != "*" or math.isnan(number.value):
+            continue
+        if number.cell in grid.cells:
+            graded = {"shift": facts.kind.replace("_", " "), "severity": facts.severity}
+            rows.append({"cell": number.cell, **graded, **value_columns(number)})
+    frame = pd.DataFrame(rows, columns=SEVERITY_COLUMNS)
+    several = frame.groupby("shift")["severity"].transform("nunique") > 1
+    return frame[several].sort_values(["shift", "cell", "severity"], kind="stable")
 
 
 def attack_frame(numbers: Numbers, grid: Grid) -> pd.DataFrame:

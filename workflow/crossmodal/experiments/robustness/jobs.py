@@ -8,7 +8,7 @@ from crossmodal.jobs.rules import Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, EVALUATE, embedding, kind_module, method_module, retrieval
 from crossmodal.study.study import SetName, Study
 
-PARAMETERS = ("robustness", "shifts")
+PARAMETERS = ("embeddings", "robustness", "shifts")
 """The keys of params.yaml that its jobs depend on beside those of every experiment."""
 PLOTS = {
     "degradation": {

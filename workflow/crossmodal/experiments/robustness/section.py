@@ -103,9 +103,9 @@ def _charts(numbers: Numbers, grid: Grid, shifts: Mapping[str, ShiftFacts]) -> C
                 else charts.degradation_map(loss, cells)
             )
             specs[f"{name}-{direction}"] = drawn.to_dict()
-    severity = frames.severity_frame(numbers, cells, grid.target, "mean")
-    if severity["severity"].nunique() > 1:
-        specs["severity"] = charts.severity_chart(severity, cells, grid.highlighted).to_dict()
+    severity = frames.severity_frame(numbers, grid, shifts, "mean")
+    if len(severity):
+        specs["severity"] = charts.severity_chart(severity, grid.highlighted).to_dict()
     attack = frames.attack_frame(numbers, grid)
     if len(attack):
         specs["attack"] = charts.attack_chart(attack, cells).to_dict()

@@ -7,7 +7,7 @@ from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, embedding, kind_module, plain
 from crossmodal.study.study import SetName, Study
 
-PARAMETERS = ("search",)
+PARAMETERS = ("embeddings", "search")
 """The keys of params.yaml that its jobs depend on beside those of every experiment."""
 PLOTS = {
     "recall-latency": {
