@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", flags=re.MULTILINE | re.D
 def workplace(tmp_path, dataset, monkeypatch):
     """A folder with what the page supposes: the default study's files (of a tiny model) and two photographs."""
     results = tmp_path / "results/emoji"
-    model, adapter = results / "pretraining", results / "adaptation/full/s0"
+    model, adapter = results / "models/base", results / "adaptation/full/s0"
     model.mkdir(parents=True)
     adapter.mkdir(parents=True)
     nano = scratch.create(Params(kind="scratch", config="vit-nano-32"), seed=0)

@@ -229,8 +229,8 @@ def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path, paramete
     params = parameters(images=3, sanity_queries=4)
     outputs = [tmp_path / f"{name}.parquet" for name in variants(params)]
     main(
-        tmp_path / "config.json", tmp_path / "weights", tmp_path / "adapter.json", tmp_path / "adapter", path,
-        outputs, tmp_path / "sanity.json",
+        tmp_path / "config.json", tmp_path / "weights", [], tmp_path / "adapter.json", tmp_path / "adapter",
+        path, outputs, tmp_path / "sanity.json",
         {"threads": 1, "seed": 0, "parameters": {"threats": params.model_dump(mode="json")}},
     )  # fmt: skip
     torch.use_deterministic_algorithms(False)
