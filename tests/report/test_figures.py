@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from crossmodal import registry
 from crossmodal.provenance.dvc import PLOTS, plots
 from crossmodal.report.figures import ACCURACY, accuracy_rows, headline, write_headline
 from crossmodal.report.lookup import Numbers
@@ -61,7 +62,10 @@ def test_undefined_values_are_left_out(tmp_path: Path) -> None:
 def test_plots_are_of_columns_that_the_tables_have() -> None:
     columns = {"accuracy-parameters": ACCURACY}
     assert set(PLOTS) == set(columns)
-    for name, plot in PLOTS.items():
+    for room in registry.rooms():
+        own = getattr(registry.room(room, "jobs"), "PLOTS", {})
+        columns |= {name: registry.room(room, "figures").COLUMNS for name in own}
+    assert {"accuracy-parameters", "degradation", "recall-latency"} <= set(columns) == set(plots())
+    for name, plot in plots().items():
         named = [plot["x"], *([plot["y"]] if isinstance(plot["y"], str) else plot["y"])]
         assert set(named) <= set(columns[name])
-    assert {"accuracy-parameters", "degradation", "recall-latency"} <= set(plots())
