@@ -42,7 +42,8 @@ def _allowed() -> dict[str, set[str]]:
         below |= names
     found["jobs: running"] = {"provenance"}
     found["jobs: entry points"] = below | {"jobs: running"}
-    found["study"] = {"registry", "provenance", "statistics", "training", "jobs: running"}
+    # Of the means the study knows what they are told: their parameters, and which packages they come in.
+    found["study"] = {"registry", "provenance", "data", "models", "statistics", "training", "jobs: running"}
     found["experiments"] = below | {"jobs: running"}
     found["commands"] = found["experiments"] | {"experiments", "study"}
     found["cli"] = found["commands"] | {"commands"}
