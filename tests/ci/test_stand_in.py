@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from crossmodal.evaluation.numbers import read_numbers
 
+from crossmodal.evaluation.numbers import read_numbers
 from crossmodal.provenance.ledger import find_manifests
 
 SCRIPT = Path(__file__).with_name("stand_in.py")
