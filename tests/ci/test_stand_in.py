@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from crossmodal.evaluation.numbers import read_numbers
 
 from crossmodal.provenance.ledger import find_manifests
+from crossmodal.statistics.numbers import read_numbers
 
 SCRIPT = Path(__file__).with_name("stand_in.py")
 ROWS = [

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from crossmodal import registry
+from crossmodal.study.rules import RULES, room_rules
+
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = (
     "Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs", ".dvc/config", ".dvc/plots",
@@ -66,6 +69,12 @@ def _wildcards(details: str) -> str:
     found = re.search(r"^    wildcards: (.*)$", details, flags=re.MULTILINE)
     pairs = [pair.split("=", 1) for pair in found[1].split(", ")] if found else []
     return " ".join(value for _, value in pairs)
+
+
+def entry(rule: str) -> str:
+    """Return the module that a rule's jobs run."""
+    rooms = [room_rules(room) for room in registry.rooms()]
+    return next(rules[rule].entry for rules in (RULES, *rooms) if rule in rules)
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 NUMBER = "peft/full/s0/outlines/test/clean/text_to_image/recall@10"
 DEGRADATION = "robustness/lora-r8-pgd/s*/outlines/test/shifts-mean/mean/degradation_recall@5"
 CHAIN = [
-    "build_dataset dataset=crowd", "pretrain_base", "build_dataset dataset=outlines",
-    "adapt_model cell=full seed=0", "embed_clean cell=full seed=0",
-    "evaluate_clean cell=full seed=0", "summarise_numbers",
+    "build_dataset dataset=crowd", "build_model model=base", "build_dataset dataset=outlines",
+    "adapt_model cell=full seed=0", "embed_target cell=full seed=0",
+    "evaluate_target cell=full seed=0", "number_cells", "join_numbers",
 ]  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_number_is_one_line(project) -> None:
 def test_what_is_stale_missing_or_unrecorded_is_named(project) -> None:
     loop = project.folder / "workflow/crossmodal/training/loop.py"
     text = loop.read_text()
-    manifest = project.folder / "results/tiny/embeddings/full/s0/clean.manifest.json"
+    manifest = project.folder / "results/tiny/embeddings/full/s0/target.manifest.json"
     kept = manifest.rename(manifest.with_suffix(".kept"))
     loop.write_text(f"{text}\nANSWER = 42\n")
     try:
@@ -76,7 +76,7 @@ def test_what_is_stale_missing_or_unrecorded_is_named(project) -> None:
         kept.rename(manifest)
     assert done.returncode == 1
     jobs = json.loads(done.stdout)["jobs"]
-    assert jobs["embed_clean cell=full seed=0"]["verdict"] == "unrecorded"
+    assert jobs["embed_target cell=full seed=0"]["verdict"] == "unrecorded"
     adapted = jobs["adapt_model cell=full seed=0"]
     assert adapted["verdict"] == "stale"
     assert re.fullmatch(r"code: crossmodal\.training\.loop \w{12} → \w{12}", adapted["findings"][0]["detail"])
@@ -90,17 +90,22 @@ def test_why_names_the_difference_and_the_time(project) -> None:
     overlay.write_text(text.replace("resamples: 100", "resamples: 101"))
     try:
         plan = json.loads(project.crossmodal("why", "--json").stdout)
-        line = project.crossmodal("why", "results/tiny/metrics.parquet").stdout.splitlines()
+        lines = project.crossmodal("why", "results/tiny/metrics.parquet").stdout.splitlines()
     finally:
         overlay.write_text(text)
     by_job = {entry["job"]: entry for entry in plan}
-    assert set(by_job) == {"record_study", "summarise_numbers", "tabulate_figures", "write_report"}
-    assert by_job["summarise_numbers"]["reasons"] == ["params: statistics.resamples 100 → 101"]
+    numbered = {"number_cells", "number_peft", "number_robustness", "number_search"}
+    drawn = {"draw_peft", "draw_robustness", "draw_search"}
+    assert set(by_job) == numbered | drawn | {"record_study", "join_numbers", "write_report"}
+    for job in numbered:
+        assert by_job[job]["reasons"] == ["params: statistics.resamples 100 → 101"], job
     assert by_job["write_report"]["reasons"] == [
-        "input: rewritten by record_study", "input: rewritten by summarise_numbers",
-    ]  # fmt: skip
+        f"input: rewritten by {job}" for job in ("record_study", "join_numbers", *sorted(drawn))
+    ]
     assert all(entry["expected_seconds"] > 0 for entry in plan if entry["job"] != "record_study")
-    assert line[0].startswith("summarise_numbers ") and line[-1].startswith("study tiny: 1 jobs")
+    named = [line.split()[0] for line in lines[:-1] if not line.startswith(" ")]
+    assert named[-1] == "join_numbers" and set(named) == numbered | {"join_numbers"}
+    assert lines[-1].startswith("study tiny: 5 jobs")
     assert project.crossmodal("why").stdout == "study tiny: nothing to do\n"
 
 
@@ -124,7 +129,9 @@ def test_an_accepted_edit_is_kept_and_shown_as_accepted(project, tmp_path: Path)
     assert "nobody reads it" in done.stdout
     loop.write_text(f"{loop.read_text()}\nANSWER = 43\n")
     audited = json.loads(copy.crossmodal("audit", NUMBER, "--json").stdout)
-    assert audited["jobs"]["pretrain_base"]["verdict"] == "stale", "another edit than the accepted one"
+    assert audited["jobs"]["build_model model=base"]["verdict"] == "stale", (
+        "another edit than the accepted one"
+    )
     done = copy.crossmodal("accept", "nonsense", "--why", "x")
     assert "'nonsense' is no stage or rule; there are data, shifts, pretraining" in done.stderr
 
@@ -134,11 +141,11 @@ def test_a_parameter_cannot_be_accepted(project) -> None:
     text = overlay.read_text()
     overlay.write_text(text.replace("resamples: 100", "resamples: 101"))
     try:
-        done = project.crossmodal("accept", "summarise_numbers", "--why", "a little more")
+        done = project.crossmodal("accept", "number_peft", "--why", "a little more")
     finally:
         overlay.write_text(text)
     assert done.stderr == (
-        "error: summarise_numbers: only code edits can be accepted, this is stale"
+        "error: number_peft: only code edits can be accepted, this is stale"
         " (params: statistics.resamples 100 → 101)\n"
     )
 

@@ -140,14 +140,15 @@ def test_a_new_rank_runs_what_is_stale_and_is_recorded(repository: Repository) -
     assert json.loads(repository.dvc("params", "diff", "--json")) == {
         "params.yaml": {rank: {"old": 8, "new": 16, "diff": 8}}
     }
-    stale = {"adaptation", "evaluation", "provenance"}  # the summary knows the method of each cell
+    rooms = {"peft", "robustness", "search"}  # numbers know the method of each cell
+    stale = {"adaptation", "evaluation", "report", "provenance"} | rooms
     assert set(json.loads(repository.dvc("status", "--json"))) == stale
     expected = jobs_listed(repository.snakemake("--dry-run"))
     expected.remove("all")
     done = repository.run(sys.executable, "-m", "dvc", "repro")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert jobs_run(done.stdout + done.stderr) == expected
-    assert {"adapt_model", "summarise_numbers", "tabulate_figures"} < set(expected)
+    assert {"adapt_model", "number_cells", "draw_search", "join_numbers"} < set(expected)
     assert json.loads(repository.dvc("status", "--json")) == {}
     assert set(repository.git("diff", "--name-only").split()) == {"params.yaml", "dvc.lock"}
     headline = "results/tiny/figures/headline.json"
@@ -245,7 +246,7 @@ def test_a_fresh_clone_pulls_every_file_as_its_manifest_says(
 
 @pytest.mark.usefixtures("folder_for_dvc")
 def test_an_experiment_runs_in_the_project_and_not_in_a_copy(repository: Repository) -> None:
-    change = ("--set-param", "evaluation.statistics.resamples=50")
+    change = ("--set-param", "statistics.resamples=50")
     done = repository.run(sys.executable, "-m", "dvc", "exp", "run", "--temp", *change)
     assert done.returncode != 0
     assert "error: dvc exp run --temp and --queue run in a copy without Snakemake's metadata" in done.stderr

@@ -109,7 +109,7 @@ def test_nothing_is_published_from_an_unclean_tree_or_unless_all_is_verified(pub
     file.write_bytes(good + b" ")
     done = published.crossmodal("publish")
     file.write_bytes(good)
-    assert done.returncode == 1 and "tampered summarise_numbers" in done.stdout
+    assert done.returncode == 1 and "tampered join_numbers" in done.stdout
     assert done.stderr.startswith("error: not published: every job must be verified")
     assert (published.folder / "dvc.lock").read_bytes() == locked
 
@@ -132,7 +132,7 @@ def test_a_fresh_clone_is_judged_restored_and_audited(published: Published, tmp_
     changed = (clone.folder / "params.yaml").read_text().replace("rank: 8", "rank: 4")
     (clone.folder / "params.yaml").write_text(changed)
     plan = clone.dry_run()
-    assert "adapt_model" in plan and "pretrain_base" not in plan, "Snakemake compares from here on"
+    assert "adapt_model" in plan and "build_model" not in plan, "Snakemake compares from here on"
 
 
 def test_what_is_stale_stays_absent_and_what_is_here_is_kept(published: Published, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_what_is_stale_stays_absent_and_what_is_here_is_kept(published: Publishe
     assert not (clone.folder / "results/tiny/adaptation/lora-r8-pgd").exists()
     assert not (clone.folder / "results/tiny/metrics.parquet").exists()
     plan = clone.dry_run()
-    assert "cell=lora-r8-pgd" in plan and "cell=full" not in plan and "pretrain_base" not in plan
+    assert "cell=lora-r8-pgd" in plan and "cell=full" not in plan and "build_model" not in plan
 
 
 def test_a_study_that_is_not_published_cannot_be_restored(project) -> None:

@@ -152,10 +152,8 @@ DOMAIN = (
     "datasets={'textures': {'kind': 'shapes', 'n': 90, 'image_size': 32, 'seed': 3, 'style': 'textured'}}",
     "evaluation={'domains': ['textures']}",
 )
-OTHER = (
-    "models={'other': {'kind': 'scratch', 'config': 'vit-nano-32', 'datasets': ['crowd'],"
-    " 'training': {'epochs': 1}}}"
-)
+NANO = {"kind": "scratch", "config": "vit-nano-32", "datasets": ["crowd"], "training": {"epochs": 1}}
+OTHER = f"models={{'other': {NANO}}}"
 NAMED = (OTHER, "adaptation={'cells': {'full': {'model': 'other'}}}")
 MORE = (OTHER, "adaptation={'cells': {'other': {'method': {'kind': 'linear'}, 'model': 'other'}}}")
 

@@ -15,14 +15,22 @@ from typing import Any
 import psutil
 import pytest
 
+from crossmodal import registry
 from crossmodal.provenance.digests import md5
 from crossmodal.provenance.manifest import read_manifest
 from crossmodal.statistics.numbers import Number, read_numbers
+from crossmodal.study.rules import RULES, room_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs")
 OVERLAY = "studies/tiny.yaml"
 STATED = ("value", "ci_low", "ci_high", "n_queries", "unit", "source")
+
+
+def entry(rule: str) -> str:
+    """Return the module that a rule's jobs run."""
+    rooms = [room_rules(room) for room in registry.rooms()]
+    return next(rules[rule].entry for rules in (RULES, *rooms) if rule in rules)
 
 
 class Project:
@@ -83,10 +91,7 @@ class Project:
             for name, listed in recorded["outputs"].items()
         }
         arguments |= {name: [value] for name, value in places.items()}
-        module = {
-            "embed_clean": "embed_sets", "embed_galleries": "embed_sets", "evaluate_clean": "evaluate_sets",
-        }.get(recorded["rule"], recorded["rule"])  # fmt: skip
-        command = [sys.executable, "-m", f"crossmodal.jobs.{module}"]
+        command = [sys.executable, "-m", entry(recorded["rule"])]
         for name, values in arguments.items():
             command += [f"{name}=", *values]
         command += [f"manifest={folder / 'manifest.json'}", f"spec={json.dumps(recorded['spec'])}"]
@@ -124,7 +129,7 @@ class Project:
                 line = process.cmdline()
             except psutil.Error:
                 continue
-            if line[1:2] == ["-m"] and line[2].startswith("crossmodal.jobs."):
+            if line[1:2] == ["-m"] and line[2].startswith(("crossmodal.jobs.", "crossmodal.experiments.")):
                 found.append(process)
         return found
 

@@ -17,10 +17,10 @@ MANIFEST = f"{RESULTS}/metrics.manifest.json"
 
 READERS = {
     DATASET: "data/tiny/shifts/resolution-16/outlines/test.manifest.json",
-    EMBEDDINGS: f"{RESULTS}/evaluation/retrieval/{CELL}/clean.manifest.json",
-    ADAPTER: f"{RESULTS}/embeddings/{CELL}/clean.manifest.json",
-    f"{RESULTS}/pretraining/open_clip_model.safetensors": f"{RESULTS}/adaptation/{CELL}/manifest.json",
-    f"{RESULTS}/pretraining/open_clip_config.json": f"{RESULTS}/adaptation/{CELL}/manifest.json",
+    EMBEDDINGS: f"{RESULTS}/evaluation/retrieval/{CELL}/target.manifest.json",
+    ADAPTER: f"{RESULTS}/embeddings/{CELL}/target.manifest.json",
+    f"{RESULTS}/models/base/open_clip_model.safetensors": f"{RESULTS}/adaptation/{CELL}/manifest.json",
+    f"{RESULTS}/models/base/open_clip_config.json": f"{RESULTS}/adaptation/{CELL}/manifest.json",
     f"{RESULTS}/reranking/{CELL}/ivf-pq/reranker.safetensors": (
         f"{RESULTS}/evaluation/search/{CELL}/ivf-pq+rerank/manifest.json"
     ),
@@ -29,6 +29,15 @@ READERS = {
         f"{RESULTS}/evaluation/search/{CELL}/ivf-pq/manifest.json"
     ),
     MANIFEST: f"{RESULTS}/report/manifest.json",
+    f"{RESULTS}/numbers/cells.parquet": f"{RESULTS}/sections/peft.manifest.json",
+    f"{RESULTS}/numbers/search.parquet": MANIFEST,
+    f"{RESULTS}/sections/peft.json": f"{RESULTS}/report/manifest.json",
+    f"{RESULTS}/evaluation/encoders/latency.json": f"{RESULTS}/numbers/peft.manifest.json",
+    f"{RESULTS}/evaluation/attacks/{CELL}/sanity.json": f"{RESULTS}/sections/robustness.manifest.json",
+    f"{RESULTS}/evaluation/search/{CELL}/flat/search.json": f"{RESULTS}/numbers/search.manifest.json",
+    f"{RESULTS}/evaluation/retrieval/{CELL}/outlines/test/clean/queries.parquet": (
+        f"{RESULTS}/numbers/cells.manifest.json"
+    ),
     f"{RESULTS}/metrics.parquet": f"{RESULTS}/report/manifest.json",
     f"{RESULTS}/hypotheses.json": f"{RESULTS}/report/manifest.json",
 }

@@ -47,7 +47,7 @@ def test_a_killed_job_fails_the_run_and_the_next_run_goes_on(runs) -> None:
     assert runs.failed == 1
     states = [state for _, state, *_ in runs.slurm.jobs("rule_adapt_model_wildcards_lora-r8-pgd_0")]
     assert states == [CANCELLED, COMPLETED]
-    for once in ("rule_pretrain_base", "rule_datasets_build_dataset"):
+    for once in ("rule_build_model_wildcards_base", "rule_datasets_build_dataset"):
         assert [state for _, state, *_ in runs.slurm.jobs(once)] == [COMPLETED]
 
 
@@ -61,10 +61,10 @@ def test_only_training_and_embedding_ask_for_a_gpu(runs) -> None:
         rule: {
             bool(re.fullmatch(r"gres:gpu:[12]", gpus)) for _, _, _, gpus in runs.slurm.jobs(f"rule_{rule}")
         }
-        for rule in ("pretrain_base", "adapt_model", "embeddings", "datasets", "timed", "summary")
+        for rule in ("build_model", "adapt_model", "embeddings", "datasets", "timed", "summary")
     }
     assert {rule for rule, asks in asking.items() if asks == {True}} == {
-        "pretrain_base", "adapt_model", "embeddings",
+        "build_model", "adapt_model", "embeddings",
     }  # fmt: skip
     assert all(len(asks) == 1 for asks in asking.values())
 

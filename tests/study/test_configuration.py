@@ -90,7 +90,10 @@ def test_default_study_and_overlays_are_valid() -> None:
             {"adaptation": {"cells": {"lora-r8-pgd": {"adversary": {"images": {"epsilon": 8}}}}}},
             ["adversary.images: epsilon of norm linf is at most 1", 'write "8/255" for 8'],
         ),
-        ({"models": {"base": {"datasets": []}}}, ["models.base: random weights need datasets and training"]),
+        (
+            {"models": {"base": {"datasets": []}}},
+            ["models.base: a model of kind scratch needs datasets and training"],
+        ),
         ({"models": {"base": {"datasets": ["wbe"]}}}, ["models.base.datasets:", 'did you mean "web"?']),
         ({"models": {"base": {"config": "vit-nano"}}}, ["models.base.config:", "nearest 'vit-nano-32'"]),
         ({"models": {"base": None}}, ["models: got 0 of them; accepts at least 1"]),

@@ -34,6 +34,11 @@ Stated = dict[str, list[str]]
 """The ids that each table of a page states, by the table's name."""
 
 
+def _pages() -> list[Path]:
+    """Return the published pages that are here: a copy of the study's files alone has none."""
+    return [page for page in PAGES if page.exists()]
+
+
 def companion(page: Path) -> Path:
     """Return the file beside a page that holds the ids of its numbers."""
     return page.with_suffix(".numbers.json")
@@ -45,7 +50,7 @@ def fill_pages(study: str, prefix: str = "") -> list[Path]:
     `prefix` is what the names of its tables begin with: nothing for the default study, else its name.
     """
     changed = []
-    for page in PAGES:
+    for page in _pages():
         text, stated = filled(page, study, prefix)
         for path, content in ((page, text), (companion(page), _json(stated))):
             if not path.exists() or path.read_text() != content:
@@ -57,7 +62,7 @@ def fill_pages(study: str, prefix: str = "") -> list[Path]:
 def outdated_pages(study: str, prefix: str = "") -> list[Path]:
     """Return the published pages whose tables are not those of the published numbers of a study."""
     outdated = []
-    for page in PAGES:
+    for page in _pages():
         text, stated = filled(page, study, prefix)
         if text != page.read_text() or stated != read_stated(page):
             outdated.append(page)
@@ -68,9 +73,8 @@ def filled(page: Path, study: str, prefix: str = "") -> tuple[str, Stated]:
     """Return the text of `page` with the tables of a study in their places, and the ids that its tables state."""
     text = page.read_text()
     own = [name for name in blocks(text) if name.rpartition("/")[0] == prefix]
-    found = (
-        published_tables(study) if own else {}
-    )  # of a study that no page speaks of nothing need be published
+    # Of a study that no page speaks of nothing need be published.
+    found = published_tables(study) if own else {}
     if unknown := [name for name in own if name.rpartition("/")[2] not in found]:
         raise UserError(f"{page}: no table is called {unknown[0]!r}; there are {', '.join(sorted(found))}")
     tables = {name: found[name.rpartition("/")[2]] for name in own}
@@ -91,7 +95,7 @@ def stated_numbers(prefix: str = "") -> set[str]:
     """Return the ids that the published pages state in the tables of a study."""
     return {
         number
-        for page in PAGES
+        for page in _pages()
         for name, ids in read_stated(page).items()
         if name.rpartition("/")[0] == prefix
         for number in ids
