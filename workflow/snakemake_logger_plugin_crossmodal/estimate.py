@@ -6,6 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from crossmodal.errors import UserError
+from crossmodal.provenance.account import seconds
+from crossmodal.provenance.ledger import read_ledger
+
 START_SECONDS = 3.0
 """What a job takes besides the time in its manifest: Python, its imports, Snakemake's own work (a mean)."""
 DOUBTED_SECONDS = 180.0
@@ -35,10 +39,6 @@ def read_past(ledger: Path) -> dict[str, PastJob]:
 
     What cannot be read is left out: a display must not end a run, and an audit names it.
     """
-    from crossmodal.errors import UserError
-    from crossmodal.provenance.account import seconds
-    from crossmodal.provenance.ledger import read_ledger
-
     try:
         manifests = read_ledger(ledger)
     except (OSError, UserError):
