@@ -6,9 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-START_SECONDS = 1.0
-"""What a job takes before and after the time in its manifest: Python, its imports, Snakemake's own work."""
-DOUBTED_SECONDS = 60.0
+from crossmodal.errors import UserError
+from crossmodal.provenance.account import seconds
+from crossmodal.provenance.ledger import read_ledger
+
+START_SECONDS = 3.0
+"""What a job takes besides the time in its manifest: Python, its imports, Snakemake's own work (a mean)."""
+DOUBTED_SECONDS = 180.0
 """How long jobs must have run before their pace, and not that of the ledger's machine, is half believed."""
 HALF_LIFE_SECONDS = 600.0
 """After so many seconds of jobs an older one counts half: other work may have come to the machine, or gone."""
@@ -35,10 +39,6 @@ def read_past(ledger: Path) -> dict[str, PastJob]:
 
     What cannot be read is left out: a display must not end a run, and an audit names it.
     """
-    from crossmodal.errors import UserError
-    from crossmodal.provenance.account import seconds
-    from crossmodal.provenance.ledger import read_ledger
-
     try:
         manifests = read_ledger(ledger)
     except (OSError, UserError):
@@ -84,7 +84,7 @@ class Estimator:
         self._threads: dict[tuple[str, str], int] = {}
         self._study = ""
         self._begun: set[str] = set()
-        self._here = self._there = 0.0
+        self._here = self._there = DOUBTED_SECONDS
         """Seconds of jobs that the ledger knows: in this run, and in the ledger; the latest count most."""
         for job in past.values():
             self._left[job.study][job.rule].add(job.seconds)
@@ -95,7 +95,7 @@ class Estimator:
     @property
     def pace(self) -> float:
         """How many times longer than the ledger says jobs take in this run."""
-        return (self._here + DOUBTED_SECONDS) / (self._there + DOUBTED_SECONDS)
+        return self._here / max(self._there, 1.0)
 
     def begin(self, rule: str, manifest: str | None) -> float | None:
         """Return the seconds that a job which begins now is expected to take; None where nothing is known."""
@@ -113,8 +113,8 @@ class Estimator:
         self._measured[rule].add(seconds)
         if job := self._known(rule, manifest):
             kept = 0.5 ** (seconds / HALF_LIFE_SECONDS)
-            self._here = kept * self._here + seconds
-            self._there = kept * self._there + job.seconds + START_SECONDS
+            self._here = kept * self._here + seconds - min(START_SECONDS, seconds / 2)
+            self._there = kept * self._there + job.seconds
 
     def waiting(self, counts: Mapping[str, int], cores: int) -> float | None:
         """Return the seconds, times cores, of jobs that have not begun, given how many there are of each rule."""
