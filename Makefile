@@ -67,7 +67,7 @@ format: setup  ## Format code and rules
 	snakefmt Snakefile workflow/rules
 
 lock: setup  ## Resolve requirements.lock anew, for all supported Python versions
-	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --extra cpu --extra dev --extra huggingface --extra slurm \
+	.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --extra cpu --extra dev --extra slurm \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 	$(MAKE) generate
 

@@ -97,18 +97,18 @@ def _measures(path: str, record: Record) -> dict[str, str]:
 
 
 def _packages(nodes: Sequence[Node]) -> dict[str, dict[str, Any]]:
-    """Return name, version and SHA-512 of the data packages that were fetched, by the path of the archive."""
+    """Return name, version and digest of the packages that were fetched, by the path of the archive."""
     packages = {}
     for node in nodes:
         pin = recorded(node)["spec"]["parameters"]
-        if "sha512" in pin:
+        for digest in {"sha512", "sha256"} & pin.keys():
             for entry in entries(recorded(node), "outputs"):
                 packages[located(entry["path"])] = {
                     "name": f"{pin['name']} {pin['version']}",
                     "version": pin["version"],
-                    "sha512": pin["sha512"],
+                    digest: pin[digest],
                     # https://github.com/package-url/purl-spec
-                    "identifier": f"pkg:npm/{quote(pin['name'])}@{pin['version']}",
+                    "identifier": f"pkg:{pin.get('index', 'npm')}/{quote(pin['name'])}@{pin['version']}",
                 }
     return packages
 
@@ -120,7 +120,7 @@ def _licences(nodes: Sequence[Node]) -> dict[str, list[str]]:
     has its licences too. The rest is the study's own, under the crate's licence.
     """
     licences: dict[str, list[str]] = {}
-    packages = {pin["sha512"]: path for path, pin in _packages(nodes).items()}
+    packages = {pin["sha512"]: path for path, pin in _packages(nodes).items() if "sha512" in pin}
     for node in nodes:
         manifest = recorded(node)
         sources: list[dict[str, str]] = []
