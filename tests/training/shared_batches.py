@@ -10,11 +10,13 @@ from safetensors.torch import save_file
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import CONFIG, make_patterns
 from crossmodal.adaptation.hooks import Hooks
+from crossmodal.models.alignment_settings import AlignmentParameters
 from crossmodal.models.clip import build_clip
 from crossmodal.registry import load, parse
 from crossmodal.training import distributed
 from crossmodal.training.adversary import make_adversary
 from crossmodal.training.adversary_settings import AdversaryParameters
+from crossmodal.training.alignment import align
 from crossmodal.training.augmentation import augment
 from crossmodal.training.batches import epoch_batches
 from crossmodal.training.gradcache import cached_backward
@@ -97,6 +99,14 @@ def run(folder, method="full", epochs=2, after_epoch=None, processes=1, **change
     return {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
 
 
+def run_alignment(folder):
+    """Return the weights after `align`."""
+    model = make_model("full")
+    settings = AlignmentParameters(epochs=3, batch_size=PAIRS, learning_rate=1e-2)
+    align(model, make_patterns(), make_patterns(1), settings, 0, folder / "kept", folder / "log.csv")
+    return {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
+
+
 class Cut(Exception):
     """Stands for whatever ends a job."""
 
@@ -115,6 +125,7 @@ def main(rank, store, folder):
         "lora-chunk": step_gradients("lora", chunk=2),
         "attacked": step_gradients("full", adversary=ADVERSARY),
         "fare-chunk": step_gradients("full", chunk=2, adversary=FARE),
+        "aligned": run_alignment(folder / "aligned"),
         "fit": run(folder / "fit", processes=2),
         "fit-lora": run(folder / "fit-lora", "lora", processes=2, gradient_accumulation=2, forward_chunk=2),
     }

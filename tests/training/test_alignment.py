@@ -6,18 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-import transformers
 
 from crossmodal.adaptation.trainable import hold_statistics
 from crossmodal.errors import UserError
-from crossmodal.models import dual_encoder
 from crossmodal.models.alignment_settings import AlignmentParameters
-from crossmodal.models.clip import build_clip
 from crossmodal.models.projections import projection, without
-from crossmodal.training import features
 from crossmodal.training.alignment import align
 from crossmodal.training.checkpoint import fingerprint
-from crossmodal.training.features import frozen_features
 from crossmodal.training.history import Epoch, History, joined, validation_score
 from crossmodal.training.loop import fit
 from crossmodal.training.settings import TrainingParameters
@@ -25,42 +20,6 @@ from crossmodal.training.validation import validate
 
 SETTINGS = AlignmentParameters(epochs=5, batch_size=10, learning_rate=1e-2, weight_decay=0.1)
 KINDS = ("clip", "cnn", "bert")
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    """The configuration of a tiny BERT without dropout, for tokens of the patterns."""
-    folder = tmp_path_factory.mktemp("bert")
-    transformers.BertConfig(
-        vocab_size=49408, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=12, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=0,
-    ).save_pretrained(folder)  # fmt: skip
-    return folder
-
-
-@pytest.fixture
-def build(tiny_clip, bert):
-    """Return a function that builds a tiny model: CLIP itself, or one of two foreign towers."""
-
-    def of(kind, **text):
-        if kind == "clip":
-            return tiny_clip()
-        config = {
-            "model_cfg": {
-                "embed_dim": 16,
-                "vision_cfg": {"image_size": 16, "timm_model_name": "test_efficientnet"},
-                "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-                "custom_text": True,
-            },
-            "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3},
-        }
-        if kind == "bert":
-            own = {"hf_model_name": str(bert), "hf_proj_type": "linear", "hf_pooler_type": "mean_pooler"}
-            config["model_cfg"]["text_cfg"] = own | {"context_length": 8} | text
-        torch.manual_seed(0)
-        return build_clip(config)
-
-    return of
 
 
 def aligned(model, data, folder, validation=None, seed=0, **changes):
@@ -131,54 +90,6 @@ def test_a_seed_is_a_result(build, patterns, tmp_path: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_features_are_the_towers_own(build, patterns, tmp_path: Path) -> None:
-    """Before the projection, once for each different caption, whatever its length and its place."""
-    model, data = build("bert"), patterns()
-    found = frozen_features(model, data, "cpu", tmp_path)
-    assert found.texts.shape == (24, 32) and len(found.captions) == 48
-    with torch.no_grad():
-        images = projection(model, "image")(found.images)
-        texts = projection(model, "text")(found.texts)[found.captions]
-        expected = dual_encoder.image_features(model, dual_encoder.to_pixels(data.images))
-        assert torch.allclose(images, expected, atol=1e-6)
-        whole = model.encode_text(data.tokens.long())
-    assert torch.allclose(texts, whole, atol=1e-6)
-
-
-def test_captions_of_like_length_are_encoded_together(build, patterns, tmp_path: Path, monkeypatch) -> None:
-    model, data = build("bert"), patterns()
-    seen = []
-    encode = dual_encoder.text_features
-
-    def counted(model, tokens):
-        seen.append(dual_encoder.without_padding(model, tokens).shape)
-        return encode(model, tokens)
-
-    monkeypatch.setattr(features, "text_features", counted)
-    monkeypatch.setattr(features, "_BATCH", 12)
-    frozen_features(model, data, "cpu", tmp_path)
-    assert seen == [(12, 4), (12, 5)]  # "a hat", then "one small hat", with start and end
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """Return a list that grows by a word for each batch that is encoded."""
-    found = []
-
-    def count(name):
-        encode = getattr(features, name)
-
-        def counted(*args):
-            found.append(name)
-            return encode(*args)
-
-        monkeypatch.setattr(features, name, counted)
-
-    count("image_features")
-    count("text_features")
-    return found
-
-
 def test_a_job_that_was_cut_off_does_not_encode_again(build, patterns, tmp_path: Path, calls) -> None:
     first = build("cnn")
     aligned(first, patterns(), tmp_path, patterns(1))
@@ -198,30 +109,6 @@ def test_a_job_that_was_cut_off_does_not_encode_again(build, patterns, tmp_path:
         other.visual.head.proj.weight.mul_(2)
     aligned(other, patterns(), tmp_path)
     assert calls[done + 1 :] == ["image_features"]
-
-
-def test_kept_features_that_are_damaged_are_computed_again(
-    build, patterns, tmp_path: Path, calls, capsys
-) -> None:
-    frozen_features(build("cnn"), patterns(), "cpu", tmp_path)
-    for path in tmp_path.glob("*.safetensors"):
-        path.write_bytes(path.read_bytes()[:-10])
-    frozen_features(build("cnn"), patterns(), "cpu", tmp_path)
-    assert len(calls) == 4 and capsys.readouterr().err.count("damaged") == 2
-    frozen_features(build("cnn"), patterns(), "cpu", tmp_path)
-    assert len(calls) == 4
-
-
-def test_features_that_cannot_be_kept_are_no_reason_to_stop(
-    build, patterns, tmp_path: Path, capsys, monkeypatch
-) -> None:
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(features, "save_file", full)
-    found = frozen_features(build("cnn"), patterns(), "cpu", tmp_path)
-    assert len(found.images) == 24 and list(tmp_path.iterdir()) == []
-    assert "cannot be kept" in capsys.readouterr().err
 
 
 def test_learns_and_logs(build, patterns, tmp_path: Path) -> None:

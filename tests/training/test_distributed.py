@@ -10,7 +10,16 @@ from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parent))
 import shared_batches
-from shared_batches import ADVERSARY, FARE, attacked, gradients, make_model, run, step_gradients
+from shared_batches import (
+    ADVERSARY,
+    FARE,
+    attacked,
+    gradients,
+    make_model,
+    run,
+    run_alignment,
+    step_gradients,
+)
 
 from crossmodal.errors import UserError
 from crossmodal.training import distributed
@@ -100,6 +109,14 @@ def test_a_run_of_two_processes_resumes_to_the_same_bits_and_one_writes(pair):
     assert files == ["epoch-00001.safetensors", "epoch-00002.safetensors"]
     assert len((pair.folder / "cut/log.csv").read_text().splitlines()) == 3
     assert "epoch 1/2" in pair.errors[0] and pair.errors[1] == ""
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_aligns_and_both_have_the_result(pair, tmp_path):
+    expected = run_alignment(tmp_path)
+    for got in pair("aligned"):
+        assert_equal(got, expected, 0)
+    assert len((pair.folder / "aligned/log.csv").read_text().splitlines()) == 4
 
 
 def test_one_process_alone_gathers_and_averages_nothing():

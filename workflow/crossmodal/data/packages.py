@@ -10,11 +10,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from crossmodal.errors import UserError
-from crossmodal.registry import load
 
 
 class Package(NamedTuple):
@@ -110,7 +110,7 @@ def fetch(
     waiting. Raises UserError where the index cannot be reached, does not have the package, or sends
     other bytes than the pinned ones (not tried again); then nothing is left at `destination`.
     """
-    client = load("data", package.client)
+    client = import_module(f"crossmodal.data.{package.client}")
     fetcher = client.prepare()
     with tempfile.TemporaryDirectory(prefix=f".{package.client}-", dir=destination.parent) as folder:
         for attempt in range(retries + 1):

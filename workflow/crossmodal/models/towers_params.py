@@ -115,8 +115,8 @@ class TextTower(Parameters):
         if given not in wanted:
             choice = " or ".join(keys[0] for keys in wanted if keys)
             raise ValueError(
-                f"weights {self.weights} need {f'a {choice}' if choice else 'neither folder nor config'};"
-                f" {' and '.join(given) or 'none'} given"
+                f"weights: {self.weights} takes {f'a {choice}' if choice else 'neither folder nor config'};"
+                f" got {' and '.join(given) or 'none'}"
             )
         if self.config and (bad := [key for key in self.config if key == "context_length" or "hf_" in key]):
             raise ValueError(f"config: {bad[0]} does not belong there; context_length stands beside it")

@@ -99,9 +99,9 @@ def _kept(folder: Path, name: str, key: str, compute: Callable[[], Tensor]) -> T
     except (SafetensorError, OSError, KeyError) as error:
         print(f"{path}: damaged ({_first_line(error)}), computed again", file=sys.stderr)
     tensor = compute()
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor}, temporary)
         temporary.replace(path)
     except (SafetensorError, OSError) as error:  # the job can do without, and will say what its outputs meet
