@@ -145,7 +145,7 @@ def test_long_captions_are_cut_with_the_end_kept(prompted, long_caption) -> None
     assert not torch.allclose(cut, shorter, atol=1e-3)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.lists(st.integers(END + 1, 50), max_size=CONTEXT - 2), min_size=1, max_size=4),
     st.integers(1, CONTEXT - 3),

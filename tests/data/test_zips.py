@@ -88,7 +88,7 @@ def test_an_encrypted_file(tmp_path: Path) -> None:
         read_zip(tmp_path / "secret.whl", "a")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 400), st.integers(0, 255))
 def test_a_damaged_archive_is_read_right_or_refused(tmp_path_factory, at: int, value: int) -> None:
     content = bytearray(packed({"a/b": zlib.compress(bytes(range(256)))}))

@@ -23,9 +23,9 @@ def test_what_can_be_merged_is_and_the_rest_is_one_line(kind: str, tmp_path: Pat
     methods.save_adapter(model, params, *adapter)
     merged = tmp_path / "merged.json", tmp_path / "merged.safetensors"
     if methods.merges(params):
-        main(*base, *adapter, *merged, spec={})
+        main(*base, [], *adapter, *merged, spec={})
         assert clip.load_clip(*merged).state_dict().keys() == clip.load_clip(*base).state_dict().keys()
         return
     with pytest.raises(UserError, match=r"adapter_config\.json: the method adapter adds modules") as error:
-        main(*base, *adapter, *merged, spec={})
+        main(*base, [], *adapter, *merged, spec={})
     assert "\n" not in str(error.value) and not any(path.exists() for path in merged)

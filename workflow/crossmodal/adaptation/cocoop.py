@@ -11,6 +11,8 @@ With n vectors, features of width d and h = d/16 (at least 1) a tower of width w
 parameters. How the towers read prompts, and why peft cannot express them, is in `prompts`.
 """
 
+from functools import partial
+
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
@@ -53,9 +55,8 @@ class ConditionalTextPrompts(nn.Module):
 
     def forward(self, model: CLIP, tokens: Tensor, delta: Tensor | None) -> Tensor:
         """Return the features [b, d]; arguments as those of `dual_encoder.encode_texts`."""
-        own = dual_encoder.text_features(
-            model, tokens, None if delta is None else lambda embedded: embedded + delta
-        )
+        edit = None if delta is None else partial(dual_encoder.shifted, delta=delta)
+        own = dual_encoder.text_features(model, tokens, edit)
         return prompts.text_features(model, tokens, delta, self.vectors(own))
 
 

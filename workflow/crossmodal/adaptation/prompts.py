@@ -95,7 +95,8 @@ def text_features(model: CLIP, tokens: Tensor, delta: Tensor | None, vectors: Te
 
     def edit(embedded: Tensor) -> Tensor:
         if delta is not None:
-            embedded = embedded + delta.gather(1, source.unsqueeze(-1).expand_as(delta))
+            moved = delta.gather(1, source.unsqueeze(-1).expand_as(delta))
+            embedded = dual_encoder.shifted(embedded, moved)
         return splice(embedded, vectors, replacing=length)
 
     return dual_encoder.text_features(model, tokens.gather(1, source), edit)

@@ -10,6 +10,7 @@ As modules of the model they are copied, moved and loaded with it.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -47,7 +48,7 @@ def encode_texts(model: CLIP, tokens: Tensor, delta: Tensor | None = None) -> Te
     """
     prompts = getattr(model, "text_prompts", None)
     if prompts is None:
-        features = text_features(model, tokens, None if delta is None else lambda embedded: embedded + delta)
+        features = text_features(model, tokens, None if delta is None else partial(shifted, delta=delta))
     else:
         features = prompts(model, tokens, delta)
     return functional.normalize(features.float(), dim=-1)
@@ -56,11 +57,13 @@ def encode_texts(model: CLIP, tokens: Tensor, delta: Tensor | None = None) -> Te
 def text_features(model: CLIP, tokens: Tensor, edit: Callable[[Tensor], Tensor] | None = None) -> Tensor:
     """Return the features [b, d] of `tokens` int64 [b, context], of any length and without prompts.
 
-    `edit` maps the token embeddings [b, context, width] to those that the tower reads in their place, before
-    the positional addition.
+    `edit` maps the token embeddings [b, c, width], up to the longest caption for a tower of Hugging Face, to those
+    that the tower reads in their place, before the positional addition.
     """
+    # With an edit and without one alike, so that one that changes nothing changes no bit.
+    tokens = without_padding(model, tokens)
     if edit is None:
-        return cast(Tensor, model.encode_text(without_padding(model, tokens)))
+        return cast(Tensor, model.encode_text(tokens))
 
     def replace(_module: nn.Module, _args: object, embedded: Tensor) -> Tensor:
         return edit(embedded)
@@ -71,6 +74,11 @@ def text_features(model: CLIP, tokens: Tensor, edit: Callable[[Tensor], Tensor] 
         return cast(Tensor, model.encode_text(tokens))
     finally:
         handle.remove()
+
+
+def shifted(embedded: Tensor, delta: Tensor) -> Tensor:
+    """Return token embeddings [b, c, width] with `delta` [b, context, width] added, of which c positions count."""
+    return embedded + delta[:, : embedded.shape[1]]
 
 
 def without_padding(model: CLIP, tokens: Tensor) -> Tensor:

@@ -61,7 +61,9 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
     """Return the digest of a source file's code and the dotted names that it imports, wherever it does."""
     tree = ast.parse(path.read_bytes())
     names: set[str] = set()
-    for node in _nodes_that_run(tree):
+    # What a package offers under its own name, imported when first asked for, stands there for type checkers.
+    nodes = ast.walk(tree) if path.name == "__init__.py" else _nodes_that_run(tree)
+    for node in nodes:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
