@@ -36,7 +36,8 @@ class Record(BaseModel):
             key = ".".join(str(part) for part in problem["loc"])
             raise UserError(f"{path}: {cls.__name__} record, key {key!r}: {problem['msg']}") from None
         except (json.JSONDecodeError, TypeError):
-            raise UserError(f"{path}: not a JSON file of {cls.__name__} records") from None
+            reason = f"not a JSON file of {cls.__name__} records"
+            raise UserError(f"{path}: {reason}; remove it and run again") from None
 
 
 class QueryRecord(Record):
