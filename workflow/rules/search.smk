@@ -4,41 +4,29 @@ from crossmodal.experiments.search.params import index_of, is_reranked
 GALLERIES = gallery_sets(STUDY)
 
 
-def gallery_images(wildcards, split=None):
-    """Return the image embeddings of a gallery: the target's own first, then the distractors'."""
-    sets = gallery(STUDY, split or wildcards.split)
-    return embedding_files(sets, "images", wildcards.cell, wildcards.seed)
-
-
-def gallery_captions(wildcards, split):
-    """Return the embeddings of the target's captions of a split."""
-    sets = gallery(STUDY, split)[:1]
-    return embedding_files(sets, "captions", wildcards.cell, wildcards.seed)
-
-
-def index_file(name):
-    """Return the input function of a file of the test gallery's index."""
-    return lambda wildcards: "<results>/search/{}/s{}/{}/test/{}".format(
-        wildcards.cell, wildcards.seed, index_of(wildcards.pipeline), name
-    )
-
-
-def reranker_files(wildcards):
-    """Return configuration and weights of the re-ranker, or nothing for a pipeline without one."""
-    if not is_reranked(wildcards.pipeline):
-        return []
-    index = index_of(wildcards.pipeline)
-    folder = f"<results>/reranking/{wildcards.cell}/s{wildcards.seed}/{index}"
-    return [f"{folder}/reranker_config.json", f"{folder}/reranker.safetensors"]
-
-
-def searches(name):
-    """Return the file `name` of every measured way to search."""
-    return [
-        f"<results>/evaluation/search/{cell}/s{seed}/{pipeline}/{name}"
-        for cell, seed in search_runs(STUDY)
-        for pipeline in STUDY.search.pipelines()
-    ]
+# The image embeddings of a gallery, the target's own first; the embeddings of the target's captions of a split.
+gallery_images = lambda wildcards, split=None: embedding_files(
+    gallery(STUDY, split or wildcards.split), "images", wildcards.cell, wildcards.seed
+)
+gallery_captions = lambda wildcards, split: embedding_files(
+    gallery(STUDY, split)[:1], "captions", wildcards.cell, wildcards.seed
+)
+# A file of the test gallery's index; configuration and weights of the re-ranker, nothing for a pipeline without one.
+index_file = lambda name: (
+    lambda wildcards: f"<results>/search/{wildcards.cell}/s{wildcards.seed}/"
+    f"{index_of(wildcards.pipeline)}/test/{name}"
+)
+reranker_files = lambda wildcards: [
+    f"<results>/reranking/{wildcards.cell}/s{wildcards.seed}/{index_of(wildcards.pipeline)}/{name}"
+    for name in ("reranker_config.json", "reranker.safetensors")
+    if is_reranked(wildcards.pipeline)
+]
+# The file of that name of every measured way to search.
+searches = lambda name: [
+    f"<results>/evaluation/search/{cell}/s{seed}/{pipeline}/{name}"
+    for cell, seed in search_runs(STUDY)
+    for pipeline in STUDY.search.pipelines()
+]
 
 
 use rule embed_target as embed_galleries with:
