@@ -41,7 +41,7 @@ flickr8k: setup  ## Run the same DAG on real photographs (studies/flickr8k.yaml 
 	@crossmodal compare --study flickr8k
 
 test: test-fast  ## Run all tests (the end-to-end ones take a quarter of an hour)
-	python -m pytest tests -m slow --ignore=tests/faults --ignore=tests/slurm
+	OMP_NUM_THREADS=1 python -m pytest tests -m slow --ignore=tests/faults --ignore=tests/slurm --numprocesses auto --dist loadfile
 
 test-fast: setup  ## Run the tests that take seconds, a file on each core
 	OMP_NUM_THREADS=1 python -m pytest tests -m "not slow" --numprocesses auto --dist loadfile
