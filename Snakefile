@@ -21,9 +21,8 @@ include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/evaluation.smk"
 
 
-for (
-    room
-) in STUDY.rooms():  # one experiment, one room: workflow/crossmodal/experiments/<room>
+# One experiment, one room: its library is workflow/crossmodal/experiments/<room>.
+for room in STUDY.rooms():
 
     include: f"workflow/rules/{room}.smk"
 

@@ -15,6 +15,7 @@ from crossmodal.errors import UserError
 from crossmodal.report.cells import Grid
 from crossmodal.report.page import Question, ReportInputs, render, write_report
 from crossmodal.report.scripts import json_for_script
+from crossmodal.report.section import draw_section
 
 SECTIONS = [
     "hypotheses", "accuracy", "peft", "robustness", "search", "gallery", "data", "environment",
@@ -221,3 +222,20 @@ def test_no_text_ends_the_script_that_holds_it(text: str) -> None:
     written = str(json_for_script({"caption": text, "close": f"</script>{text}<!--"}))
     assert "<" not in written and ">" not in written and written.isascii()
     assert json.loads(written)["caption"] == text
+
+
+def test_two_sections_cannot_draw_a_chart_of_one_name(inputs: ReportInputs, tmp_path: Path) -> None:
+    """The page holds charts by name: the second of a name would be drawn in the boxes of both."""
+    template = tmp_path / "section.html"
+    template.write_text("")
+    questions = list(inputs.questions)
+    for place, name in enumerate(("theirs", "accuracy-text_to_image")):
+        drawn = tmp_path / f"{name}.json"
+        draw_section(drawn, template, {name: {"mark": "point"}}, 0.95)
+        questions[place] = replace(questions[place], section=drawn)
+    section = questions[1].name
+    with pytest.raises(UserError) as error:
+        render(replace(inputs, questions=questions))
+    assert str(error.value) == (
+        f"the sections accuracy and {section} both draw a chart accuracy-text_to_image: rename one of them"
+    )

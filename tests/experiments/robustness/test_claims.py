@@ -76,9 +76,9 @@ def test_the_strongest_attack_of_each_threat_is_told(threat_models: dict[str, di
     ]
     params = roles(attacks={"threats": threats, "cells": ["lora-r8-pgd"]})
     hypothesis = found(attacks, params)["H2.adversarial"]
-    assert hypothesis.note.endswith(
+    assert hypothesis.note.startswith(
         "under attack (gallery-image-10of255): 70.0 %; under attack (query-image-4of255): 20.0 %; "
-        "under attack (text-0.2): 50.0 %"
+        "under attack (text-0.2): 50.0 %. "
     )
     assert hypothesis.number_ids == [attacks[place].number_id for place in (2, 4, 1)]
     assert "attack" not in found(attacks, params)["H2.standard"].note, "`full` was not attacked"

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
+from crossmodal.errors import UserError
 from crossmodal.report import accuracy, tables
 from crossmodal.report.cells import Grid
 from crossmodal.report.chart_parts import naming_level
@@ -16,7 +17,7 @@ from crossmodal.report.formatting import format_level
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.scripts import content_policy, json_for_script, vega_bundle
-from crossmodal.report.section import read_section
+from crossmodal.report.section import Charts, read_section
 from crossmodal.report.tables import DIRECTIONS, Figure
 from crossmodal.report.templates import ASSETS, environment
 from crossmodal.report.verdicts import VERDICTS, Hypothesis, count_verdicts, read_hypotheses
@@ -85,7 +86,7 @@ def render(inputs: ReportInputs) -> str:
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
     own_charts = naming_level(accuracy.accuracy_charts(numbers, grid), inputs.level)
     sections = [(question, *read_section(question.section)) for question in inputs.questions]
-    specs = own_charts | {name: chart for _, _, charts in sections for name, chart in charts.items()}
+    specs = _all_charts({"accuracy": own_charts} | {q.name: charts for q, _, charts in sections})
     templates = environment(audit_href=inputs.audit_href)
     return templates.get_template("page.html").render(
         inputs=inputs,
@@ -111,6 +112,18 @@ def render(inputs: ReportInputs) -> str:
         gallery=_gallery(inputs, headline),
         params=yaml.safe_dump(json.loads(json.dumps(inputs.params)), sort_keys=False, allow_unicode=True),
     )
+
+
+def _all_charts(by_section: Mapping[str, Charts]) -> Charts:
+    """Return the charts of all sections; UserError where two share a name: a box would show the other's."""
+    drawn: dict[str, str] = {}
+    for section, charts in by_section.items():
+        for name in charts:
+            if name in drawn:
+                sections = f"{drawn[name]} and {section}"
+                raise UserError(f"the sections {sections} both draw a chart {name}: rename one of them")
+            drawn[name] = section
+    return {name: chart for charts in by_section.values() for name, chart in charts.items()}
 
 
 def _own(hypotheses: Sequence[Hypothesis], key: str) -> list[Hypothesis]:

@@ -81,15 +81,15 @@ def _judge(claim: Claim, known: Mapping[str, Number]) -> Hypothesis:
     note = "; ".join(f"{what}: {_written(found)}" for what, found in context)
     if number is None:
         return _hypothesis(
-            claim, None, "inconclusive", ids, _join(f"Not measured: no number {claim.number}.", note)
+            claim, None, "inconclusive", ids, _join(note, f"Not measured: no number {claim.number}.")
         )
     if (asked := claim.alternatives) and number.value is not None and number.value < asked.below:
         others = [(cell, found) for cell, name in asked.numbers if (found := known.get(name))]
         ids += [found.number_id for _, found in others]
-        note = _join(f"{note}." if note else "", _asked_for(asked, others))
+        note = _join(note, _asked_for(asked, others))
     if number.value is None or number.ci_low is None or number.ci_high is None:
         reason = _join(reason, "It has no finite interval: what it is divided by is not clearly above zero.")
-        return _hypothesis(claim, number, "inconclusive", ids, _join(reason, note))
+        return _hypothesis(claim, number, "inconclusive", ids, _join(note, reason))
     if claim.scale:
         scale = known.get(claim.scale[0])
         size = scale.value if scale else None
@@ -97,9 +97,9 @@ def _judge(claim: Claim, known: Mapping[str, Number]) -> Hypothesis:
         if size is None or size < claim.scale[1]:
             at = "an unknown number of" if size is None else f"{size:,.0f}"
             reason = f"Measured at {at} items, the claim is about {claim.scale[1]:,.0f}."
-            return _hypothesis(claim, number, "inconclusive", ids, _join(reason, note))
+            return _hypothesis(claim, number, "inconclusive", ids, _join(note, reason))
     verdict = verdict_of(number.ci_low, number.ci_high, claim.relation, claim.target)
-    return _hypothesis(claim, number, verdict, ids, _join(reason, note))
+    return _hypothesis(claim, number, verdict, ids, _join(note, reason))
 
 
 def _asked_for(asked: Alternatives, others: Sequence[tuple[str, Number]]) -> str:
@@ -122,9 +122,18 @@ def _written(number: Number) -> str:
     if number.value is None:
         return "undefined"
     if number.unit == "fraction":
-        return f"{100 * number.value:.1f} %"
-    return f"{number.value:,.4g} {number.unit}"
+        return _signed(f"{100 * number.value:.1f}") + " %"
+    return f"{_signed(f'{number.value:,.4g}')} {number.unit}"
 
 
-def _join(*sentences: str) -> str:
-    return " ".join(sentence for sentence in sentences if sentence)
+def _signed(text: str) -> str:
+    """Return a number's text with a minus sign in place of a hyphen, in front and in an exponent."""
+    return text.replace("-", "−")
+
+
+def _join(note: str, *sentences: str) -> str:
+    """Return a note that is a list of values or nothing, and what is to be said after it."""
+    told = [sentence for sentence in sentences if sentence]
+    if note and told and not note.endswith("."):
+        note += "."
+    return " ".join([note, *told] if note else told)
