@@ -139,10 +139,10 @@ def test_what_differs_is_listed_and_times_only_if_all_are_asked_for(study, cross
     text = done.out.replace("\N{NO-BREAK SPACE}", " ")
     assert text.splitlines() == [
         "3 numbers differ",
-        BARE.number_id,
-        "    published 100, here 7: different, without an interval",
         outside.number_id,
         "    published 25.0 % [20.0, 30.0], here 50.0 % [40.0, 60.0]: outside the published interval",
+        BARE.number_id,
+        "    published 100, here 7: different, without an interval",
         replace(ONE, cell="new").number_id,
         "    here 25.0 % [20.0, 30.0]: here, not published",
         "compared with the published numbers: 5 numbers: 1 equal as printed, 1 within the published interval, "
@@ -167,10 +167,10 @@ def test_json_holds_every_comparison(study, crossmodal) -> None:
     study([ONE, TIME], [replace(ONE, value=0.5, ci_low=None, ci_high=None)])
     rows: list[dict[str, Any]] = json.loads(crossmodal("compare", "--json").out)
     assert rows == [
-        {"number_id": TIME.number_id, "outcome": "published, not here", "timed": True,
-         "published": [5.0, 4.0, 6.0], "here": None},
         {"number_id": ONE.number_id, "outcome": "outside the published interval", "timed": False,
          "published": [0.25, 0.2, 0.3], "here": [0.5, None, None]},
+        {"number_id": TIME.number_id, "outcome": "published, not here", "timed": True,
+         "published": [5.0, 4.0, 6.0], "here": None},
     ]  # fmt: skip
 
 

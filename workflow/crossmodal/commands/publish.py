@@ -51,4 +51,5 @@ def publish(
         print(f"written: {page}")
     if push and is_default:
         remote.push()
-    print("published; commit " + " ".join(dict.fromkeys([str(LEDGER), *git.changes(Path())])))
+    written = [str(LEDGER), str(published_path(name)), *git.changes(Path())]  # git lists no new files there
+    print("published; commit " + " ".join(dict.fromkeys(written)))

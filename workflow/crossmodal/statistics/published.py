@@ -40,11 +40,8 @@ def as_published(number: Number) -> Number:
 
 
 def write_published(path: Path, numbers: Iterable[Number]) -> None:
-    """Write `numbers` to `path`, sorted by id, so that equal numbers give equal bytes."""
-    rows = [
-        {name: getattr(number, name) for name in SCHEMA.names}
-        for number in sorted(map(as_published, numbers), key=lambda number: number.number_id)
-    ]
+    """Write `numbers` to `path` in their order, that of the study, which tables keep."""
+    rows = [{name: getattr(number, name) for name in SCHEMA.names} for number in map(as_published, numbers)]
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_suffix(".tmp")
     pq.write_table(
