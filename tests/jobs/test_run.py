@@ -100,6 +100,19 @@ def test_arguments_that_are_too_many_for_a_command_line(job, tmp_path: Path) -> 
         job({"text": "x" * 200_000})
 
 
+def test_arguments_that_were_changed_are_refused(job, tmp_path: Path) -> None:
+    """The workflow names such a file after its content: what ran would not be what it asked for."""
+    done = job({}, file="copy-0123456789abcdef.txt")
+    assert done.returncode == 1 and not (tmp_path / "out").exists()
+    assert done.stderr == (
+        "error: copy-0123456789abcdef.txt: the job's arguments were changed; run the study again\n"
+    )
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe")
+    done = job({}, "@binary.txt")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: binary.txt: the job's arguments cannot be read (it is no text)")
+
+
 def test_a_missing_file_of_arguments_is_one_line(job, tmp_path: Path) -> None:
     for module in ("crossmodal.jobs.record_study", "crossmodal.jobs.build_dataset"):
         done = subprocess.run(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from crossmodal.errors import UserError
+from crossmodal.jobs.run import _expanded
 from crossmodal.study.arguments import argument_lines, write_arguments
 
 NAMED = {"train": ["a.parquet", "b.parquet"], "validation": [], "config": "config.json"}
@@ -29,6 +31,22 @@ def test_the_file_is_named_after_its_content(tmp_path: Path) -> None:
     assert write_arguments(folder, "adapt_model", lines) == str(path)
     assert path.stat().st_mtime_ns == before.st_mtime_ns and path.stat().st_ino == before.st_ino, "kept"
     assert list(folder.iterdir()) == [path], "nothing half-written is left"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"config=other.json\nspec={}\n"])
+def test_a_file_that_says_something_else_is_written_anew(content: bytes, tmp_path: Path) -> None:
+    lines = argument_lines(NAMED, "{}")
+    path = Path(write_arguments(tmp_path, "rule", lines))
+    path.write_bytes(content)
+    assert write_arguments(tmp_path, "rule", lines) == str(path) and path.read_text() == lines
+
+
+def test_what_the_workflow_writes_a_job_takes(tmp_path: Path) -> None:
+    path = write_arguments(tmp_path, "rule", argument_lines(NAMED, "{}"))
+    assert _expanded([f"@{path}"]) == Path(path).read_text().splitlines()
+    Path(path).write_text(Path(path).read_text().replace("spec={}", 'spec={"seed":1}'))
+    with pytest.raises(UserError, match="the job's arguments were changed"):
+        _expanded([f"@{path}"])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -40,6 +41,8 @@ Timed = Annotated[Path, "timed"]
 Folder = Annotated[Path, "folder"]
 Spec = Annotated[dict[str, Any], "spec"]
 OUTPUTS = ("output", "outputs", "timed")
+NAMED_AFTER_CONTENT = re.compile(r"-([0-9a-f]{16})\.txt$")
+"""How the workflow names a file of arguments."""
 
 
 def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
@@ -75,18 +78,29 @@ def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
 
 
 def _expanded(arguments: list[str]) -> list[str]:
-    """Return `arguments` with each `@file` replaced by the lines of that file."""
+    """Return `arguments` with each `@file` replaced by the lines of that file.
+
+    A file that the workflow wrote is named after its content (study/arguments.py): one that says something else is
+    refused, since what ran would not be what the workflow asked for.
+    """
     found = []
     for argument in arguments:
         if not argument.startswith("@"):
             found.append(argument)
             continue
+        path = Path(argument[1:])
         try:
-            found += Path(argument[1:]).read_text().splitlines()
-        except OSError as error:
+            content = path.read_bytes()
+            lines = content.decode().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
             raise UserError(
-                f"{argument[1:]}: the job's arguments cannot be read ({error.strerror}); run the study again"
+                f"{path}: the job's arguments cannot be read ({reason}); run the study again"
             ) from None
+        named = NAMED_AFTER_CONTENT.search(path.name)
+        if named and named[1] != hashlib.sha256(content).hexdigest()[:16]:
+            raise UserError(f"{path}: the job's arguments were changed; run the study again")
+        found += lines
     return found
 
 

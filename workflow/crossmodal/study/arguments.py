@@ -23,14 +23,14 @@ def argument_lines(named: Mapping[str, str | Iterable[str]], spec: str) -> str:
 
 
 def write_arguments(folder: Path, rule: str, lines: str) -> str:
-    """Write `lines` to a file in `folder` that is named after them, unless it is there, and return its path.
+    """Write `lines` to a file in `folder` that is named after them, unless they stand there, and return its path.
 
     Where the folder cannot be written nothing is said: then neither can the job's own files, which is told better.
     """
     digest = hashlib.sha256(lines.encode()).hexdigest()[:16]
     path = folder / f"{rule}-{digest}.txt"
     try:
-        if not path.exists():
+        if not path.exists() or path.read_bytes() != lines.encode():  # one that was edited, or cut off
             folder.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(f".{uuid4().hex}.tmp")  # each job of a cluster plans on its own
             temporary.write_text(lines)
