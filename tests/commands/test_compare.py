@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmodal.commands.compare import Comparison, Outcome, compare_numbers, outcome, summary
+from crossmodal.commands.compare import Comparison, Outcome, compare_numbers, outcome, summary, verdicts_line
 from crossmodal.report.formatting import format_value
 from crossmodal.statistics.numbers import Number, write_numbers
 from crossmodal.statistics.published import as_published, published_path, write_published
@@ -32,6 +32,9 @@ def by_id(*numbers: Number) -> dict[str, Number]:
     [
         (ONE, ONE, Outcome.EQUAL),
         (ONE, replace(ONE, value=0.25049), Outcome.EQUAL),  # 25.0 % either way
+        (ONE, replace(ONE, ci_low=0.20049), Outcome.EQUAL),
+        (ONE, replace(ONE, ci_low=0.21), Outcome.INTERVAL),
+        (ONE, replace(ONE, ci_low=None, ci_high=None), Outcome.INTERVAL),
         (ONE, replace(ONE, value=0.2506), Outcome.WITHIN),
         (ONE, replace(ONE, value=0.2), Outcome.WITHIN),
         (ONE, replace(ONE, value=0.3), Outcome.WITHIN),
@@ -59,7 +62,7 @@ def test_the_outcome_follows_from_what_is_printed_and_from_the_published_interva
 ) -> None:
     bounds = (None, None) if value is None else (value - below, value + above)
     known = replace(ONE, value=value, ci_low=bounds[0], ci_high=bounds[1])
-    found = outcome(known, replace(ONE, value=here, ci_low=None, ci_high=None))
+    found = outcome(known, replace(known, value=here))
     if format_value(value, "fraction") == format_value(here, "fraction"):
         assert found is Outcome.EQUAL
     elif value is None or here is None:
@@ -99,7 +102,7 @@ def test_the_summary_counts_every_number_once_and_times_apart(
     counts = {kind: measured.count(kind) for kind in Outcome}
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     assert head == f"compared with the published numbers: {number}: {told or 'none'}"
-    near = times.count(Outcome.EQUAL) + times.count(Outcome.WITHIN)
+    near = sum(times.count(kind) for kind in (Outcome.EQUAL, Outcome.INTERVAL, Outcome.WITHIN))
     time = "1 time" if len(times) == 1 else f"{len(times)} times"
     assert tail == (f"{time}, {near} of them equal or within their interval" if times else "")
 
@@ -152,6 +155,22 @@ def test_what_differs_is_listed_and_times_only_if_all_are_asked_for(study, cross
     everything = crossmodal("compare", "--all").out
     assert all(number.number_id in everything for number in (within, outside, BARE, TIME))
     assert ONE.number_id not in everything
+
+
+def test_whoever_asks_for_a_check_gets_an_exit_status(study, crossmodal) -> None:
+    study([ONE, TIME], [replace(ONE, value=0.29, ci_low=0.22), replace(TIME, value=50.0)])
+    assert crossmodal("compare", "--check").status == 0, "within its interval, and times do not count"
+    study([ONE, TIME], [replace(ONE, value=0.31), TIME])
+    assert crossmodal("compare", "--check").status == 1 and crossmodal("compare").status == 0
+
+
+def test_the_verdicts_are_compared() -> None:
+    same = {"H1.recall@1": ("refuted", "refuted"), "H3.recall": ("inconclusive", "inconclusive")}
+    assert verdicts_line(same) == "compared with the published verdicts: 2 verdicts: all the same"
+    assert verdicts_line(same | {"H2.standard": ("supported", "none")}) == (
+        "compared with the published verdicts: 3 verdicts: 1 not the same: "
+        "H2.standard (published supported, here none)"
+    )
 
 
 def test_a_long_list_is_cut(study, crossmodal) -> None:

@@ -171,6 +171,15 @@ def test_an_outdated_page_is_found(change: Callable[[], None]) -> None:
     assert fill_pages("mini") and outdated_pages("mini") == []
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "[1]", '{"results": 1}'])
+def test_a_broken_companion_is_named(content: str) -> None:
+    companion(README).write_text(content)
+    with pytest.raises(
+        UserError, match=r"^README.numbers.json: no lists of ids by table .*`git checkout README"
+    ):
+        read_stated(README)
+
+
 def test_an_unknown_table_is_named() -> None:
     RESULTS.write_text("<!-- table:nonsense --><!-- /table -->")
     with pytest.raises(UserError, match=r"docs/results.md: no table is called 'nonsense'; there are costs, "):

@@ -12,6 +12,8 @@ import typer
 from crossmodal.commands.context import Context, StudyOption, load_context
 from crossmodal.errors import UserError
 from crossmodal.provenance.account import account
+from crossmodal.provenance.audit import lineage
+from crossmodal.provenance.ledger import LEDGER
 
 
 def audit(
@@ -47,7 +49,7 @@ def audit(
     context = load_context(study)
     rows = _select(context, numbers or [], everything, published)
     nodes = context.audit(cache=cache)
-    others = list(nodes) if everything else ["write_report"] if published else []
+    others = list(nodes) if everything else lineage(nodes, ["write_report"]) if published else []
     audited = account(context.study.study, nodes, _with_jobs(context, rows), others)
     if html:
         from crossmodal.report.audit_page import write_audit_page
@@ -59,12 +61,9 @@ def audit(
         print_account(audited, console())
         if html:
             print(f"page: {html}")
-    wrong = _outdated(context) if published else []
-    for page in wrong:
-        print(
-            f"{page}: its tables are not the published numbers of this study; `make publish` writes them",
-            file=sys.stderr,
-        )
+    wrong = unpublished(context) if published else []
+    for line in wrong:
+        print(line, file=sys.stderr)
     if audited["verdict"] != "verified" or wrong:
         raise typer.Exit(1)
 
@@ -116,11 +115,42 @@ def _stated(results: Path, name: str) -> set[str]:
     return ids
 
 
-def _outdated(context: Context) -> list[Path]:
-    """Return the published pages that state other numbers than those of the study."""
-    from crossmodal.commands.pages import outdated_pages
+def unpublished(context: Context) -> list[str]:
+    """Return in which ways what is published is not the study that is here: a line each, none if it is.
 
-    return outdated_pages(context.study.study, _published_as(context))
+    The pages are made from the published numbers and the ledger; here those two must be this folder's own. A
+    study that no page speaks of and that is not published is not asked for.
+    """
+    from crossmodal.commands.pages import outdated_pages
+    from crossmodal.statistics.numbers import read_numbers
+    from crossmodal.statistics.published import as_published, published_path, read_published
+
+    name = context.study.study
+    lines = [
+        f"{page}: its tables are not the published numbers of this study; `crossmodal publish` writes them"
+        for page in outdated_pages(name, _published_as(context))
+    ]
+    if not published_path(name).exists():
+        return lines
+    others = [job.manifest for job in context.jobs if _ledger_differs(context, job.manifest)]
+    if others:
+        lines.append(
+            f"{LEDGER}: {len(others)} of {len(context.jobs)} jobs are other runs than those here ({others[0]} "
+            "first); `crossmodal restore` fetches those that are published, `crossmodal publish` publishes these"
+        )
+    known = read_published(name)
+    here = {n.number_id: as_published(n) for n in read_numbers(Path("results") / name / "metrics.parquet")}
+    wrong = [id for id in dict.fromkeys([*known, *here]) if known.get(id) != here.get(id)]
+    if wrong:
+        lines.append(
+            f"{published_path(name)}: {len(wrong):,} of {len(known):,} numbers are not those that are here"
+            f" ({wrong[0]} first); `crossmodal compare --all` sets them side by side"
+        )
+    return lines
+
+
+def _ledger_differs(context: Context, manifest: str) -> bool:
+    return context.ledger.get(manifest) != context.manifests.get(manifest)
 
 
 def number_files(study: str) -> list[Path]:

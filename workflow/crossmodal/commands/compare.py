@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     """How a number compares with the published one."""
 
     EQUAL = "equal as printed"
+    INTERVAL = "equal with another interval"
     WITHIN = "within the published interval"
     OUTSIDE = "outside the published interval"
     DIFFERENT = "different, without an interval"
@@ -37,6 +38,8 @@ class Comparison(NamedTuple):
     here: "Number | None"
 
 
+NEAR = (Outcome.EQUAL, Outcome.INTERVAL, Outcome.WITHIN)
+"""What another processor may bring about: these are listed only where all are asked for."""
 SHOWN = 20
 
 
@@ -44,11 +47,18 @@ def compare(
     study: StudyOption = None,
     everything: Annotated[bool, typer.Option("--all", help="List every number that is not equal.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every comparison as JSON.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            help="Exit with 1 if a number, times apart, is outside or missing or a verdict differs."
+        ),
+    ] = False,
 ) -> None:
     """Set this machine's numbers beside the published ones: how many are equal, how many within their interval.
 
     On the machine that the published numbers come from all but the times are equal. Another processor rounds
     differently in the last bits, training carries that further, and an interval says how far it may go.
+    The verdicts on the claims are compared too.
     """
     from crossmodal.statistics.numbers import read_numbers
     from crossmodal.statistics.published import as_published, published_path, read_published
@@ -67,10 +77,38 @@ def compare(
     if as_json:
         print(json.dumps([_row(comparison) for comparison in found], indent=1))
         return
-    shown = [c for c in found if c.outcome not in (Outcome.EQUAL, Outcome.WITHIN) or everything]
-    shown = [c for c in shown if c.outcome is not Outcome.EQUAL and (everything or not c.timed)]
+    wrong = [c for c in found if c.outcome not in NEAR and not c.timed]
+    shown = [c for c in found if c.outcome is not Outcome.EQUAL] if everything else wrong
     _print(shown if everything else shown[:SHOWN], len(shown))
     print(summary(found))
+    verdicts = _verdicts(name)
+    if verdicts:
+        print(verdicts_line(verdicts))
+    if check and (wrong or any(published != here for published, here in verdicts.values())):
+        raise typer.Exit(1)
+
+
+def _verdicts(study: str) -> dict[str, tuple[str, str]]:
+    """Return the published verdict on each claim and this machine's, by the claim's id; "none" where one lacks."""
+    from crossmodal.commands.pages import published_hypotheses
+
+    path = Path("results") / study / "hypotheses.json"
+    if not path.exists():
+        return {}
+    here = {row["id"]: row["verdict"] for row in json.loads(path.read_text())}
+    known = {hypothesis.id: hypothesis.verdict for hypothesis in published_hypotheses(study)}
+    return {id: (known.get(id, "none"), here.get(id, "none")) for id in dict.fromkeys([*known, *here])}
+
+
+def verdicts_line(verdicts: Mapping[str, tuple[str, str]]) -> str:
+    """Return the line on verdicts, given the published one and this machine's by the claim's id."""
+    told = [
+        f"{id} (published {published}, here {here})"
+        for id, (published, here) in verdicts.items()
+        if published != here
+    ]
+    line = f"compared with the published verdicts: {_count(len(verdicts), 'verdict')}: "
+    return line + (f"{len(told)} not the same: {', '.join(told)}" if told else "all the same")
 
 
 def compare_numbers(published: Mapping[str, "Number"], here: Mapping[str, "Number"]) -> list[Comparison]:
@@ -94,13 +132,14 @@ def outcome(published: "Number | None", here: "Number | None") -> Outcome:
 
     Equal is what a page prints in the same way; an undefined value is equal to an undefined one.
     """
-    from crossmodal.report.formatting import format_value, kind_of
+    from crossmodal.report.formatting import format_interval, format_value, kind_of
 
     if published is None or here is None:
         return Outcome.NEW if published is None else Outcome.ABSENT
     kind = kind_of(published.metric, published.unit)
     if format_value(published.value, kind) == format_value(here.value, kind):
-        return Outcome.EQUAL
+        intervals = [format_interval(number.ci_low, number.ci_high, kind) for number in (published, here)]
+        return Outcome.EQUAL if intervals[0] == intervals[1] else Outcome.INTERVAL
     low, high = published.ci_low, published.ci_high
     if low is None or high is None or here.value is None:
         return Outcome.DIFFERENT
@@ -115,7 +154,7 @@ def summary(found: list[Comparison]) -> str:
     told = ", ".join(f"{counts[kind]:,} {kind}" for kind in Outcome if counts[kind])
     line = f"compared with the published numbers: {_count(len(measured), 'number')}: {told or 'none'}"
     if total := times.total():
-        near = times[Outcome.EQUAL] + times[Outcome.WITHIN]
+        near = sum(times[kind] for kind in NEAR)
         line += f"; and {_count(total, 'time')}, {near:,} of them equal or within their interval"
     return line
 

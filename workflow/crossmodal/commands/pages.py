@@ -23,7 +23,8 @@ from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, tables
 from crossmodal.report.section import grid_of
 from crossmodal.report.tables import Tables
 from crossmodal.report.verdicts import read_hypotheses
-from crossmodal.statistics.hypotheses import judge
+from crossmodal.statistics.claims import Claim
+from crossmodal.statistics.hypotheses import Hypothesis, judge
 from crossmodal.statistics.published import read_published
 from crossmodal.statistics.records import cell_facts
 
@@ -87,8 +88,15 @@ def filled(page: Path, study: str, prefix: str = "") -> tuple[str, Stated]:
 def read_stated(page: Path) -> Stated:
     """Return the ids that each table of a page states, as its companion has them."""
     path = companion(page)
-    found: Stated = json.loads(path.read_text()) if path.exists() else {}
-    return found
+    if not path.exists():
+        return {}
+    try:
+        found: Stated = json.loads(path.read_text())
+        return {str(name): [str(number) for number in ids] for name, ids in found.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(
+            f"{path}: no lists of ids by table ({error}); `git checkout {path}` has them"
+        ) from None
 
 
 def stated_numbers(prefix: str = "") -> set[str]:
@@ -107,17 +115,8 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
     ledger = read_ledger()
     join = _parameters(ledger, study, "join_numbers")
     known = read_published(study)
-    claims = [
-        claim
-        for room, params in join["rooms"]
-        for claim in registry.room(room, "claims").claims(
-            registry.room(room, "params").Params.model_validate(params),
-            join["target"],
-            cell_facts(join["cells"]),
-        )
-    ]
     numbers = Numbers(pd.DataFrame([asdict(n) | {"number_id": name} for name, n in known.items()]))
-    hypotheses = [asdict(hypothesis) for hypothesis in judge(claims, known.values())]
+    hypotheses = [asdict(hypothesis) for hypothesis in judge(_claims(join), known.values())]
     ids = [id for h in read_hypotheses(hypotheses, numbers) for id in h.number_ids]
     grid = grid_of(join, numbers, [])
     drawn: Tables = {
@@ -134,6 +133,24 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
             for name, tables in drawn.items()
         },
     }
+
+
+def published_hypotheses(study: str) -> list[Hypothesis]:
+    """Return the verdicts on the claims of a study, judged from its published numbers."""
+    return judge(_claims(_parameters(read_ledger(), study, "join_numbers")), read_published(study).values())
+
+
+def _claims(join: Mapping[str, Any]) -> list[Claim]:
+    """Return the claims that the parameters of the job `join_numbers` ask for."""
+    return [
+        claim
+        for room, params in join["rooms"]
+        for claim in registry.room(room, "claims").claims(
+            registry.room(room, "params").Params.model_validate(params),
+            join["target"],
+            cell_facts(join["cells"]),
+        )
+    ]
 
 
 def _parameters(ledger: Mapping[str, Manifest], study: str, rule: str) -> dict[str, Any]:
