@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -112,6 +114,32 @@ def test_nothing_is_published_from_an_unclean_tree_or_unless_all_is_verified(pub
     assert done.returncode == 1 and "tampered join_numbers" in done.stdout
     assert done.stderr.startswith("error: not published: every job must be verified")
     assert (published.folder / "dvc.lock").read_bytes() == locked
+
+
+REFILL = "from crossmodal.commands.pages import fill_pages; fill_pages('tiny')"
+
+
+def test_what_is_published_must_be_what_is_here(published: Published) -> None:
+    """Pages that follow from the published numbers are no proof: those must be the study's, intervals and all."""
+    table, ledger = published.folder / "published/tiny.parquet", published.folder / "ledger.jsonl"
+    numbers = pq.read_table(table)
+    rows = numbers.to_pylist()
+    place = next(i for i, row in enumerate(rows) if row["ci_low"] is not None and row["unit"] == "fraction")
+    rows[place]["ci_low"] -= 0.001
+    pq.write_table(pa.Table.from_pylist(rows, numbers.schema), table)
+    assert published.run("-c", REFILL).returncode == 0
+    audited = published.crossmodal("audit", "--report")
+    assert audited.returncode == 1
+    assert f"published/tiny.parquet: 1 of {len(rows):,} numbers are not those that are here" in audited.stderr
+    assert rows[place]["number_id"] in audited.stderr
+    git(published.folder, "checkout", "--quiet", ".")
+    kept = ledger.read_text()
+    line = next(line for line in kept.splitlines() if '"rule":"join_numbers"' in line)
+    ledger.write_text(kept.replace(line, line.replace('"device":"cpu"', '"device":"cuda"')))
+    audited = published.crossmodal("audit", "--report")
+    assert audited.returncode == 1 and "ledger.jsonl: 1 of " in audited.stderr
+    git(published.folder, "checkout", "--quiet", ".")
+    assert published.crossmodal("audit", "--report").returncode == 0
 
 
 def test_a_fresh_clone_is_judged_restored_and_audited(published: Published, tmp_path: Path) -> None:
