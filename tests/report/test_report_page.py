@@ -199,6 +199,22 @@ def test_one_seed_shows_no_deviation(study) -> None:
     assert 'class="deviation"' not in render(study.changed(numbers).inputs())
 
 
+def test_the_lead_says_how_many_seeds_cells_have(study) -> None:
+    def lead(kept: list[str]) -> str:
+        frame = study.frame
+        text = Elements(
+            render(study.changed(frame[~frame["seed"].isin(["0", "1", "2"]) | kept]).inputs())
+        ).text
+        return " ".join(text.split())
+
+    seed, cell = study.frame["seed"], study.frame["cell"]
+    assert re.search(r"measured on openmoji, [\d,]+ numbers", lead(seed == "none"))
+    assert re.search(r"measured on openmoji with 1 seed, [\d,]+ numbers", lead(seed == "0"))
+    assert re.search(
+        r"with 1 to 2 seeds a cell, [\d,]+ numbers", lead((seed == "0") | (seed == "1") & (cell == "full"))
+    )
+
+
 def test_cells_stand_in_order_of_their_parameters(study) -> None:
     page = render(replace(study, cells=["full", "lora-r8", "bitfit", "zero-shot"]).inputs())
     table = page[page.index("Recall by cell</caption>") :]

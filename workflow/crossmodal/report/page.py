@@ -98,7 +98,7 @@ def render(inputs: ReportInputs) -> str:
         charts=own_charts,
         headline=headline,
         grid=grid,
-        seeds=[seed for seed in numbers.distinct("seed") if seed not in ("*", "-", "")],
+        seeds=_seeds(numbers, grid),
         count=len(numbers),
         level=format_level(inputs.level),
         sections=[(question, html, _own(hypotheses, question.key)) for question, html, _ in sections],
@@ -124,6 +124,18 @@ def _all_charts(by_section: Mapping[str, Charts]) -> Charts:
                 raise UserError(f"the sections {sections} both draw a chart {name}: rename one of them")
             drawn[name] = section
     return {name: chart for charts in by_section.values() for name, chart in charts.items()}
+
+
+def _seeds(numbers: Numbers, grid: Grid) -> str:
+    """Return how many training seeds the cells have, in words; nothing where no number says."""
+    seeds: dict[str, set[str]] = {}
+    for number in numbers:
+        if number.cell in grid.cells and number.seed.isdigit():
+            seeds.setdefault(number.cell, set()).add(number.seed)
+    if not seeds:
+        return ""
+    low, high = min(map(len, seeds.values())), max(map(len, seeds.values()))
+    return f"{low} to {high} seeds a cell" if low < high else f"{high} seed{'s' if high > 1 else ''}"
 
 
 def _own(hypotheses: Sequence[Hypothesis], key: str) -> list[Hypothesis]:
