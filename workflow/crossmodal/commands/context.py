@@ -55,10 +55,20 @@ def overlays_of(study: str | None) -> list[Path]:
 
 def resolve(overlays: Sequence[Path]) -> Study:
     """Return the study that params.yaml with `overlays` describes."""
+    return load_study(read_yaml(PARAMS), _overrides(overlays))
+
+
+def written_parameters(overlays: Sequence[Path]) -> dict[str, Any]:
+    """Return params.yaml with `overlays` as it is written: not checked, and without what is left to defaults."""
+    written: dict[str, Any] = merge(read_yaml(PARAMS), _overrides(overlays))
+    return written
+
+
+def _overrides(overlays: Sequence[Path]) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     for path in overlays:
         overrides = merge(overrides, read_yaml(path))
-    return load_study(read_yaml(PARAMS), overrides)
+    return overrides
 
 
 @dataclass(frozen=True)
