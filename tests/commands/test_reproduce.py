@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from crossmodal.commands.context import Context, resolve
-from crossmodal.commands.reproduce import _recorded, _writers, compare, own_paths
+from crossmodal.commands.reproduce import _recorded, _writers, compare, own_paths, unnamed_sources
 from crossmodal.data.karpathy import build
 from crossmodal.errors import UserError
 from crossmodal.provenance.dag import Job
@@ -54,8 +54,9 @@ def test_what_is_equal_in_every_bit(number: Number) -> None:
     [
         ({"value": 0.25 + 1e-16 * 2}, "differs by"),
         ({"value": None, **BARE}, "recorded 0.25, derived again None"),
-        ({"ci_high": 0.31}, "interval [0.2, 0.3], derived again [0.2, 0.31]"),
-        ({"ci_low": None, "ci_high": None}, "interval [0.2, 0.3], derived again None"),
+        ({"ci_high": 0.31}, "interval (0.2, 0.3), derived again (0.2, 0.31)"),
+        ({"ci_low": 0.2 - 1e-6}, "interval (0.2, 0.3), derived again (0.199999, 0.3)"),
+        ({"ci_low": None, "ci_high": None}, "interval (0.2, 0.3), derived again None"),
         ({"unit": "ms"}, "unit 'fraction', derived again 'ms'"),
         ({"n_queries": 99}, "queries 100, derived again 99"),
     ],
@@ -90,9 +91,35 @@ def test_times_and_what_is_computed_from_them_may_differ(metric: str) -> None:
         " it rests on measured times"
     )
     fine, line = compare(recorded, replace(recorded, ci_low=4.5))
-    assert fine and line == "the same value 5.0 ms, another interval: it rests on measured times"
+    assert fine and line == (
+        "bit-equal: 5.0 ms, interval [4, 6], another one now: it rests on measured times"
+    )
     fine, line = compare(recorded, replace(recorded, value=5.5, unit="s"))
     assert not fine and line.endswith("; unit 'ms', derived again 's'"), "what it is measured in is no time"
+
+
+def test_an_interval_may_differ_by_the_rounding_of_float32() -> None:
+    """The one case that was met: columns resampled together or alone."""
+    recorded = replace(ONE, value=0.46929958294659047, ci_low=0.4279162552631566, ci_high=0.5125181210185507)
+    fine, line = compare(recorded, replace(recorded, ci_low=0.4279162570792356))
+    assert fine and line.endswith("interval [0.427916, 0.512518] but for rounding")
+    assert not compare(recorded, replace(recorded, ci_low=0.427917))[0]
+
+
+def test_the_choice_of_an_adversary_rests_on_cells_that_its_rows_do_not_name() -> None:
+    def card(cell: str, seed: int = 0) -> str:
+        return f"results/tiny/adaptation/{cell}/s{seed}/card.json"
+
+    facts = {"dataset": "openmoji", "model": "base", "method": "lora", "adversarial": False}
+    cells = {
+        "lora": facts, "lora-pgd": facts | {"adversarial": True}, "lora-far": facts | {"dataset": "noto"},
+        "full": facts | {"method": "full"}, "lora-fare": facts | {"adversarial": True},
+    }  # fmt: skip
+    inputs = [*(card(cell) for cell in cells), card("lora", 1), "results/tiny/numbers/queries.parquet"]
+    sources = [card("lora-pgd"), card("lora-fare")]
+    for metric in ("validation_recall@1_kept", "adversarial_chosen"):
+        assert unnamed_sources(cells, metric, sources, inputs) == [card("lora"), card("lora", 1)]
+    assert unnamed_sources(cells, "validation_recall@1", sources, inputs) == []
 
 
 def test_the_table_of_all_numbers_is_what_is_derived(tables) -> None:
