@@ -46,11 +46,20 @@ def overlays_of(study: str | None) -> list[Path]:
     path = Path("studies") / f"{study}.yaml"
     recorded = recorded_overlay(str(study))
     if path.is_file() or recorded.is_file():
-        return [path if path.is_file() else recorded]
+        overlay = path if path.is_file() else recorded
+        _refuse_another(overlay, str(study))
+        return [overlay]
     known = ", ".join(sorted(p.stem for p in Path("studies").glob("*.yaml")))
     raise UserError(
         f"{path}: no such study; there are {known} and params.yaml's own, and none called {study} was run here"
     )
+
+
+def _refuse_another(overlay: Path, study: str) -> None:
+    """Raise UserError where an overlay describes another study: that one's jobs would answer for this one's."""
+    found = written_parameters([overlay]).get("study")
+    if str(found) != study:
+        raise UserError(f"{overlay}: describes study {found}, not {study}; `study: {study}` is missing in it")
 
 
 def resolve(overlays: Sequence[Path]) -> Study:
