@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.statistics.numbers import Number, write_numbers
+from crossmodal.statistics.numbers import Number, read_numbers, write_numbers
+from crossmodal.statistics.published import write_published
+from crossmodal.study.configuration import read_yaml
+from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -72,6 +75,55 @@ def test_params_of_a_study_with_a_broken_record(workplace: Path) -> None:
     (workplace / "results/tiny/study.json").write_text(json.dumps({"study": "tiny", "sedes": [1]}))
     done = crossmodal("params", "--study", "tiny", folder=workplace)
     assert done.returncode == 1 and 'did you mean "seeds"?' in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[{", "not a readable JSON file"),
+        ("", "not a readable JSON file"),
+        ("[" * 100_000, "not a readable JSON file"),
+        ("{}", "holds a dict, not a list"),
+        ("[{}]", "not a table of hypotheses (lacks 'verdict')"),
+        ("[3]", "not a table of hypotheses"),
+        ('[{"id": "H1", "verdict": "proven"}]', "not a table of hypotheses (hypothesis H1: verdict 'proven'"),
+        ('[{"id": "H1", "verdict": "refuted", "statement": "", "measured": "much"}]', "not a table"),
+    ],
+)
+def test_broken_hypotheses_are_one_line(workplace: Path, content: str, problem: str) -> None:
+    (workplace / "results/tiny/hypotheses.json").write_text(content)
+    done = crossmodal("hypotheses", "--study", "tiny", folder=workplace)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: results/tiny/hypotheses.json: {problem}")
+    assert done.stderr.endswith("; remove it and run again\n") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["numbers", "compare"])
+def test_a_truncated_table_of_numbers_is_one_line(workplace: Path, command: str) -> None:
+    path = workplace / "results/tiny/metrics.parquet"
+    write_published(workplace / "published/tiny.parquet", read_numbers(path))
+    path.write_bytes(path.read_bytes()[:-20])
+    done = crossmodal(command, "--study", "tiny", folder=workplace)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: results/tiny/metrics.parquet: not a readable Parquet file")
+    assert done.stderr.endswith("; remove it and run again\n") and done.stderr.count("\n") == 1
+
+
+def test_a_record_of_another_study_is_refused(workplace: Path) -> None:
+    record = workplace / "results/tiny/study.json"
+    record.write_text(crossmodal_study())
+    done = crossmodal("params", "--study", "tiny", folder=workplace)
+    assert done.stderr == (
+        "error: results/tiny/study.json: describes study emoji, not tiny; remove it and run again\n"
+    )
+    record.write_text(record.read_text()[:100])
+    done = crossmodal("params", "--study", "tiny", folder=workplace)
+    assert done.stderr.startswith("error: results/tiny/study.json: not a readable JSON file (")
+
+
+def crossmodal_study() -> str:
+    """Return what a run of the default study records of it."""
+    return load_study(read_yaml(ROOT / "params.yaml"), {}).model_dump_json()
 
 
 def test_version_names_the_commit_or_says_unknown(tmp_path: Path) -> None:

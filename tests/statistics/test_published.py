@@ -109,5 +109,6 @@ def test_what_is_not_published_is_named_with_what_is(folder: Path) -> None:
 def test_a_broken_file_is_named(folder: Path) -> None:
     published_path("tiny").parent.mkdir()
     published_path("tiny").write_text("version https://git-lfs.github.com/spec/v1")
-    with pytest.raises(UserError, match=r"published/tiny.parquet: not a readable Parquet file"):
+    told = r"^published/tiny.parquet: not a readable .*; `git checkout published/tiny.parquet` restores it$"
+    with pytest.raises(UserError, match=told):
         read_published("tiny")

@@ -27,6 +27,7 @@ from crossmodal.provenance.git import head
 from crossmodal.study.configuration import read_yaml
 
 PARAMS = Path("params.yaml")
+AGAIN = "remove it and run again"
 
 StudyOption = Annotated[
     str | None,
@@ -73,6 +74,17 @@ def _results(study: str | None, file: str) -> Path:
     return path
 
 
+def _read_json(path: Path, kind: type) -> Any:
+    """Return the list or mapping in a JSON file that a run wrote; UserError names a file that holds none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a readable JSON file ({error}); {AGAIN}") from None
+    if not isinstance(found, kind):
+        raise UserError(f"{path}: holds a {type(found).__name__}, not a {kind.__name__}; {AGAIN}")
+    return found
+
+
 @app.command()
 def params(study: StudyOption = None) -> None:
     """Print the resolved, validated parameters and the cells of a study."""
@@ -84,7 +96,9 @@ def params(study: StudyOption = None) -> None:
         resolved = load_study(defaults, {})
     else:
         path = _results(study, "study.json")
-        resolved = validate(whole_study(), json.loads(path.read_text()), str(path))
+        resolved = validate(whole_study(), _read_json(path, dict), str(path))
+        if resolved.study != study:
+            raise UserError(f"{path}: describes study {resolved.study}, not {study}; {AGAIN}")
     print(yaml.safe_dump(resolved.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110))
     table = Table("cell", "method", "adversary", "seeds", title=f"cells of study {resolved.study}")
     for name, cell in resolved.adaptation.cells.items():
@@ -119,8 +133,14 @@ def hypotheses(study: StudyOption = None) -> None:
     """Print the hypothesis table of a study and where its report is."""
     from crossmodal.report.markdown import hypothesis_table
 
-    entries = json.loads(_results(study, "hypotheses.json").read_text())
-    print(hypothesis_table(entries))
+    path = _results(study, "hypotheses.json")
+    entries = _read_json(path, list)
+    try:
+        table = hypothesis_table(entries)
+    except (UserError, LookupError, TypeError, ValueError, AttributeError) as error:
+        problem = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{path}: not a table of hypotheses ({problem}); {AGAIN}") from None
+    print(table)
     print(f"\nreport: {_results(study, 'report/index.html')}")
 
 

@@ -46,19 +46,38 @@ def overlays_of(study: str | None) -> list[Path]:
     path = Path("studies") / f"{study}.yaml"
     recorded = recorded_overlay(str(study))
     if path.is_file() or recorded.is_file():
-        return [path if path.is_file() else recorded]
+        overlay = path if path.is_file() else recorded
+        _refuse_another(overlay, str(study))
+        return [overlay]
     known = ", ".join(sorted(p.stem for p in Path("studies").glob("*.yaml")))
     raise UserError(
         f"{path}: no such study; there are {known} and params.yaml's own, and none called {study} was run here"
     )
 
 
+def _refuse_another(overlay: Path, study: str) -> None:
+    """Raise UserError where an overlay describes another study: that one's jobs would answer for this one's."""
+    found = written_parameters([overlay]).get("study")
+    if str(found) != study:
+        raise UserError(f"{overlay}: describes study {found}, not {study}; `study: {study}` is missing in it")
+
+
 def resolve(overlays: Sequence[Path]) -> Study:
     """Return the study that params.yaml with `overlays` describes."""
+    return load_study(read_yaml(PARAMS), _overrides(overlays))
+
+
+def written_parameters(overlays: Sequence[Path]) -> dict[str, Any]:
+    """Return params.yaml with `overlays` as it is written: not checked, and without what is left to defaults."""
+    written: dict[str, Any] = merge(read_yaml(PARAMS), _overrides(overlays))
+    return written
+
+
+def _overrides(overlays: Sequence[Path]) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     for path in overlays:
         overrides = merge(overrides, read_yaml(path))
-    return load_study(read_yaml(PARAMS), overrides)
+    return overrides
 
 
 @dataclass(frozen=True)

@@ -16,24 +16,45 @@ DEPTH = 3
 """Folders between the root of the scratch folder and the work in it: paths may begin with that many `..`."""
 
 
-def prepare(root: Path, own_files: Iterable[str]) -> Path:
+def named_paths(values: Any, made: Sequence[Path]) -> set[str]:
+    """Return the texts in `values`, however deep, that are relative paths of files or folders here.
+
+    What lies in one of the folders `made`, which jobs write, is no source, and a folder that holds one of them
+    is not to be linked: jobs would write through the link.
+    """
+    if isinstance(values, str):
+        path = Path(values)
+        if path.is_absolute() or not os.path.exists(values):  # noqa: PTH110 - no error for a text too long for a path
+            return set()
+        real = path.resolve()
+        folders = [folder.resolve() for folder in made]
+        near = any(real.is_relative_to(folder) or folder.is_relative_to(real) for folder in folders)
+        return set() if near else {values}
+    if not isinstance(values, Mapping | list | tuple):
+        return set()
+    parts = values.values() if isinstance(values, Mapping) else values
+    return {path for part in parts for path in named_paths(part, made)}
+
+
+def prepare(root: Path, own: Iterable[str]) -> Path:
     """Make the folder below `root` in which Snakemake is to work and return it.
 
-    It holds params.yaml and links to the user's own source files, which no job can derive.
+    It holds params.yaml and links to the user's own files and folders, which no job can derive.
     """
     root = root.resolve()
     work = root.joinpath(*(["work"] * DEPTH))
     work.mkdir(parents=True)
     shutil.copy2("params.yaml", work)
-    for name in own_files:
-        link = Path(os.path.normpath(work / name))
-        if not Path(name).is_absolute():
-            if not link.is_relative_to(root):
-                raise UserError(
-                    f"{name}: too far away to be linked from a scratch folder; give an absolute path"
-                )
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(Path(name).resolve())
+    links = {Path(os.path.normpath(work / name)): name for name in own if not Path(name).is_absolute()}
+    linked = [work / "params.yaml"]
+    for link, name in sorted(links.items(), key=lambda item: len(item[0].parts)):
+        if any(link.is_relative_to(folder) for folder in linked):
+            continue  # a file in a folder that is linked whole
+        if not link.is_relative_to(root) or work.is_relative_to(link):
+            raise UserError(f"{name}: too far away to be linked from a scratch folder; give an absolute path")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path(name).resolve())
+        linked.append(link)
     return work
 
 

@@ -59,7 +59,12 @@ def read_published(study: str) -> dict[str, Number]:
         raise UserError(
             f"{path}: no such file; no numbers of study {study!r} are published (there are {known})"
         )
-    rows = read_table(path, SCHEMA.names).to_pylist()
+    try:
+        rows = read_table(path, SCHEMA.names).to_pylist()
+    except UserError as error:
+        # No run writes it: it is committed, and to publish anew takes a finished study.
+        problem = str(error).removesuffix("; remove it and run again")
+        raise UserError(f"{problem}; `git checkout {path}` restores it") from None
     return {row["number_id"]: _number(row, path) for row in rows}
 
 
