@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from crossmodal.commands.context import Context, resolve
-from crossmodal.commands.reproduce import _recorded, _writers, compare, own_paths, unnamed_sources
+from crossmodal.commands.reproduce import _recorded, _writers, compare, own_paths
 from crossmodal.data.karpathy import build
 from crossmodal.errors import UserError
 from crossmodal.provenance.dag import Job
@@ -104,22 +104,6 @@ def test_an_interval_may_differ_by_the_rounding_of_float32() -> None:
     fine, line = compare(recorded, replace(recorded, ci_low=0.4279162570792356))
     assert fine and line.endswith("interval [0.427916, 0.512518] but for rounding")
     assert not compare(recorded, replace(recorded, ci_low=0.427917))[0]
-
-
-def test_the_choice_of_an_adversary_rests_on_cells_that_its_rows_do_not_name() -> None:
-    def card(cell: str, seed: int = 0) -> str:
-        return f"results/tiny/adaptation/{cell}/s{seed}/card.json"
-
-    facts = {"dataset": "openmoji", "model": "base", "method": "lora", "adversarial": False}
-    cells = {
-        "lora": facts, "lora-pgd": facts | {"adversarial": True}, "lora-far": facts | {"dataset": "noto"},
-        "full": facts | {"method": "full"}, "lora-fare": facts | {"adversarial": True},
-    }  # fmt: skip
-    inputs = [*(card(cell) for cell in cells), card("lora", 1), "results/tiny/numbers/queries.parquet"]
-    sources = [card("lora-pgd"), card("lora-fare")]
-    for metric in ("validation_recall@1_kept", "adversarial_chosen"):
-        assert unnamed_sources(cells, metric, sources, inputs) == [card("lora"), card("lora", 1)]
-    assert unnamed_sources(cells, "validation_recall@1", sources, inputs) == []
 
 
 def test_the_table_of_all_numbers_is_what_is_derived(tables) -> None:

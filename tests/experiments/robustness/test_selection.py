@@ -51,6 +51,10 @@ def test_numbers_compare_a_cell_with_its_own_method() -> None:
     place = "peft/{}/{}/openmoji/val/clean/mean/{}"
     kept = numbers[place.format("lora-r8-pgd", "s*", "validation_recall@1_kept")]
     assert kept.value == pytest.approx(0.55 / 0.6)  # beside lora-r8, not lora-r4
+    assert set(kept.source.split(";")) == {
+        "lora-r8-0.json", "lora-r8-1.json", "lora-r8-pgd-0.json", "lora-r8-pgd-1.json", "lora-r8-strong-0.json",
+        "full-pgd-0.json",
+    }, "the choice is among all of them, and each is compared with its own method"  # fmt: skip
     assert place.format("full-pgd", "s*", "validation_recall@1_kept") not in numbers
     chosen = {n.cell: n.value for n in numbers.values() if n.metric == "adversarial_chosen"}
     assert chosen == {"lora-r8-pgd": 1.0, "lora-r8-strong": 0.0, "full-pgd": 0.0}

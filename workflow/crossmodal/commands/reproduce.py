@@ -2,9 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +17,6 @@ from crossmodal.provenance.rederive import named_paths, prepare, repeat_job, run
 if TYPE_CHECKING:
     from crossmodal.statistics.numbers import Number
 
-CHOICE = ("validation_recall@1_kept", "adversarial_chosen")
 DIGITS = 1e-6
 """Of an interval's larger end: how far its ends may lie from the recorded ones.
 
@@ -43,7 +41,6 @@ def reproduce(
     gives it. The exit status is 0 if the value is equal in every bit and the interval but for
     rounding, or if the number is a time.
     """
-    from crossmodal.study.rules import cell_facts
     from crossmodal.study.specs import rules_of
 
     context = load_context(study)
@@ -51,7 +48,6 @@ def reproduce(
     recorded, table = _recorded(context.study.study, number_id, made_by)
     last = made_by[table]
     sources = recorded.source.split(";")
-    sources += unnamed_sources(cell_facts(context.study), recorded.metric, sources, last.inputs)
     jobs = ancestors(_writers(number_id, sources, made_by), made_by)
     manifest = (context.ledger | context.manifests).get(last.manifest)
     if manifest is None:
@@ -73,33 +69,6 @@ def reproduce(
     elif not equal:
         print(f"the scratch folder is kept: {work}")
         raise typer.Exit(1)
-
-
-def unnamed_sources(
-    cells: Mapping[str, Mapping[str, Any]], metric: str, sources: list[str], inputs: Sequence[str]
-) -> list[str]:
-    """Return which of its job's `inputs` a number rests on beside its `sources`.
-
-    How an adversarially trained cell is chosen (experiments/robustness/selection.py) depends on the same method
-    without an adversary, whose cards the rows of the choice do not name.
-    """
-    if metric not in CHOICE:
-        return []
-
-    def alike(path: str) -> tuple[Any, ...]:
-        facts = cells[_cell(path)]
-        return facts["dataset"], facts["model"], facts["method"]
-
-    wanted = {alike(path) for path in sources if _cell(path) in cells}
-    cards = [path for path in inputs if Path(path).name == "card.json" and _cell(path) in cells]
-    plain = [path for path in cards if not cells[_cell(path)]["adversarial"] and alike(path) in wanted]
-    return [path for path in plain if path not in sources]
-
-
-def _cell(path: str) -> str:
-    """Return the cell of results/<study>/adaptation/<cell>/s<seed>/card.json, or nothing."""
-    parts = Path(path).parts
-    return parts[-3] if len(parts) > 2 else ""
 
 
 def own_paths(context: Context) -> set[str]:

@@ -28,6 +28,8 @@ class Candidate:
     robust: float
     kept: float | None
     """`clean` as a share of the same method's without an adversary; None if no such cell was trained."""
+    sources: tuple[str, ...] = ()
+    """The cards that this rests on: the cell's own, and those of the method without an adversary."""
 
 
 def selection_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFacts]) -> list[Number]:
@@ -44,7 +46,7 @@ def selection_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFact
             continue
         member = on_frontier([-c.clean for c in found], [c.robust for c in found])
         taken = choose(found)
-        sources = [card.source for card in cards if card.cell in group]
+        sources = list(dict.fromkeys(source for candidate in found for source in candidate.sources))
         for candidate, frontier in zip(found, member, strict=True):
             place = Place("peft", candidate.cell, dataset, "val", "clean", "mean")
             rows = [
@@ -80,5 +82,7 @@ def _candidate(cell: str, cards: Sequence[AdapterCard], cells: Mapping[str, Cell
         == (own_facts.dataset, own_facts.model, own_facts.method)
         and (card.trainable, card.towers) == (own[0].trainable, own[0].towers)
     ]
-    before = validation_recall([card for card in plain if card.cell == plain[0].cell], robust=False)
-    return Candidate(cell, clean, robust, clean / before if before else None)
+    plain = [card for card in plain if card.cell == plain[0].cell]
+    before = validation_recall(plain, robust=False)
+    sources = tuple(card.source for card in (*own, *plain))
+    return Candidate(cell, clean, robust, clean / before if before else None, sources)
