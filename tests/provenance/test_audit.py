@@ -1,6 +1,7 @@
 """Verdicts, on hand-made jobs: each way in which a job can fail to hold."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,30 @@ def test_another_set_of_inputs_is_stale(world: World) -> None:
     world.jobs[1] = Job(MODEL.rule, MODEL.wildcards, ("more",), MODEL.outputs, MODEL.manifest, "")
     world.digests[Path("more")] = "d9"
     assert world.details() == ["input: more is new", "input: train is gone"]
+
+
+def test_the_same_files_under_other_names_or_in_another_order_are_stale(world: World) -> None:
+    """Two inputs swapped give another result from the same set of files."""
+    recorded = manifest(MODEL)
+    recorded["inputs"] = {
+        name: [{"path": path, "md5": DIGESTS[path], "bytes": 1} for path in paths]
+        for name, paths in {"config": ["train"], "data": ["own.csv", "numbers"]}.items()
+    }
+    world.manifests[MODEL.manifest] = recorded
+    world.ledger = {}
+    named = (("config", ("train",)), ("data", ("own.csv", "numbers")))
+    same = replace(
+        MODEL,
+        inputs=("train", "own.csv", "numbers"),
+        named_inputs=named,
+        named_outputs=(("files", ("weights",)),),
+    )
+    world.jobs = [same]
+    assert world.verdicts() == ["verified"]
+    world.jobs = [replace(same, named_inputs=(("config", ("train",)), ("data", ("numbers", "own.csv"))))]
+    assert (world.verdicts(), world.details()) == (["stale"], ["inputs: order of data differs"])
+    world.jobs = [replace(same, named_outputs=(("others", ("weights",)),))]
+    assert world.verdicts() == ["stale"]
 
 
 def test_missing_files(world: World) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from crossmodal.provenance.dag import Job, producers, upstream
 from crossmodal.provenance.differences import compare_specs
 from crossmodal.provenance.ledger import entries
+from crossmodal.provenance.named_files import compare_named
 from crossmodal.provenance.waivers import Waiver, covering
 
 
@@ -138,6 +139,8 @@ def _inputs(
         found = digests.get(Path(path))
         if path in before and found not in (before[path], None):
             findings.append(f"input: {path} was {before[path]}, is {found}")
+    findings += compare_named("input", recorded["inputs"], job.named_inputs)
+    findings += compare_named("output", recorded["outputs"], job.named_outputs)
     absent = [path for path in job.inputs if path not in made_by and digests.get(Path(path)) is None]
     return [
         *(Finding(Verdict.STALE, finding) for finding in findings),
