@@ -249,3 +249,11 @@ def test_walks_and_order_of_verdicts(world: World) -> None:
     assert lineage(world.audit(), [TABLE.name]) == [job.name for job in JOBS]
     assert worst([]) is Verdict.VERIFIED
     assert worst(Verdict) is Verdict.TAMPERED
+
+
+def test_an_account_says_what_a_job_went_on_from(world: World) -> None:
+    world.ledger = {}
+    world.manifests[MODEL.manifest]["resumed_from"] = ["checkpoint.pt"]
+    jobs = account("x", world.audit(), [], list(world.specs))["jobs"]
+    assert [job.get("resumed_from") for job in jobs.values()] == [None, ["checkpoint.pt"], None, None]
+    assert world.verdicts() == ["verified"] * 4

@@ -4,6 +4,7 @@ import json
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,14 @@ def build_manifest(
     outputs: dict[str, list[tuple[Path, Path]]],
     timed: set[str],
     started: str,
+    resumed_from: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the manifest of the job that `spec` describes and that has just ended in this process.
 
     `inputs` are paths by argument name; `outputs` are (where the bytes are now, where they will be); those
     in `timed` hold measured times, so that nobody expects the same bytes of another run. Memory is in bytes,
-    times in UTC. The machine stands here and only here: never in a spec.
+    times in UTC. The machine stands here and only here: never in a spec. `resumed_from` are the files in the
+    job's scratch folder when it began; a job that began afresh has no such key.
     """
     commit, dirty = head(ROOT)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -56,6 +59,7 @@ def build_manifest(
         "peak_memory_bytes": memory if sys.platform == "darwin" else memory * 1024,
         "commit": commit,
         "dirty": dirty,
+        **({"resumed_from": list(resumed_from)} if resumed_from else {}),
     }
 
 
