@@ -13,6 +13,7 @@ from crossmodal.errors import UserError
 from crossmodal.provenance.closure import ROOT
 from crossmodal.provenance.digests import cached_md5
 from crossmodal.provenance.git import head
+from crossmodal.provenance.shape import problem
 
 FORMAT = 2
 
@@ -88,6 +89,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         raise UserError(f"{path}: no such manifest; run the study again") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a manifest ({error}); remove it and run the study again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(_broken(path, str(error))) from None
+    if wrong := problem(manifest):
+        raise UserError(_broken(path, wrong))
     return manifest
+
+
+def _broken(path: Path, reason: str) -> str:
+    return f"{path}: not a manifest ({reason}); `rm {path}` and run the study again"
