@@ -163,6 +163,13 @@ def test_what_is_left_out_exists_and_imports_no_mathematics() -> None:
             assert not imported & numerical, file
 
 
+def test_the_page_names_exactly_what_is_left_out() -> None:
+    page = (ROOT / "docs/provenance.md").read_text()
+    assert re.findall(r"^\| `(crossmodal[\w.]*)` \|", page, flags=re.MULTILINE) == list(
+        CANNOT_INFLUENCE_RESULTS
+    )
+
+
 def test_parsing_the_study_imports_neither_torch_nor_pandas() -> None:
     import subprocess
 
