@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from crossmodal.commands.context import resolve
+from crossmodal.provenance.digests import md5
+from crossmodal.provenance.manifest import render_manifest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -181,6 +183,24 @@ def test_what_is_stale_stays_absent_and_what_is_here_is_kept(published: Publishe
     assert not (clone.folder / "results/tiny/metrics.parquet").exists()
     plan = clone.dry_run()
     assert "cell=lora-r8-pgd" in plan and "cell=full" not in plan and "build_model" not in plan
+
+
+def test_a_file_edited_together_with_its_manifest_is_not_believed(
+    published: Published, tmp_path: Path
+) -> None:
+    clone = published.clone(tmp_path / "clone")
+    assert clone.crossmodal("restore").returncode == 0
+    card = clone.folder / "results/tiny/adaptation/full/s0/card.json"
+    path = card.with_name("manifest.json")
+    card.write_text(card.read_text() + "\n")
+    manifest = json.loads(path.read_text())
+    manifest["outputs"]["card"][0] |= {"md5": md5(card), "bytes": card.stat().st_size}
+    path.write_text(render_manifest(manifest))
+    line = "manifest: outputs.card differs from what was published of the same run"
+    for command in (["audit", "--all"], ["restore"]):
+        done = clone.crossmodal(*command)
+        assert done.returncode == 1 and line in done.stdout, done.stdout + done.stderr
+    assert card.exists(), "what is here is kept"
 
 
 def test_a_study_that_is_not_published_cannot_be_restored(project) -> None:

@@ -76,7 +76,7 @@ def test_the_audit_finds_them_and_a_run_mends_them(finished, reference) -> None:
     audited = finished.audit()
     assert audited.returncode == 1
     assert audited.stderr.strip().startswith(f"error: {MANIFEST}: not a manifest")
-    assert audited.stderr.strip().endswith("remove it and run the study again")
+    assert audited.stderr.strip().endswith(f"`rm {MANIFEST}` and run the study again")
     for path in (*broken, MANIFEST):
         (finished.folder / path).unlink()
     done = finished.snakemake()

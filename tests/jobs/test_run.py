@@ -63,6 +63,7 @@ def test_outputs_and_manifest(job, tmp_path: Path) -> None:
     done = job({})
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/copy").read_text() == "abc"
+    assert "goes on from" not in done.stderr
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["rule"] == "copy" and manifest["seed"] == 3 and manifest["wildcards"] == {"cell": "x"}
     assert manifest["outputs"]["copy"] == [
@@ -73,6 +74,7 @@ def test_outputs_and_manifest(job, tmp_path: Path) -> None:
     assert [(tmp_path / f"out/of-{name}/copy").read_text() for name in "bc"] == ["b", "c"]
     assert [entry["path"] for entry in manifest["inputs"]["others"]] == ["b", "c"]
     assert manifest["inputs"]["source"][0]["md5"] == md5(tmp_path / "a")
+    assert "resumed_from" not in manifest, "there was nothing to go on from"
     assert manifest["device"] == "cpu" and manifest["peak_memory_bytes"] > 0
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "copy", "manifest.json", "of-b", "of-c", "second",
@@ -136,6 +138,21 @@ def test_a_failed_job_leaves_no_output_but_its_checkpoints(job, tmp_path: Path, 
         assert "Traceback" not in done.stderr
     else:
         assert "Traceback" in done.stderr, "a bug shows where it is"
+
+
+def test_a_job_that_goes_on_from_something_kept_says_so(job, tmp_path: Path) -> None:
+    assert job({"fail": "user"}).returncode == 1
+    (folder,) = (tmp_path / "work").iterdir()
+    (folder / "features").mkdir()
+    for name in ("features/b.npy", "a.pt"):
+        (folder / name).write_text("kept")
+    (tmp_path / "job.py").write_text(JOB.replace('== "user"', '== "never"'))
+    done = job({"fail": "user"})
+    assert done.returncode == 0, done.stderr
+    assert "goes on from what an interrupted run kept: a.pt, checkpoint, features/b.npy\n" in done.stderr
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["resumed_from"] == ["a.pt", "checkpoint", "features/b.npy"]
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_failed_job_leaves_older_outputs_alone(job, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Verdicts, on hand-made jobs: each way in which a job can fail to hold."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def manifest(job: Job) -> dict[str, Any]:
         return {"files": [{"path": path, "md5": DIGESTS[path], "bytes": 1} for path in paths]}
 
     return {
-        "rule": job.rule, "spec": spec(job), "inputs": files(job.inputs), "outputs": files(job.outputs),
+        "rule": job.rule, "wildcards": dict(job.wildcards), "seed": 0, "threads": 1,
+        "spec": spec(job), "inputs": files(job.inputs), "outputs": files(job.outputs),
         "versions": {"torch": "1"}, "platform": "p", "device": "cpu", "started": "2026-01-01T00:00:00+00:00",
         "ended": "2026-01-01T00:00:02+00:00", "peak_memory_bytes": 1, "commit": "c", "dirty": False,
     }  # fmt: skip
@@ -99,6 +101,70 @@ def test_another_set_of_inputs_is_stale(world: World) -> None:
     world.jobs[1] = Job(MODEL.rule, MODEL.wildcards, ("more",), MODEL.outputs, MODEL.manifest, "")
     world.digests[Path("more")] = "d9"
     assert world.details() == ["input: more is new", "input: train is gone"]
+
+
+def test_the_same_files_under_other_names_or_in_another_order_are_stale(world: World) -> None:
+    """Two inputs swapped give another result from the same set of files."""
+    recorded = manifest(MODEL)
+    recorded["inputs"] = {
+        name: [{"path": path, "md5": DIGESTS[path], "bytes": 1} for path in paths]
+        for name, paths in {"config": ["train"], "data": ["own.csv", "numbers"]}.items()
+    }
+    world.manifests[MODEL.manifest] = recorded
+    world.ledger = {}
+    named = (("config", ("train",)), ("data", ("own.csv", "numbers")))
+    same = replace(
+        MODEL,
+        inputs=("train", "own.csv", "numbers"),
+        named_inputs=named,
+        named_outputs=(("files", ("weights",)),),
+    )
+    world.jobs = [same]
+    assert world.verdicts() == ["verified"]
+    world.jobs = [replace(same, named_inputs=(("config", ("train",)), ("data", ("numbers", "own.csv"))))]
+    assert (world.verdicts(), world.details()) == (["stale"], ["inputs: order of data differs"])
+    world.jobs = [replace(same, named_outputs=(("others", ("weights",)),))]
+    assert world.verdicts() == ["stale"]
+
+
+def test_a_manifest_of_a_published_run_must_be_what_was_published(world: World) -> None:
+    """A file and its manifest edited together agree with each other, not with the ledger."""
+    edited = world.manifests[TABLE.manifest]
+    edited["outputs"]["files"][0]["md5"] = "other"
+    world.digests[Path("metrics")] = "other"
+    assert world.verdicts() == ["verified"] * 3 + ["tampered"]
+    assert world.details() == ["manifest: outputs.files differs from what was published of the same run"]
+    edited["resumed_from"] = []
+    edited |= {"device": "gpu", "commit": "d"}
+    assert world.details() == [
+        "manifest: outputs.files, device, commit and 1 more differ from what was published of the same run"
+    ]
+    assert holding(world.audit()) == [job.name for job in JOBS[:3]]
+
+
+def test_another_run_than_the_published_one_is_not_accused(world: World) -> None:
+    world.manifests[TABLE.manifest]["started"] = "2026-01-03T00:00:00+00:00"
+    world.manifests[TABLE.manifest]["outputs"]["files"][0]["md5"] = "other"
+    world.digests[Path("metrics")] = "other"
+    assert world.verdicts() == ["verified"] * 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "detail"),
+    [
+        ("rule", "build_model", "rule is build_model, its spec says adapt_model"),
+        ("wildcards", {"cell": "y"}, "wildcards is {'cell': 'y'}, its spec says {'cell': 'x'}"),
+        ("seed", 5, "seed is 5, its spec says 0"),
+        ("threads", 2, "threads is 2, its spec says 1"),
+    ],
+)
+def test_a_manifest_that_contradicts_its_spec_is_tampered(
+    world: World, key: str, value: Any, detail: str
+) -> None:
+    world.ledger = {}
+    world.manifests[MODEL.manifest][key] = value
+    assert world.verdicts() == ["verified", "tampered", "verified", "verified"]
+    assert world.details() == [f"manifest: {detail}"]
 
 
 def test_missing_files(world: World) -> None:
@@ -169,6 +235,7 @@ def test_experiments_that_a_number_is_not_of_are_not_in_its_chain(
     world.jobs = [SOURCE, MODEL, COMPUTED, other, table]
     world.specs |= {job.name: spec(job) for job in (other, table)}
     world.manifests |= {job.manifest: manifest(job) for job in (other, table)}
+    world.ledger = {}
     world.digests[Path("found")] = "d5"
     world.specs[other.name]["seed"] = 1
     number = {"number_id": "n", "sources": [MODEL.name], "computed": COMPUTED.name, "table": table.name}
@@ -182,3 +249,11 @@ def test_walks_and_order_of_verdicts(world: World) -> None:
     assert lineage(world.audit(), [TABLE.name]) == [job.name for job in JOBS]
     assert worst([]) is Verdict.VERIFIED
     assert worst(Verdict) is Verdict.TAMPERED
+
+
+def test_an_account_says_what_a_job_went_on_from(world: World) -> None:
+    world.ledger = {}
+    world.manifests[MODEL.manifest]["resumed_from"] = ["checkpoint.pt"]
+    jobs = account("x", world.audit(), [], list(world.specs))["jobs"]
+    assert [job.get("resumed_from") for job in jobs.values()] == [None, ["checkpoint.pt"], None, None]
+    assert world.verdicts() == ["verified"] * 4

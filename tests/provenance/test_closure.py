@@ -2,12 +2,16 @@
 
 import ast
 import json
+import re
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crossmodal import registry
+from crossmodal.errors import UserError
 from crossmodal.provenance import closure as module
 from crossmodal.provenance.closure import CANNOT_INFLUENCE_RESULTS, _canonical, closure, versions
 from crossmodal.study import grid
@@ -159,6 +163,13 @@ def test_what_is_left_out_exists_and_imports_no_mathematics() -> None:
             assert not imported & numerical, file
 
 
+def test_the_page_names_exactly_what_is_left_out() -> None:
+    page = (ROOT / "docs/provenance.md").read_text()
+    assert re.findall(r"^\| `(crossmodal[\w.]*)` \|", page, flags=re.MULTILINE) == list(
+        CANNOT_INFLUENCE_RESULTS
+    )
+
+
 def test_parsing_the_study_imports_neither_torch_nor_pandas() -> None:
     import subprocess
 
@@ -181,3 +192,66 @@ def test_package_init_files_are_empty() -> None:
     assert full == [module.ROOT / "attacks" / "__init__.py"]
     code, outside = closure(("crossmodal.attacks.context",))
     assert set(code) == {"crossmodal.attacks.context"} and "importlib" not in outside
+    assert module._waits("crossmodal.attacks"), (
+        "module.LAZY holds the digest of what does nothing when imported"
+    )
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty package in the place of ours."""
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    module._file_of.cache_clear()
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/__init__.py").touch()
+    (tmp_path / "deep/loop.py").write_text("x = 1\n")
+    yield tmp_path
+    module._file_of.cache_clear()
+
+
+def test_a_package_above_a_module_runs_before_it_and_counts(package: Path) -> None:
+    assert set(closure(("crossmodal.deep.loop",))[0]) == {"crossmodal.deep.loop"}
+    (package / "deep/__init__.py").write_text("import numpy\nnumpy.mean = None\n")
+    module._read.cache_clear()
+    code, outside = closure(("crossmodal.deep.loop",))
+    assert set(code) == {"crossmodal.deep", "crossmodal.deep.loop"} and outside == {"numpy"}
+
+
+def test_a_lazy_package_that_was_edited_counts(package: Path) -> None:
+    (package / "attacks").mkdir()
+    (package / "attacks/pgd.py").write_text("x = 1\n")
+    shutil.copy(ROOT / "workflow/crossmodal/attacks/__init__.py", package / "attacks")
+    assert set(closure(("crossmodal.attacks.pgd",))[0]) == {"crossmodal.attacks.pgd"}
+    module._read.cache_clear()
+    (package / "attacks/__init__.py").write_text("import numpy\n")
+    assert set(closure(("crossmodal.attacks.pgd",))[0]) == {"crossmodal.attacks", "crossmodal.attacks.pgd"}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("deep/loop/__init__.py", "deep/loop/__init__.py and {}/deep/loop.py: two files of the module"),
+        ("deep/loop/__init__.pyc", "deep/loop/__init__.pyc and {}/deep/loop.py: two files of the module"),
+        ("deep/loop.abi3.so", "deep/loop.abi3.so and {}/deep/loop.py: two files of the module"),
+        ("deep.py", "deep/__init__.py and {}/deep.py: two files of the module crossmodal.deep;"),
+        ("deep/hidden.so", "deep/hidden.so: not source code; Python would run hidden.so"),
+        ("deep/hidden.pyc", "deep/hidden.pyc: not source code; Python would run hidden.pyc"),
+    ],
+)
+def test_a_module_that_python_would_take_from_another_file_is_refused(
+    package: Path, more: str, said: str
+) -> None:
+    module.check_sources()
+    (package / "deep/loop.pyc").touch()  # Python takes the source first
+    module._file_of.cache_clear()
+    module.check_sources()
+    (package / more).parent.mkdir(exist_ok=True)
+    (package / more).touch()
+    module._file_of.cache_clear()
+    with pytest.raises(UserError, match=re.escape(f"{package}/{said.format(package)}")) as caught:
+        module.check_sources()
+    assert "\n" not in str(caught.value)
+    if "loop" in more:
+        with pytest.raises(UserError):
+            closure(("crossmodal.deep.loop",))

@@ -14,6 +14,7 @@ rule adapt_model:
     reason: Missing output files: results/x/full/adapter.safetensors; Params have changed: a: b
     wildcards: cell=full, seed=0
     resources: tmpdir=/tmp
+Shell command: python -m crossmodal.jobs.adapt_model @'results/x y/jobs/adapt_model-1a.txt' > full.log 2>&1
 
 [Sun Nov 22 05:20:00 2026]
 localrule all:
@@ -39,6 +40,7 @@ def test_a_listing_is_read() -> None:
         ("results/x/full/adapter.safetensors",),
         "results/x/full/manifest.json",
         "Missing output files: results/x/full/adapter.safetensors; Params have changed: a: b",
+        "results/x y/jobs/adapt_model-1a.txt",
     )
     assert adapted.name == "adapt_model cell=full seed=0"
     assert (base.name, base.inputs) == ("build_model model=base", ("data/x/train.parquet",))

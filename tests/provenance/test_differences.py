@@ -5,7 +5,7 @@ from copy import deepcopy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmodal.provenance.differences import compare_specs
+from crossmodal.provenance.differences import compare_specs, differing
 
 SPEC = {
     "rule": "adapt_model",
@@ -62,3 +62,10 @@ def test_equal_specs_have_no_difference_and_each_side_sees_the_same_ones(paramet
     assert compare_specs(first, deepcopy(first)) == []
     there, back = compare_specs(first, second), compare_specs(second, first)
     assert {(d.key, d.recorded, d.current) for d in there} == {(d.key, d.current, d.recorded) for d in back}
+
+
+def test_what_differs_in_two_manifests_is_named_two_levels_deep() -> None:
+    one = {"started": 1, "outputs": {"a": [1], "b": [2]}, "spec": {"code": {"m": 1, "n": 2}}, "gone": None}
+    other = {"started": 1, "outputs": {"a": [3], "b": [2]}, "spec": {"code": {"m": 1, "n": 3}}, "new": 0}
+    assert differing(one, other) == ["outputs.a", "spec.code", "gone", "new"]
+    assert differing(one, one) == []

@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 from hypothesis import given
@@ -31,12 +34,38 @@ def test_memory_notices_a_change_and_survives_its_loss(tmp_path: Path) -> None:
 def test_memory_is_used_when_nothing_changed(tmp_path: Path) -> None:
     path, cache = tmp_path / "file", tmp_path / "digests.sqlite"
     path.write_text("one")
+    assert cached_md5(path, cache) == md5(path)
+    with closing(sqlite3.connect(cache)) as store, store:
+        store.execute("UPDATE known SET md5 = 'what is remembered'")
+    assert cached_md5(path, cache) == "what is remembered"
+    assert md5_of([path], None)[path] == md5(path), "without the memory every byte is read"
+
+
+def test_an_edit_that_keeps_size_and_modification_time_is_noticed(tmp_path: Path) -> None:
+    path, cache = tmp_path / "file", tmp_path / "digests.sqlite"
+    path.write_text("one")
     before = path.stat()
     first = cached_md5(path, cache)
-    path.write_text("two")  # same size; the times are put back: only the bytes tell
+    time.sleep(0.05)  # the system's clock for files ticks a few hundred times a second
+    path.write_text("two")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert cached_md5(path, cache) == first
-    assert md5(path) != first
+    after = path.stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, 3, before.st_mtime_ns)
+    assert cached_md5(path, cache) == md5(path) != first
+
+
+def test_a_memory_of_before_is_not_misread_and_replaced(tmp_path: Path) -> None:
+    path, cache = tmp_path / "file", tmp_path / "digests.sqlite"
+    path.write_text("one")
+    status = path.stat()
+    with closing(sqlite3.connect(cache)) as store, store:
+        store.execute("CREATE TABLE digests (device, inode, size, mtime, md5, PRIMARY KEY (device, inode))")
+        old = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, "forged")
+        store.execute("INSERT INTO digests VALUES (?, ?, ?, ?, ?)", old)
+    assert cached_md5(path, cache) == md5(path)
+    with closing(sqlite3.connect(cache)) as store:
+        assert store.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [("known",)]
+        assert store.execute("SELECT md5 FROM known").fetchall() == [(md5(path),)]
 
 
 def test_dvc_writes_the_same_digest(tmp_path: Path) -> None:
@@ -59,14 +88,9 @@ def test_many_files_at_once_are_the_files_one_by_one(tmp_path_factory, contents:
         assert md5_of([*paths, folder / "absent"], cache) == expected
 
 
-def test_a_moved_file_is_not_read_again(tmp_path: Path) -> None:
+def test_a_moved_file_keeps_its_digest_and_leaves_none_behind(tmp_path: Path) -> None:
     path, cache = tmp_path / "partial", tmp_path / "cache.sqlite"
     path.write_text("one")
     digest = cached_md5(path, cache)
-    moved, before = path.rename(tmp_path / "final"), path
-    times = moved.stat()
-    moved.write_text("two")
-    os.utime(moved, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert cached_md5(moved, cache) == digest, "remembered by inode, size and time"
-    assert md5_of([moved], None)[moved] == md5(moved) != digest
-    assert md5_of([before], cache) == {before: None}
+    moved = path.rename(tmp_path / "final")
+    assert md5_of([path, moved], cache) == {path: None, moved: digest}

@@ -45,3 +45,15 @@ def test_what_differs_from_the_commit(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("b")
     (tmp_path / "untracked.txt").write_text("c")
     assert head(tmp_path) == (commit, True) and changes(tmp_path) == ["a.txt"]
+
+
+def test_a_source_that_no_commit_has_is_a_change(tmp_path: Path) -> None:
+    """A study, a module or a configuration that only this folder has: the commit would not name the state."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / ".git/info/exclude").write_text("hidden.py\n*.pyc\n")
+    made = ["workflow/p/__pycache__/m.cpython-312.pyc", "workflow/p.egg-info/PKG-INFO", "results/x/a.json"]
+    new = ["workflow/p/ü m.py", "workflow/p/hidden.py", "workflow/p/m.pyc", "studies/mine.yaml", "Snakefile"]
+    for name in (*made, *new):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert sorted(changes(tmp_path)) == sorted(new)

@@ -53,8 +53,39 @@ def test_the_record_is_appended_to(tmp_path: Path) -> None:
     assert path.read_text().startswith("# Code edits declared harmless")
 
 
-def test_a_broken_record_is_one_line(tmp_path: Path) -> None:
+WHOLE = "- rule: x\n  modules: {loop: [a, b]}\n  who: Ada\n  when: '2026-01-02'\n  why: y\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- rule: x\n", "missing 4 required"),
+        ("5\n", "not iterable"),
+        ("true\n", "not iterable"),
+        ("{a: 1}\n", "must be a mapping"),
+        ("- 5\n", "must be a mapping"),
+        ("- [rule, x]\n", "must be a mapping"),
+        ("- {5: x}\n", "keywords must be strings"),
+        (
+            WHOLE.replace("'2026-01-02'", "2026-01-02"),
+            "when is no text but datetime.date(2026, 1, 2): put it in",
+        ),
+        (WHOLE.replace("Ada", "5"), "who is no text but 5: put it in quotes"),
+        (WHOLE.replace("{loop: [a, b]}", "[loop]"), "modules is no mapping but ['loop']"),
+        (WHOLE.replace("[a, b]", "7"), "modules.loop is not two digests in quotes but 7"),
+        (WHOLE.replace("[a, b]", "[1, b]"), "modules.loop is not two digests in quotes but [1, 'b']"),
+        (WHOLE.replace("[a, b]", "[a]"), "modules.loop is not two digests in quotes but ['a']"),
+        ("\tx: [", "cannot start any token"),
+        ("\x00", "unacceptable character"),
+    ],
+)
+def test_a_broken_record_is_one_line(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "waivers.yaml"
-    path.write_text("- rule: x\n")
-    with pytest.raises(UserError, match=r"waivers\.yaml: not a list of waivers .*git checkout"):
+    path.write_text(WHOLE)
+    assert read_waivers(path) == [Waiver("x", {"loop": ["a", "b"]}, "Ada", "2026-01-02", "y")]
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"waivers\.yaml: not a list of waivers .*git checkout") as caught:
         read_waivers(path)
+    assert "\n" not in str(caught.value)
+    if "\t" not in text and "\x00" not in text:
+        assert said in str(caught.value)

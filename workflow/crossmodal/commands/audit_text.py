@@ -103,6 +103,8 @@ def _job(name: str, job: Mapping[str, Any]) -> str:
             f"code {job['code']['digest']} ({len(job['code']['modules'])} modules), {_short(packages)}",
             f"parameters {_short(parameters.strip())}",
         ]
+        if kept := job.get("resumed_from"):
+            details.append(f"went on after an interruption from {_short(', '.join(kept))}")
         lines += [f"[dim]{escape(line)}[/dim]" for line in details]
         lines += [
             f"[dim]{escape(line)}[/dim]" for side in ("inputs", "outputs") for line in _files(job, side)

@@ -13,7 +13,7 @@ from crossmodal.errors import UserError
 from crossmodal.provenance.audit import Node, audit_jobs, files_of
 from crossmodal.provenance.dag import Job, list_jobs
 from crossmodal.provenance.digests import CACHE, md5_of
-from crossmodal.provenance.ledger import Manifest, find_manifests, read_ledger, study_folders
+from crossmodal.provenance.ledger import Manifest, find_manifests, published_manifests, study_folders
 from crossmodal.provenance.recorded import recorded_overlay
 from crossmodal.provenance.waivers import Waiver, read_waivers
 from crossmodal.study.configuration import merge, read_yaml
@@ -115,6 +115,5 @@ def context_of(overlays: list[Path]) -> Context:
         manifests = find_manifests(study_folders(resolved.study))
         jobs: list[Job] = listing.result()
     specs = {job.name: json.loads(spec(resolved, job.rule, **dict(job.wildcards))) for job in jobs}
-    own = {job.manifest for job in jobs}
-    ledger = {path: manifest for path, manifest in read_ledger().items() if path in own}
+    ledger = published_manifests({job.manifest for job in jobs})
     return Context(resolved, overlays, jobs, specs, manifests, ledger, read_waivers())

@@ -21,7 +21,7 @@ def restore(study: StudyOption = None) -> None:
 
     Current are the jobs in ledger.jsonl whose recorded spec is the one that they would have now, and all of
     whose ancestors are current. Everything else stays absent, so that a run makes it anew. A file that is
-    here already is kept as it is.
+    here already is kept as it is, and is believed only where an audit believes it.
     """
     context = load_context(study)
     if not context.ledger:
@@ -42,7 +42,7 @@ def restore(study: StudyOption = None) -> None:
         _put_manifest(context, node)
     context = load_context(study)
     nodes = context.audit(cache=False)
-    _discard_wrong(nodes, set(absent))
+    _discard_wrong(nodes, absent)
     sound = set(holding(nodes))
     settle([job for job in context.jobs if job.name in sound], context.overlays)
     for name, node in nodes.items():
@@ -86,10 +86,10 @@ def _put_manifest(context: Context, node: Node) -> None:
         write_manifest(path, context.ledger[node.job.manifest])
 
 
-def _discard_wrong(nodes: Mapping[str, Node], pulled: set[str]) -> None:
-    """Remove pulled files that are not what the ledger says: a run makes them anew."""
+def _discard_wrong(nodes: Mapping[str, Node], pulled: Mapping[str, str]) -> None:
+    """Remove pulled files that are not what the ledger says (`pulled`, by path): a run makes them anew."""
     for node in nodes.values():
-        if node.verdict is Verdict.TAMPERED and node.manifest:
-            for entry in entries(node.manifest, "outputs"):
-                if entry["path"] in pulled and node.found.get(entry["path"]) != entry["md5"]:
-                    Path(entry["path"]).unlink(missing_ok=True)
+        if node.verdict is Verdict.TAMPERED:
+            for path in node.job.outputs:
+                if path in pulled and node.found.get(path) != pulled[path]:
+                    Path(path).unlink(missing_ok=True)

@@ -4,7 +4,8 @@ Or `python -m MODULE @FILE` with the same arguments in a file, one a line: no co
 
 The signature of the job's `main` says what it takes: `In`, `Ins`, `Out` and `Outs` are paths, `Timed` is an
 output that holds measured times and so differs from run to run, `Folder` is a scratch folder that survives an
-interruption, `spec` is the job's parameters. A job reads nothing else.
+interruption, `spec` is the job's parameters. A job reads nothing else; what it found in its scratch folder, its
+manifest says.
 
 A job of several processes is one that `crossmodal.jobs.torchrun` starts: each calls `main`, the first one writes.
 """
@@ -171,6 +172,9 @@ def _write_outputs(
     }
     moves = [pair for pairs in outputs.values() for pair in pairs]
     call = {name: _argument(kind, name, values, outputs, spec) for name, kind in kinds.items()}
+    kept = _kept([call[name] for name, kind in kinds.items() if kind == "folder"])
+    if kept:
+        print(f"goes on from what an interrupted run kept: {', '.join(kept)}", file=sys.stderr, flush=True)
     try:
         for temporary, final in moves:
             temporary.parent.mkdir()
@@ -178,7 +182,7 @@ def _write_outputs(
         prepare(spec["threads"], spec["seed"])
         main(**call)
         timed = {name for name, kind in kinds.items() if kind == "timed"}
-        manifest = build_manifest(spec, inputs, outputs, timed, started)
+        manifest = build_manifest(spec, inputs, outputs, timed, started, kept)
         write_manifest(partial / manifest_path.name, manifest)
         for temporary, final in moves:
             temporary.replace(final)
@@ -247,6 +251,13 @@ def _argument(
     if kind == "folder":
         return paths[0] / _digest(spec)
     return paths if kind in ("inputs", "outputs") else paths[0]
+
+
+def _kept(folders: list[Path]) -> list[str]:
+    """Return the sorted names, within their folder, of the files that lie in scratch folders."""
+    return sorted(
+        str(path.relative_to(folder)) for folder in folders for path in folder.rglob("*") if path.is_file()
+    )
 
 
 def _digest(spec: dict[str, Any]) -> str:

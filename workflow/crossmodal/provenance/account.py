@@ -47,6 +47,7 @@ def job_account(node: Node) -> dict[str, Any]:
         "peak_memory_bytes": recorded["peak_memory_bytes"],
         "commit": recorded["commit"],
         "dirty": recorded["dirty"],
+        **({"resumed_from": recorded["resumed_from"]} if "resumed_from" in recorded else {}),
         **{
             side: [entry | {"found": node.found.get(entry["path"])} for entry in entries(recorded, side)]
             for side in ("inputs", "outputs")

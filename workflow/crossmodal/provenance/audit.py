@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from crossmodal.provenance.dag import Job, producers, upstream
-from crossmodal.provenance.differences import compare_specs
+from crossmodal.provenance.differences import compare_specs, differing
 from crossmodal.provenance.ledger import entries
+from crossmodal.provenance.named_files import compare_named
 from crossmodal.provenance.waivers import Waiver, covering
 
 
@@ -26,6 +27,9 @@ class Verdict(StrEnum):
     MISSING = "missing"
     TAMPERED = "tampered"
 
+
+KEYS = 3
+"""Up to so many keys of a manifest that are not as they were published are named."""
 
 SEVERITY = {verdict: i for i, verdict in enumerate(Verdict)}
 
@@ -80,7 +84,8 @@ def audit_jobs(
     """Return a node for each job, by its name, sources first.
 
     `specs` are those that the jobs would have now, by job name; `manifests` and `ledger` are by manifest
-    path; `digests` hold those of `files_of`.
+    path; `digests` hold those of `files_of`. Where the ledger has the very run that a manifest is of, known by its
+    start, the manifest must be what was published.
     """
     made_by = producers(jobs)
     nodes = {}
@@ -88,6 +93,8 @@ def audit_jobs(
         present = manifests.get(job.manifest)
         recorded = present or ledger.get(job.manifest)
         findings = _files(job, present, digests)
+        if present:
+            findings += _forged(present, ledger.get(job.manifest))
         if recorded:
             findings += _spec(job, recorded, specs[job.name], waivers)
             findings += _inputs(job, recorded, digests, made_by)
@@ -118,6 +125,28 @@ def _files(job: Job, manifest: Mapping[str, Any] | None, digests: Mapping[Path, 
     return findings
 
 
+HEADER = ("rule", "wildcards", "seed", "threads")
+"""What a manifest says on its own account and again in its spec."""
+
+
+def _forged(manifest: Mapping[str, Any], published: Mapping[str, Any] | None) -> list[Finding]:
+    """Return what shows that no job wrote this manifest: it contradicts itself or what was published of it."""
+    spec = manifest["spec"]
+    findings = [
+        f"manifest: {key} is {manifest[key]}, its spec says {spec[key]}"
+        for key in HEADER
+        if manifest[key] != spec[key]
+    ]
+    if published and published["started"] == manifest["started"]:
+        keys = differing(published, manifest)
+        more = f" and {len(keys) - KEYS} more" if len(keys) > KEYS else ""
+        if keys:
+            named = ", ".join(keys[:KEYS]) + more
+            verb = "differs" if len(keys) == 1 else "differ"
+            findings.append(f"manifest: {named} {verb} from what was published of the same run")
+    return [Finding(Verdict.TAMPERED, finding) for finding in findings]
+
+
 def _spec(
     job: Job, recorded: Mapping[str, Any], current: Mapping[str, Any], waivers: Sequence[Waiver]
 ) -> list[Finding]:
@@ -138,6 +167,8 @@ def _inputs(
         found = digests.get(Path(path))
         if path in before and found not in (before[path], None):
             findings.append(f"input: {path} was {before[path]}, is {found}")
+    findings += compare_named("input", recorded["inputs"], job.named_inputs)
+    findings += compare_named("output", recorded["outputs"], job.named_outputs)
     absent = [path for path in job.inputs if path not in made_by and digests.get(Path(path)) is None]
     return [
         *(Finding(Verdict.STALE, finding) for finding in findings),

@@ -4,8 +4,11 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from functools import cache
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+
+from crossmodal.errors import UserError
 
 PACKAGE = "crossmodal"
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,13 +24,43 @@ CANNOT_INFLUENCE_RESULTS = (
 """Modules (and their submodules) left out of every fingerprint, each with its reason."""
 
 
+LAZY = {"crossmodal.attacks": "87b50a080014"}
+"""Packages above a module whose code, as long as it has this digest, does nothing until a name is asked of it."""
+
+SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)
+"""In the order in which Python looks for them."""
+
+
+@cache
 def _file_of(module: str) -> Path | None:
-    """Return the source file of a module of this package, or None if there is no such module."""
+    """Return the source file of a module of this package, or None if there is no such module.
+
+    Raises UserError where Python would run another file of the same name instead, whose code nobody reads.
+    """
     path = ROOT.joinpath(*module.split(".")[1:])
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+    folder = [path / f"__init__{suffix}" for suffix in SUFFIXES]
+    beside = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
+    found = [candidate for candidate in (*folder, *beside) if candidate.is_file()]
+    if not found:
+        return None
+    runs, sources = found[0], [candidate for candidate in found if candidate.suffix == ".py"]
+    others = [candidate for candidate in found if candidate.suffix != ".pyc" and candidate != runs]
+    if runs.suffix != ".py" or others:
+        both = next((c for c in (*sources, *others) if c != runs), None)
+        which = f"{runs} and {both}: two files of the module {module}" if both else f"{runs}: not source code"
+        raise UserError(
+            f"{which}; Python would run {runs.name}, and a digest needs one .py file: remove the other"
+        )
+    return runs
+
+
+def check_sources() -> None:
+    """Raise UserError for the first module of this package that Python and the digests would read differently."""
+    for path in sorted(ROOT.rglob("*")):
+        suffix = next((s for s in SUFFIXES if path.name.endswith(s)), None)
+        if suffix and "__pycache__" not in path.parts:
+            parts = path.relative_to(ROOT).with_name(path.name.removesuffix(suffix)).parts
+            _file_of(".".join((PACKAGE, *(part for part in parts if part != "__init__"))))
 
 
 def _excluded(module: str) -> bool:
@@ -90,7 +123,8 @@ def closure(roots: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
     """Follow the imports from `roots`.
 
     Returns the digest of each of the package's modules that is reached, by dotted name, and the top-level
-    names of everything imported from outside. Raises ModuleNotFoundError for a root that does not exist.
+    names of everything imported from outside. A module's packages run before it, so they count too. Raises
+    ModuleNotFoundError for a root that does not exist.
     """
     code: dict[str, str] = {}
     outside: set[str] = set()
@@ -110,7 +144,19 @@ def closure(roots: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
         if path.stat().st_size:  # the empty __init__ of a package says nothing
             code[module] = digest
         queue.extend(names)
+        queue.extend(package for package in _packages_above(module) if not _waits(package))
     return dict(sorted(code.items())), outside
+
+
+def _packages_above(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def _waits(package: str) -> bool:
+    """Return whether importing a package does nothing: it is one of LAZY, and nobody has edited it."""
+    path = _file_of(package)
+    return path is not None and LAZY.get(package) == _read(path)[0]
 
 
 @cache

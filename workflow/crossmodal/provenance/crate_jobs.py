@@ -168,11 +168,13 @@ def _memory(crate: ROCrate, identifier: str, peak: int) -> Entity:
 def _description(node: Node) -> str:
     manifest = recorded(node)
     state = " with local changes" if manifest["dirty"] else ""
+    kept = manifest.get("resumed_from")
+    resumed = f"; went on after an interruption from {', '.join(kept)}" if kept else ""
     findings = "; ".join(finding.detail for finding in node.findings)
     verdict = str(node.verdict) if node.verdict == Verdict.VERIFIED else f"{node.verdict} ({findings})"
     return (
         f"python -m {_module(node)} at commit {manifest['commit']}{state}, on {manifest['device']}"
-        f" ({manifest['platform']}); audit when the crate was made: {verdict}"
+        f" ({manifest['platform']}){resumed}; audit when the crate was made: {verdict}"
     )
 
 

@@ -1,13 +1,15 @@
 """The jobs of a study, as Snakemake lists them: what would run, from what, to what, and why."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossmodal.errors import UserError
+from crossmodal.provenance.named_files import Named, read_named
 
 IN_FULL = ("--logger", "crossmodal", "--quiet", "host")
 """Options with which a dry run lists its jobs in Snakemake's own words, whatever a user's profile says.
@@ -29,6 +31,12 @@ class Job:
     """Path of its manifest."""
     reason: str
     """Why Snakemake would run it, in its words."""
+    arguments: str = ""
+    """The file with the arguments that it would get; empty where its command names none."""
+    named_inputs: Named | None = None
+    """Its inputs by argument, in order: what tells two inputs from the same two swapped; None if not known."""
+    named_outputs: Named | None = None
+    """Its outputs likewise, without the manifest."""
 
     @property
     def name(self) -> str:
@@ -42,24 +50,31 @@ def list_jobs(
     """Return the jobs of the study that params.yaml and `overlays` describe, sources first.
 
     All that `targets` (default: the whole study) need, or with `stale_only` those that a run would execute
-    now. Snakemake itself is asked by a dry run, so nothing can disagree with it; it takes seconds. Raises
-    UserError with Snakemake's own last line where it cannot make its plan.
+    now. Snakemake itself is asked by a dry run, so nothing can disagree with it; it takes seconds. The dry run
+    also writes the files with the jobs' arguments, which say what Snakemake does not: the name of each input.
+    Raises UserError with Snakemake's own last line where it cannot make its plan.
     """
     command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", "--cores", "1", "--nolock", *IN_FULL]
-    command += [] if stale_only else ["--forceall"]
+    command += ["--printshellcmds"] if stale_only else ["--printshellcmds", "--forceall"]
     command += ["--configfile", *map(str, overlays)] if overlays else []
     listed = subprocess.run(command, capture_output=True, text=True)
     if listed.returncode:
         lines = (listed.stderr.strip() or listed.stdout.strip() or "no message").splitlines()
         raise UserError(lines[-1].removeprefix("error: "))
-    return _sources_first(parse_listing(listed.stdout))
+    return _sources_first([_with_names(job) for job in parse_listing(listed.stdout)])
+
+
+def _with_names(job: Job) -> Job:
+    """Return `job` with what its file of arguments says, where that could be written."""
+    named = read_named(Path(job.arguments), job.inputs, job.outputs) if job.arguments else None
+    return replace(job, named_inputs=named[0], named_outputs=named[1]) if named else job
 
 
 def parse_listing(text: str) -> list[Job]:
     """Return the jobs in the output of a Snakemake dry run; those without a manifest (`all`) are left out."""
-    found = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n?)*)", text, flags=re.MULTILINE)
+    job = r"^(?:local)?rule (\w+):\n((?: {4}.*\n?)*)(?:Shell command: (.*))?"
     jobs = []
-    for rule, details in found:
+    for rule, details, command in re.findall(job, text, flags=re.MULTILINE):
         fields = dict(re.findall(r"^ {4}(\w+): (.*)$", details, flags=re.MULTILINE))
         files = _split(fields.get("output", ""))
         manifests = [path for path in files if path.endswith("manifest.json")]
@@ -70,8 +85,14 @@ def parse_listing(text: str) -> list[Job]:
         )
         outputs = tuple(path for path in files if path not in manifests)
         inputs = tuple(dict.fromkeys(_split(fields.get("input", ""))))
-        jobs.append(Job(rule, wildcards, inputs, outputs, manifests[0], fields.get("reason", "")))
+        reason, arguments = fields.get("reason", ""), _arguments_file(command)
+        jobs.append(Job(rule, wildcards, inputs, outputs, manifests[0], reason, arguments))
     return jobs
+
+
+def _arguments_file(command: str) -> str:
+    """Return the file that a job's command, `python -m MODULE @FILE > LOG 2>&1`, takes its arguments from."""
+    return next((word[1:] for word in shlex.split(command) if word.startswith("@")), "")
 
 
 def _split(listed: str) -> list[str]:

@@ -27,7 +27,7 @@ def compare_specs(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> li
     """Return the differences of two specs: parameters, seed and threads first, then code, then packages."""
     found = []
     for kind, keys in (
-        ("params", ("wildcards", "parameters", "seed", "threads")),
+        ("params", ("rule", "wildcards", "parameters", "seed", "threads")),
         ("code", ("code",)),
         ("environment", ("environment",)),
     ):
@@ -37,6 +37,20 @@ def compare_specs(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> li
                 if old.get(path) != new.get(path):
                     found.append(Difference(kind, path or key, old.get(path), new.get(path)))
     return found
+
+
+def differing(one: Mapping[str, Any], other: Mapping[str, Any], above: str = "") -> list[str]:
+    """Return the dotted names, two levels deep, of what is not the same in two manifests."""
+    keys = []
+    for key in dict.fromkeys((*one, *other)):
+        old, new, path = one.get(key), other.get(key), f"{above}{key}"
+        if old == new and (key in one) == (key in other):
+            continue
+        if not above and isinstance(old, Mapping) and isinstance(new, Mapping):
+            keys += differing(old, new, f"{path}.")
+        else:
+            keys.append(path)
+    return keys
 
 
 def flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,8 @@
-"""MD5 digests of files as DVC writes them, taken once and remembered by size, mtime and inode."""
+"""MD5 digests of files as DVC writes them, taken once and remembered by inode, size and times.
+
+The times are those of the last modification, which anybody can set, and of the last change of the file's status
+(ctime), which the system sets at each write, rename and setting of times: no edit passes for what was there.
+"""
 
 import hashlib
 import os
@@ -11,7 +15,8 @@ from pathlib import Path
 CACHE = Path(".crossmodal") / "digests.sqlite"
 """The memory, below the working directory; it may be deleted at any time."""
 
-Key = tuple[int, int, int, int]
+Key = tuple[int, int, int, int, int]
+"""Device, inode, size, modification time and status change time in nanoseconds."""
 
 
 def md5(path: Path) -> str:
@@ -21,7 +26,7 @@ def md5(path: Path) -> str:
 
 
 def cached_md5(path: Path, cache: Path = CACHE) -> str:
-    """Return `md5(path)`, from the memory when size, mtime and inode are those of last time."""
+    """Return `md5(path)`, from the memory when inode, size and both times are those of last time."""
     digest = md5_of([path], cache)[path]
     if digest is None:
         raise FileNotFoundError(2, "no such file", str(path))
@@ -32,7 +37,7 @@ def md5_of(paths: Iterable[Path], cache: Path | None = CACHE) -> dict[Path, str 
     """Return the digest of each file, None for one that does not exist; files are hashed in parallel.
 
     With `cache` None every byte is read. A memory that cannot be read or written (a read-only folder, a
-    lock, a broken file) is not an error: it only costs time. A file keeps its digest when it is moved.
+    lock, a broken file) is not an error: it only costs time. A file that was moved is read again, once.
     """
     keys = {path: _key(path) for path in paths}
     present = {path: key for path, key in keys.items() if key is not None}
@@ -50,13 +55,13 @@ def _key(path: Path) -> Key | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _recall(cache: Path, keys: dict[Path, Key]) -> dict[Path, str]:
     if not cache.exists():
         return {}
-    query = "SELECT md5 FROM digests WHERE device=? AND inode=? AND size=? AND mtime=?"
+    query = "SELECT md5 FROM known WHERE device=? AND inode=? AND size=? AND mtime=? AND ctime=?"
     try:
         with closing(sqlite3.connect(cache, timeout=5)) as store:
             rows = {path: store.execute(query, key).fetchone() for path, key in keys.items()}
@@ -66,13 +71,14 @@ def _recall(cache: Path, keys: dict[Path, Key]) -> dict[Path, str]:
 
 
 def _remember(cache: Path, digests: dict[Key, str]) -> None:
-    table = "digests (device, inode, size, mtime, md5, PRIMARY KEY (device, inode))"
+    table = "known (device, inode, size, mtime, ctime, md5, PRIMARY KEY (device, inode))"
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(cache, timeout=5)) as store, store:
+            store.execute("DROP TABLE IF EXISTS digests")  # of before ctime was looked at
             store.execute(f"CREATE TABLE IF NOT EXISTS {table}")
             store.executemany(
-                "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?)",
                 [(*key, digest) for key, digest in digests.items()],
             )
     except (sqlite3.Error, OSError):

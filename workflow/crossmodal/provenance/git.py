@@ -19,13 +19,25 @@ def head(folder: Path) -> tuple[str, bool | None]:
     return commit, bool(changes)
 
 
+SOURCES = ("workflow", "Snakefile", "params.yaml", "studies", "profiles", "envs")
+"""What a run is made of: a file below these that no commit has is a change like any other."""
+MADE = ("__pycache__", ".egg-info/")
+"""What Python makes by itself among the sources."""
+
+
 def changes(folder: Path) -> list[str]:
-    """Return the tracked files below `folder` that differ from the commit; UserError outside a repository."""
+    """Return the files below `folder` that differ from the commit; UserError outside a repository.
+
+    These are tracked files, and those among the sources of a run that git does not know or was told to ignore.
+    """
     try:
         listed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        unknown = _git(folder, "ls-files", "--others", "-z", "--", *SOURCES)
     except (OSError, subprocess.CalledProcessError):
         raise UserError(f"{folder.resolve()}: not a git repository") from None
-    return [line.strip().split(maxsplit=1)[1] for line in listed.splitlines()]
+    tracked = [line.strip().split(maxsplit=1)[1] for line in listed.splitlines()]
+    new = [path for path in unknown.split("\0") if path and not any(made in path for made in MADE)]
+    return [*tracked, *new]
 
 
 def author() -> str:

@@ -4,12 +4,13 @@ It lets a number be traced, and a verdict on what is current be given, before an
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from crossmodal.errors import UserError
 from crossmodal.provenance.manifest import read_manifest
+from crossmodal.provenance.shape import problem
 
 LEDGER = Path("ledger.jsonl")
 """One line a manifest: `manifest` is its path, the rest is what stands in it."""
@@ -63,15 +64,31 @@ def read_ledger(path: Path = LEDGER) -> dict[str, Manifest]:
     if not path.exists():
         return {}
     manifests: dict[str, Manifest] = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); `git checkout {path}` restores it") from None
+    for number, line in enumerate(lines, start=1):
         try:
             manifest = json.loads(line)
-            manifests[manifest.pop("manifest")] = manifest
-        except (ValueError, KeyError, AttributeError) as error:
+            name = manifest.pop("manifest")
+            if not isinstance(name, str) or name in manifests:
+                raise ValueError(f"{name!r} is {'here twice' if name in manifests else 'no path'}")
+            manifests[name] = manifest
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{path}, line {number}: not a manifest ({error}); `git checkout {path}` restores it"
             ) from None
     return manifests
+
+
+def published_manifests(names: Collection[str], path: Path = LEDGER) -> dict[str, Manifest]:
+    """Return those of `names` that are in the ledger; UserError for one in which something is missing."""
+    found = {name: manifest for name, manifest in read_ledger(path).items() if name in names}
+    for name, manifest in found.items():
+        if wrong := problem(manifest):
+            raise UserError(f"{path}: not a manifest of {name} ({wrong}); `git checkout {path}` restores it")
+    return found
 
 
 def entries(manifest: Mapping[str, Any], side: str) -> list[dict[str, Any]]:

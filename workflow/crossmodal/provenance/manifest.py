@@ -4,6 +4,7 @@ import json
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from crossmodal.errors import UserError
 from crossmodal.provenance.closure import ROOT
 from crossmodal.provenance.digests import cached_md5
 from crossmodal.provenance.git import head
+from crossmodal.provenance.shape import problem
 
 FORMAT = 2
 
@@ -27,12 +29,14 @@ def build_manifest(
     outputs: dict[str, list[tuple[Path, Path]]],
     timed: set[str],
     started: str,
+    resumed_from: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the manifest of the job that `spec` describes and that has just ended in this process.
 
     `inputs` are paths by argument name; `outputs` are (where the bytes are now, where they will be); those
     in `timed` hold measured times, so that nobody expects the same bytes of another run. Memory is in bytes,
-    times in UTC. The machine stands here and only here: never in a spec.
+    times in UTC. The machine stands here and only here: never in a spec. `resumed_from` are the files in the
+    job's scratch folder when it began; a job that began afresh has no such key.
     """
     commit, dirty = head(ROOT)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -56,6 +60,7 @@ def build_manifest(
         "peak_memory_bytes": memory if sys.platform == "darwin" else memory * 1024,
         "commit": commit,
         "dirty": dirty,
+        **({"resumed_from": list(resumed_from)} if resumed_from else {}),
     }
 
 
@@ -84,6 +89,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         raise UserError(f"{path}: no such manifest; run the study again") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a manifest ({error}); remove it and run the study again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(_broken(path, str(error))) from None
+    if wrong := problem(manifest):
+        raise UserError(_broken(path, wrong))
     return manifest
+
+
+def _broken(path: Path, reason: str) -> str:
+    return f"{path}: not a manifest ({reason}); `rm {path}` and run the study again"

@@ -42,12 +42,26 @@ def read_waivers(path: Path = WAIVERS) -> list[Waiver]:
     if not path.exists():
         return []
     try:
-        return [Waiver(**values) for values in yaml.safe_load(path.read_text()) or []]
-    except (yaml.YAMLError, TypeError) as error:
+        return [_waiver(values) for values in yaml.safe_load(path.read_text()) or []]
+    except (yaml.YAMLError, TypeError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
             f"{path}: not a list of waivers ({reason}); `git checkout {path}` restores it"
         ) from None
+
+
+def _waiver(values: Any) -> Waiver:
+    """Return the waiver that `values` are; TypeError or ValueError if they are none."""
+    waiver = Waiver(**values)
+    for key in ("rule", "who", "when", "why"):
+        if not isinstance(value := getattr(waiver, key), str):
+            raise ValueError(f"{key} is no text but {value!r}: put it in quotes")
+    if not isinstance(waiver.modules, Mapping):
+        raise ValueError(f"modules is no mapping but {waiver.modules!r}")
+    for module, edit in waiver.modules.items():
+        if not isinstance(edit, list) or len(edit) != 2 or not all(isinstance(e, str | None) for e in edit):
+            raise ValueError(f"modules.{module} is not two digests in quotes but {edit!r}")
+    return waiver
 
 
 def add_waivers(new: Sequence[Waiver], path: Path = WAIVERS) -> None:

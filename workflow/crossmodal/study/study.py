@@ -15,6 +15,7 @@ from crossmodal.data.packages import Pinned
 from crossmodal.errors import UserError
 from crossmodal.models.pretrained import TEXT_TOWERS
 from crossmodal.parameters import Check, Name, Parameters, nearest
+from crossmodal.provenance.closure import check_sources
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.study.configuration import merge, typed_scalars, validate
 from crossmodal.study.sections import (
@@ -181,7 +182,11 @@ def load_study(defaults: dict[str, Any], overrides: dict[str, Any]) -> Study:
 
 
 def check_files(study: Study) -> None:
-    """Raise UserError if a file of the user's own that a dataset is built from does not exist."""
+    """Raise UserError if a file of the user's own that a dataset is built from does not exist.
+
+    Or if there are two files of one module, of which a digest of the code would be that of the wrong one.
+    """
+    check_sources()
     for name in study.used_datasets():
         for key, path in study.datasets[name].files().items():
             if not Path(path).is_file():
