@@ -40,6 +40,9 @@ def reproduce(
     sources = recorded.source.split(";")
     made_by = producers(context.jobs)
     jobs = ancestors([made_by[path] for path in sources], made_by)
+    last = made_by[table]
+    if (manifest := (context.ledger | context.manifests).get(last.manifest)) is None:
+        raise UserError(f"{last.manifest}: no such manifest; `rm {table}` and run the study again")
     print(f"{number_id}: {len(jobs)} upstream jobs to repeat")
     root = scratch or Path(tempfile.mkdtemp(prefix="crossmodal-"))
     if scratch and scratch.exists() and any(scratch.iterdir()):
@@ -47,8 +50,6 @@ def reproduce(
     own = {path for job in jobs for path in job.inputs if path not in made_by}
     work = prepare(root, own)
     run_jobs(work, sources, context.overlays, cores)
-    last = made_by[table]
-    manifest = (context.ledger | context.manifests)[last.manifest]
     entry = rules_of(context.study)[last.rule].entry
     outputs = repeat_job(work, entry, manifest, context.specs[last.name], set(sources))
     derived = _find(outputs["numbers"], number_id)
