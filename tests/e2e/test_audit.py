@@ -159,6 +159,26 @@ def test_a_number_is_derived_again_from_its_sources(project, tmp_path: Path) -> 
     assert trained == {"lora-r8-pgd"}, "only what is upstream of the number"
 
 
+def test_a_manifest_that_is_gone_or_broken_is_one_line(project) -> None:
+    path = "results/tiny/numbers/robustness.manifest.json"
+    manifest = project.folder / path
+    kept = manifest.rename(manifest.with_suffix(".kept"))
+    try:
+        done = project.crossmodal("reproduce", DEGRADATION)
+        assert done.stderr == (
+            f"error: {path}: no such manifest; `rm {path.replace('manifest.json', 'parquet')}` and run the"
+            " study again\n"
+        )
+        manifest.write_text("{}")
+        for command in (["audit", "--all"], ["why"], ["reproduce", DEGRADATION]):
+            done = project.crossmodal(*command)
+            assert done.returncode == 1 and done.stderr == (
+                f"error: {path}: not a manifest (rule is missing); `rm {path}` and run the study again\n"
+            )
+    finally:
+        kept.rename(manifest)
+
+
 def test_a_page_of_the_audit(project, tmp_path: Path) -> None:
     page = tmp_path / "audit.html"
     done = project.crossmodal("audit", "--all", "--html", str(page))

@@ -34,7 +34,7 @@ def audit(
     ] = None,
     cache: Annotated[
         bool,
-        typer.Option(help="Trust digests taken before of files whose size, time and inode are the same."),
+        typer.Option(help="Trust digests taken before of files whose inode, size and times are the same."),
     ] = True,
 ) -> None:
     """Say of each number which jobs it comes from and whether each still holds.

@@ -51,7 +51,7 @@ def reproduce(
     jobs = ancestors(_writers(number_id, sources, made_by), made_by)
     manifest = (context.ledger | context.manifests).get(last.manifest)
     if manifest is None:
-        raise UserError(f"{last.manifest}: missing, so nothing says what computed {table}; run the study")
+        raise UserError(f"{last.manifest}: no such manifest; `rm {table}` and run the study again")
     print(f"{number_id}: {len(jobs)} upstream jobs to repeat")
     root = scratch or Path(tempfile.mkdtemp(prefix="crossmodal-"))
     if scratch and scratch.exists() and any(scratch.iterdir()):
