@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.commands.context import overlays_of, written_parameters
+from crossmodal.commands.context import name_of, overlays_of, written_parameters
 from crossmodal.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +57,31 @@ def test_a_broken_overlay_is_one_line(content: bytes) -> None:
     with pytest.raises(UserError, match=r"^studies/foo\.yaml[,:]") as error:
         overlays_of("foo")
     assert "\n" not in str(error.value)
+
+
+def test_what_was_recorded_is_said_to_be_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """The overlay may have been edited since: then the answer is about what ran."""
+    RECORDED.write_text("study: foo")
+    overlays_of("foo")
+    assert capsys.readouterr().err == f"study foo: as its last run recorded it in {RECORDED}\n"
+    OWN.write_text("study: foo")
+    overlays_of("foo")
+    assert capsys.readouterr().err == ""
+
+
+def test_an_overlay_can_be_given_by_its_file(tmp_path: Path) -> None:
+    mine = tmp_path / "else where.yaml"
+    mine.write_text("study: mine\nseeds: [5]\n")
+    assert (name_of(str(mine)), overlays_of(str(mine))) == ("mine", [mine])
+    mine.write_text("seeds: [5]\n")
+    for asked in (name_of, overlays_of):
+        with pytest.raises(
+            UserError, match=r"else where.yaml: does not say which study it describes; `study: "
+        ):
+            asked(str(mine))
+    mine.unlink()
+    with pytest.raises(UserError, match=r"else where.yaml: no such file"):
+        overlays_of(str(mine))
 
 
 def test_an_unknown_study_is_named() -> None:

@@ -44,6 +44,11 @@ def test_default_study_and_overlays_are_valid() -> None:
             ["adaptation.cells.lora-r8.method.rank: got 'eight'; accepts integer"],
         ),
         (
+            {"adaptation": {"training": {"learning_rate": "1e-3"}}},
+            ["learning_rate: got '1e-3', which YAML takes for text; write 1.0e-3", "more errors)"],
+        ),
+        ({"models": {"base": {"training": {"learning_rate": "25E2"}}}}, ["takes for text; write 25.0e+2"]),
+        (
             {"adaptation": {"cells": {"lora-r8": {"method": {"rank": 0}}}}},
             ["method.rank: got 0; accepts greater than or equal to 1"],
         ),

@@ -15,6 +15,7 @@ from crossmodal.commands.accept import accept
 from crossmodal.commands.attack import attack
 from crossmodal.commands.audit import audit
 from crossmodal.commands.compare import compare
+from crossmodal.commands.context import PARAMS, StudyOption, is_overlay, name_of, resolve
 from crossmodal.commands.crate import crate
 from crossmodal.commands.evaluate import evaluate
 from crossmodal.commands.publish import publish
@@ -26,13 +27,7 @@ from crossmodal.errors import UserError
 from crossmodal.provenance.git import head
 from crossmodal.study.configuration import read_yaml
 
-PARAMS = Path("params.yaml")
 AGAIN = "remove it and run again"
-
-StudyOption = Annotated[
-    str | None,
-    typer.Option("--study", help="Name of the study: data/NAME and results/NAME. Default: params.yaml's."),
-]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command()(audit)
@@ -57,13 +52,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def _name(study: str | None) -> str:
-    return study or str(read_yaml(PARAMS).get("study", ""))
-
-
 def _results(study: str | None, file: str) -> Path:
     """Return the path of a result of the study, or say which command makes it."""
-    name = _name(study)
+    name = name_of(study)
     path = Path("results") / name / file
     if not path.exists():
         known = sorted(p.parent.name for p in Path("results").glob("*/study.json"))
@@ -94,6 +85,8 @@ def params(study: StudyOption = None) -> None:
     defaults = read_yaml(PARAMS)
     if study in (None, defaults.get("study")):
         resolved = load_study(defaults, {})
+    elif study is not None and is_overlay(study):
+        resolved = resolve([Path(study)])
     else:
         path = _results(study, "study.json")
         resolved = validate(whole_study(), _read_json(path, dict), str(path))
@@ -120,7 +113,7 @@ def numbers(
     found = select(read_numbers(_results(study, "metrics.parquet")), pattern)
     if not found:
         raise UserError(
-            f"no number id matches {pattern!r}; `crossmodal numbers` lists all of study {_name(study)!r}"
+            f"no number id matches {pattern!r}; `crossmodal numbers` lists all of study {name_of(study)!r}"
         )
     for number in found:
         value = "undefined" if number.value is None else f"{number.value:.6g}"

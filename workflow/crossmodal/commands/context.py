@@ -1,6 +1,7 @@
 """What the commands about provenance start from: the study as it is now and as it was recorded."""
 
 import json
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,15 +26,25 @@ StudyOption = Annotated[
     str | None,
     typer.Option(
         "--study",
-        help="Name of the study: its overlay is studies/NAME.yaml, or what its run recorded in results/NAME. "
-        "Default: params.yaml's.",
+        help="Name of the study (its overlay is studies/NAME.yaml, or what its last run recorded in "
+        "results/NAME), or the file of its overlay. Default: params.yaml's.",
     ),
 ]
 
 
 def name_of(study: str | None) -> str:
-    """Return the name of a study, where none stands for the one of params.yaml."""
-    return study or str(read_yaml(PARAMS).get("study", ""))
+    """Return the name of a study, given by name or by its overlay; none stands for the one of params.yaml."""
+    if study is None or not is_overlay(study):
+        return study or str(read_yaml(PARAMS).get("study", ""))
+    name = read_yaml(Path(study)).get("study")
+    if name is None:
+        raise UserError(f"{study}: does not say which study it describes; `study: NAME` is missing in it")
+    return str(name)
+
+
+def is_overlay(study: str) -> bool:
+    """Return whether a study is given by the file of its overlay and not by its name."""
+    return study.endswith((".yaml", ".yml"))
 
 
 def overlays_of(study: str | None) -> list[Path]:
@@ -43,11 +54,16 @@ def overlays_of(study: str | None) -> list[Path]:
     """
     if study in (None, read_yaml(PARAMS).get("study")):
         return []
+    if study is not None and is_overlay(study):
+        _refuse_another(Path(study), name_of(study))
+        return [Path(study)]
     path = Path("studies") / f"{study}.yaml"
     recorded = recorded_overlay(str(study))
     if path.is_file() or recorded.is_file():
         overlay = path if path.is_file() else recorded
         _refuse_another(overlay, str(study))
+        if overlay is recorded:
+            print(f"study {study}: as its last run recorded it in {recorded}", file=sys.stderr)
         return [overlay]
     known = ", ".join(sorted(p.stem for p in Path("studies").glob("*.yaml")))
     raise UserError(

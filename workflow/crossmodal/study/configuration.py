@@ -79,7 +79,8 @@ def _describe(model: type[Parameters], error: ValidationError, where: str) -> st
     first = errors[0]
     key = ".".join(str(part) for part in _visible(first["loc"], first["input"], error))
     line = f"{where}: {key + ': ' if key else ''}{_problem(first)}"
-    line += f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    others = len(errors) - 1
+    line += f" (and {others} more error{'s'[: others > 1]})" if others else ""
     return " ".join(line.split())
 
 
@@ -118,8 +119,20 @@ def _problem(error: Any) -> str:
         return _with_nearest(f"got {shown}", str(got), context["expected"].replace(" or ", ", "))
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"got {shown}; accepts a mapping"
+    if kind in ("float_type", "int_type") and isinstance(got, str) and (written := _in_yaml(got)):
+        return f"got {shown}, which YAML takes for text; write {written}"
     wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return f"got {shown}; accepts {wanted[0].lower() + wanted[1:]}"
+
+
+def _in_yaml(number: str) -> str:
+    """Return a number with an exponent as YAML reads it, with a point and a sign; nothing if it is none."""
+    mantissa, _, exponent = number.strip().lower().partition("e")
+    try:
+        float(f"{mantissa}e{int(exponent)}")
+    except ValueError:
+        return ""
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{int(exponent):+d}"
 
 
 def _with_nearest(got: str, value: str, accepted: str) -> str:
