@@ -65,11 +65,14 @@ def test_an_error_before_any_job_is_said_in_snakemakes_words(workflow) -> None:
     assert "No rule to produce results/x/nothing" in done.stderr and " jobs" not in done.stderr
 
 
-def without_times(text: str) -> list[str]:
-    """Return the lines of a text in order, without what differs between any two runs of Snakemake."""
+def without_times(text: str) -> list[list[str]]:
+    """Return the lines of a text in order, without what differs between any two runs of Snakemake.
+
+    The files in a reason are a set, in any order: a line is the words in it.
+    """
     differs = r"^(\[.*\]|  (Date|Workflow ID|Command): .*|Elapsed time: .*|Complete log.*|Assuming .*)$"
     shown = re.sub(differs, "", text, flags=re.MULTILINE)
-    return sorted(filter(None, shown.splitlines()))
+    return sorted(sorted(re.split(r"[\s,]+", line)) for line in shown.splitlines() if line)
 
 
 @pytest.mark.parametrize("arguments", [("--dry-run",), ("--touch", "--forceall")], ids=["dry run", "touch"])
