@@ -162,6 +162,7 @@ def test_whoever_asks_for_a_check_gets_an_exit_status(study, crossmodal) -> None
     assert crossmodal("compare", "--check").status == 0, "within its interval, and times do not count"
     study([ONE, TIME], [replace(ONE, value=0.31), TIME])
     assert crossmodal("compare", "--check").status == 1 and crossmodal("compare").status == 0
+    assert crossmodal("compare", "--check", "--json").status == 1
 
 
 def test_the_verdicts_are_compared() -> None:

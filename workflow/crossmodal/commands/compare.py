@@ -74,16 +74,16 @@ def compare(
         return
     here = {number.number_id: as_published(number) for number in read_numbers(path)}
     found = compare_numbers(read_published(name), here)
+    wrong = [c for c in found if c.outcome not in NEAR and not c.timed]
+    verdicts = _verdicts(name)
     if as_json:
         print(json.dumps([_row(comparison) for comparison in found], indent=1))
-        return
-    wrong = [c for c in found if c.outcome not in NEAR and not c.timed]
-    shown = [c for c in found if c.outcome is not Outcome.EQUAL] if everything else wrong
-    _print(shown if everything else shown[:SHOWN], len(shown))
-    print(summary(found))
-    verdicts = _verdicts(name)
-    if verdicts:
-        print(verdicts_line(verdicts))
+    else:
+        shown = [c for c in found if c.outcome is not Outcome.EQUAL] if everything else wrong
+        _print(shown if everything else shown[:SHOWN], len(shown))
+        print(summary(found))
+        if verdicts:
+            print(verdicts_line(verdicts))
     if check and (wrong or any(published != here for published, here in verdicts.values())):
         raise typer.Exit(1)
 

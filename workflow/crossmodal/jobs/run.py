@@ -33,6 +33,7 @@ from crossmodal.jobs.lock import job_lock
 from crossmodal.jobs.refusals import broken_input, refusal
 from crossmodal.provenance.digests import md5_of
 from crossmodal.provenance.manifest import build_manifest, now, read_manifest, write_manifest
+from crossmodal.provenance.named_files import digest_in_name
 
 In = Annotated[Path, "input"]
 Ins = Annotated[list[Path], "inputs"]
@@ -99,7 +100,7 @@ def _expanded(arguments: list[str]) -> list[str]:
                 f"{path}: the job's arguments cannot be read ({reason}); run the study again"
             ) from None
         named = NAMED_AFTER_CONTENT.search(path.name)
-        if named and named[1] != hashlib.sha256(content).hexdigest()[:16]:
+        if named and named[1] != digest_in_name(content):
             raise UserError(f"{path}: the job's arguments were changed; run the study again")
         found += lines
     return found

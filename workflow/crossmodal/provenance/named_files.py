@@ -15,6 +15,11 @@ Named = tuple[tuple[str, tuple[str, ...]], ...]
 """Files by the name of their argument, each list in its order; arguments without a file are left out."""
 
 
+def digest_in_name(content: bytes) -> str:
+    """Return what stands for the content of a file of arguments in its name, 16 hex digits."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def read_named(path: Path, inputs: Collection[str], outputs: Collection[str]) -> tuple[Named, Named] | None:
     """Return inputs and outputs by argument name from the file at `path`; None if there is no such file.
 
@@ -25,7 +30,7 @@ def read_named(path: Path, inputs: Collection[str], outputs: Collection[str]) ->
         content = path.read_bytes()
     except OSError:
         return None  # it lies in a folder that cannot be written
-    if not path.stem.endswith(f"-{hashlib.sha256(content).hexdigest()[:16]}"):
+    if not path.stem.endswith(f"-{digest_in_name(content)}"):
         raise UserError(f"{path}: its content is not what its name says; `rm {path}`, and it is written anew")
     named = _by_name(content.decode().splitlines(), {*inputs, *outputs})
     return _of(named, inputs), _of(named, outputs)
