@@ -14,6 +14,18 @@ EMOJIBASE = Package(
     "62f81be405a81d588757f82ad6aaf96406ab7018a9f81dbbfd92d1b142646e00"
     "0468b959fdfa1ff60f3cd8b4e9984a728413440b49b6484988b658c7b13ca08c",
 )
+EMOJILIB = Package(
+    "emojilib",
+    "4.0.3",
+    "29b5a262b7bd69149a3db1eb1d9233f739a833edb52c0b0ad55149b674e1d550"
+    "ad584feb34c0ef8868504e6b1e94597de5d86ab46958db6887d25786e41b96d2",
+)
+OPENMOJI = Package(
+    "openmoji",
+    "17.0.0",
+    "1019d8acd19d71dc3e3925e610d78d135c81351bbab4eada4e6a0ec946c99139"
+    "af4fff97113a7c4592d2245cc3de5acf73937d0b3b323e7453934569e14688f7",
+)
 STYLES = {
     package.name.removeprefix("@iconify-json/"): package
     for package in (
@@ -103,6 +115,13 @@ class Params(DatasetParameters):
     """Width and height of the stored images, px."""
     split: Splits = Splits()
     """Shares of concepts (not of images): a concept is in one split, whatever the style."""
+    captions: Literal["people", "web", "templates"] = "people"
+    """Where the five captions of a concept come from: `people` are Unicode's name, its keywords without the name,
+    codes of platforms and OpenMoji's tags, none of them fitting two concepts; `web` are emojilib's words and codes
+    of other platforms, none of them one of `people`; `templates` are five sentences around Unicode's name."""
+    held_out: Splits | None = None
+    """Concepts that these shares put into validation or test are not in the dataset; null leaves none out. With
+    the target's shares, a base model that learns from this dataset meets none of the concepts it is judged on."""
     concepts: Count | None = None
     """Number of concepts to keep, for small runs; null keeps all 1,914."""
 
@@ -113,4 +132,4 @@ class Params(DatasetParameters):
         return self
 
     def packages(self) -> tuple[Package, ...]:
-        return (EMOJIBASE, *(STYLES[style] for style in self.styles))
+        return (EMOJIBASE, EMOJILIB, OPENMOJI, *(STYLES[style] for style in self.styles))

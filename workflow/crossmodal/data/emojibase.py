@@ -1,14 +1,17 @@
-"""Emoji concepts and their English captions from the package emojibase-data (names of Unicode CLDR)."""
+"""Emoji concepts from the package emojibase-data: names, keywords and groups of Unicode, codes of platforms."""
 
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from crossmodal.data.archives import read_members
 
 DATA, MESSAGES, GROUPS = "package/en/data.json", "package/en/messages.json", "package/meta/groups.json"
+PLATFORMS = ("emojibase", "iamcal", "github", "joypixels")
+"""Whose shortcodes there are; iamcal's are those of Slack."""
 COMPONENT = "component"  # skin tones and hair styles: parts of emoji, not concepts
 
 
@@ -19,11 +22,20 @@ class Concept(NamedTuple):
     """The CLDR label in lower case, digits and dashes: unique, and the usual name of its icon."""
     label: str
     keywords: tuple[str, ...]
+    """CLDR's, without the label itself."""
     group: str
     """Key of one of nine groups, such as "animals-nature"."""
     subgroup: str
     """Key of one of 98 subgroups, such as "animal-marine"."""
-    captions: tuple[str, ...]
+    group_name: str
+    """What people call the group: "animals & nature"."""
+    subgroup_name: str
+    emoji: str
+    """The characters, without variation selectors."""
+    hexcode: str
+    """Their code points in hexadecimal, joined by dashes, as emojibase writes them."""
+    codes: Mapping[str, tuple[str, ...]]
+    """Platform to what people type there between colons, in words: "thumbs up"."""
 
 
 def slug(text: str) -> str:
@@ -52,23 +64,14 @@ def icon_names(label: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def captions(label: str, keywords: tuple[str, ...], group: str, subgroup: str) -> tuple[str, ...]:
-    """Return five different English captions; `group` and `subgroup` are names for people here."""
-    name = f"flag of {label.removeprefix('flag: ')}" if label.startswith("flag: ") else label
-    words = set(re.findall(r"\w+", label.lower()))
-    telling = [k for k in keywords if k.lower() not in words]  # CLDR repeats the label's words as keywords
-    first = ", ".join((telling or [subgroup])[:3])
-    # Fewer than three keywords ("animal") describe many concepts: then the label stands with them.
-    listed = ", ".join(keywords[:8] if len(keywords) >= 3 else dict.fromkeys((*keywords, subgroup, name)))
-    candidates = (
-        label,
-        f"{label}: {first}",
-        listed,
-        f"an emoji of {name}",
-        f"{name}, from {group}, {subgroup}",
-        f"a drawing of {name}",  # in case two others are alike
-    )
-    return tuple(dict.fromkeys(candidates))[:5]
+def as_words(code: str) -> str:
+    """Return a name that is written with underscores or dashes as words: "person_raising_hand"."""
+    return " ".join(re.sub(r"[_-]+", " ", code).split())
+
+
+def plain_emoji(emoji: str) -> str:
+    """Return the characters of an emoji without variation selectors, which packages set or leave out."""
+    return emoji.replace("\ufe0f", "")
 
 
 def read_concepts(tarball: Path) -> list[Concept]:
@@ -76,20 +79,36 @@ def read_concepts(tarball: Path) -> list[Concept]:
 
     Left out are records without a group (letters of regional indicators) and components.
     """
-    files = read_members(tarball, [DATA, MESSAGES, GROUPS])
+    shortcodes = {platform: f"package/en/shortcodes/{platform}.json" for platform in PLATFORMS}
+    files = read_members(tarball, [DATA, MESSAGES, GROUPS, *shortcodes.values()])
     keys = json.loads(files[GROUPS])
     messages = json.loads(files[MESSAGES])
     names = {kind: {m["key"]: m["message"] for m in messages[kind]} for kind in ("groups", "subgroups")}
+    codes = {platform: json.loads(files[path]) for platform, path in shortcodes.items()}
     concepts: dict[str, Concept] = {}
     for record in json.loads(files[DATA]):
         group = keys["groups"].get(str(record.get("group")))
         if group is None or group == COMPONENT:
             continue
         subgroup = keys["subgroups"][str(record["subgroup"])]
-        label, keywords = record["label"], tuple(k for k in record["tags"] if k != record["label"].lower())
-        texts = captions(
-            label, keywords, names["groups"].get(group, group), names["subgroups"].get(subgroup, subgroup)
+        label, hexcode = record["label"], record["hexcode"]
+        concept = Concept(
+            concept_slug(label),
+            label,
+            tuple(k for k in record["tags"] if k != label.lower()),
+            group,
+            subgroup,
+            names["groups"].get(group, group),
+            names["subgroups"].get(subgroup, subgroup),
+            plain_emoji(record["emoji"]),
+            hexcode,
+            {platform: _listed(found.get(hexcode)) for platform, found in codes.items()},
         )
-        concept = Concept(concept_slug(label), label, keywords, group, subgroup, texts)
         concepts.setdefault(concept.slug, concept)
     return list(concepts.values())
+
+
+def _listed(codes: str | list[str] | None) -> tuple[str, ...]:
+    """Return the codes of one emoji, which a platform gives as one, several or none, in words."""
+    several = [codes] if isinstance(codes, str) else codes or []
+    return tuple(as_words(code) for code in several)
