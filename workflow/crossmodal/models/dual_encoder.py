@@ -94,6 +94,15 @@ def without_padding(model: CLIP, tokens: Tensor) -> Tensor:
     return tokens[:, : int(used.max()) + 1] if len(used) else tokens
 
 
+def lengths(tokens: Tensor) -> Tensor:
+    """Return int64 [n]: how many of each row's tokens [n, context] stand before the last and its repetitions.
+
+    What stands there is padding wherever a caption is shorter than the context.
+    """
+    position = torch.arange(1, tokens.shape[1] + 1)
+    return ((tokens != tokens[:, -1:]) * position).amax(dim=1)
+
+
 def text_tower(model: CLIP) -> nn.Module:
     """Return the module that holds the parts of the text tower: open_clip's CLIP keeps them at its top level."""
     return cast(nn.Module, getattr(model, "text", model))

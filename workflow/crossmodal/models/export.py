@@ -1,6 +1,6 @@
 """Embedding a whole dataset with one model."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,24 +19,32 @@ from crossmodal.progress import progress
 
 
 class Encoded:
-    """What one model made of images and captions already seen: sets under shift share half of theirs.
+    """What one model made of images and captions already seen: the sets of a job share much of theirs.
 
-    A shift of the images leaves the captions as they are, and the other way round. Only the last of each is
-    kept: the sets of a job stand side by side.
+    A shift of the images leaves the captions as they are, and the other way round; other domains describe the same
+    things in the same words. Of images only the last set is kept, of captions each.
     """
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[str, Vectors]] = {}
+        self._images: tuple[str, Vectors] | None = None
+        self._captions: dict[str, npt.NDArray[np.float32]] = {}
 
-    def of(self, what: str, content: Iterable[bytes], encode: Callable[[], Vectors]) -> Vectors:
-        """Return the vectors of `content`, encoded now unless the last `what` had the very same content."""
-        digest = sha256()
-        for part in content:
-            digest.update(len(part).to_bytes(8, "big") + part)
-        key = digest.hexdigest()
-        if self._last.get(what, ("",))[0] != key:
-            self._last[what] = (key, encode())
-        return self._last[what][1]
+    def images(self, pixels: npt.NDArray[np.uint8], encode: Callable[[], Vectors]) -> Vectors:
+        """Return the vectors of `pixels`, encoded now unless the last images were the very same."""
+        digest = sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+        if self._images is None or self._images[0] != digest:
+            self._images = digest, encode()
+        return self._images[1]
+
+    def captions(self, texts: list[str], width: int, encode: Callable[[list[str]], Vectors]) -> Vectors:
+        """Return the vectors [n, width] of `texts`, of which those not seen before are encoded now, each once."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._captions]
+        if new:
+            self._captions.update(zip(new, encode(new), strict=True))
+        found = np.empty((len(texts), width), dtype=np.float32)
+        for row, text in enumerate(texts):
+            found[row] = self._captions[text]
+        return found
 
 
 def export_embeddings(
@@ -57,14 +65,13 @@ def export_embeddings(
     model.eval()
     try:
         pixels = decode_split(split, clip.image_size(model))
-        pictures = [pixels.tobytes()]
-        vectors = encoded.of("images", pictures, lambda: embed_images(model, pixels, batch_size))
+        vectors = encoded.images(pixels, lambda: embed_images(model, pixels, batch_size))
         write_embeddings(images, image_ids, image_ids, labels, vectors, metadata)
         flat = [caption for captions_of_one in texts for caption in captions_of_one]
         owners = [i for i, captions_of_one in enumerate(texts) for _ in captions_of_one]
         ids = [f"{image_ids[i]}#{k}" for i, one in enumerate(texts) for k in range(len(one))]
-        words = [caption.encode() for caption in flat]
-        vectors = encoded.of("captions", words, lambda: embed_captions(model, flat, batch_size))
+        width = clip.embedding_size(model)
+        vectors = encoded.captions(flat, width, lambda new: embed_captions(model, new, batch_size))
         owner_ids, owner_labels = [image_ids[i] for i in owners], [labels[i] for i in owners]
         write_embeddings(captions, ids, owner_ids, owner_labels, vectors, metadata)
     finally:
@@ -82,12 +89,21 @@ def embed_images(model: CLIP, images: npt.NDArray[np.uint8], batch_size: int) ->
 
 
 def embed_captions(model: CLIP, captions: list[str], batch_size: int) -> Vectors:
-    """Return the embeddings, float32 [n, d] of unit length, of `captions`."""
+    """Return the embeddings, float32 [n, d] of unit length, of `captions`.
+
+    Captions of like length are encoded together, since a batch is cut after its longest.
+    """
+    if not captions:
+        return np.empty((0, clip.embedding_size(model)), dtype=np.float32)
+    tokens = clip.tokenize(model, captions)
+    order = dual_encoder.lengths(tokens).argsort(stable=True)
 
     def encode(batch: Any, device: torch.device) -> Tensor:
-        return dual_encoder.encode_texts(model, clip.tokenize(model, batch).to(device))
+        return dual_encoder.encode_texts(model, batch.to(device))
 
-    return _in_batches(model, captions, batch_size, encode, "captions")
+    vectors = np.empty((len(captions), clip.embedding_size(model)), dtype=np.float32)
+    vectors[order.numpy()] = _in_batches(model, tokens[order], batch_size, encode, "captions")
+    return vectors
 
 
 @torch.inference_mode()

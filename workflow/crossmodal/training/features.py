@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.dual_encoder import image_features, text_features, to_pixels
+from crossmodal.models.dual_encoder import image_features, lengths, text_features, to_pixels
 from crossmodal.models.projections import projection, without
 from crossmodal.progress import progress
 from crossmodal.training.batches import TrainingSet
@@ -42,7 +42,7 @@ def frozen_features(model: CLIP, data: TrainingSet, device: str, folder: Path) -
     and captions of like length together, since a batch is cut after its longest.
     """
     different, captions = data.tokens.unique(dim=0, return_inverse=True)
-    order = _lengths(different).argsort(stable=True)
+    order = lengths(different).argsort(stable=True)
 
     def images() -> Tensor:
         def encode(batch: Tensor) -> Tensor:
@@ -62,12 +62,6 @@ def frozen_features(model: CLIP, data: TrainingSet, device: str, folder: Path) -
             _kept(folder, "texts", _key(model, "text_cfg", different), texts),
             captions,
         )
-
-
-def _lengths(tokens: Tensor) -> Tensor:
-    """Return how many tokens of each row [u] stand before the last one and its repetitions, the padding."""
-    position = torch.arange(1, tokens.shape[1] + 1)
-    return ((tokens != tokens[:, -1:]) * position).amax(dim=1)
 
 
 def _in_batches(encode: Callable[[Tensor], Tensor], items: Tensor, device: str, label: str) -> Tensor:
