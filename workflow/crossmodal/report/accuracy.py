@@ -1,7 +1,8 @@
 """Accuracy of every cell: tables and charts that each study has, whatever it asks."""
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,8 @@ from crossmodal.report.tables import (
 )
 
 COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
+ENDS: tuple[tuple[str, Callable[[float], float]], ...] = (("parameters", float), ("value", operator.neg))
+"""What the cells at the ends of a chart are the least of: a column, and its sign."""
 
 
 def accuracy_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
@@ -81,7 +84,11 @@ def accuracy_frame(
 
 
 def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
-    """Return the Vega-Lite specification of recall over parameters, by direction, of those that have data."""
+    """Return the Vega-Lite specification of recall over parameters, by direction, of those that have data.
+
+    Of many cells those are named that the grid highlights, and the ends: the one with the fewest trainable
+    parameters (zero-shot) and the most accurate one.
+    """
     own = [cell for cell in grid.cells if grid.home(cell) == grid.target]
     few = len(grid.cells) <= FEW
     found = {d: accuracy_frame(numbers, own, grid.target, d) for d in DIRECTIONS}
@@ -90,9 +97,11 @@ def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
         min((frame["ci_low"].min() for frame in drawn.values()), default=0.0),
         max((frame["ci_high"].max() for frame in drawn.values()), default=1.0),
     )
+    ends = {frame["cell"][frame[by].map(sign).idxmin()] for frame in drawn.values() for by, sign in ENDS}
+    named = [cell for cell in grid.cells if cell in grid.highlighted or cell in ends]
     return {
         f"accuracy-{direction}": charts.accuracy_chart(
-            frame, grid.cells, extent=extent, highlighted=None if few else grid.highlighted
+            frame, grid.cells, extent=extent, highlighted=None if few else named
         ).to_dict()
         for direction, frame in drawn.items()
     }

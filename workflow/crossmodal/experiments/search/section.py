@@ -20,7 +20,7 @@ TEMPLATE = Path(__file__).with_name("section.html")
 
 def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
     """Return the tables of this experiment by the name that a published page has them under."""
-    return {"search": [("", search_table(numbers))], "blind": [("", blind_table(numbers))]}
+    return {"search": [("", search_table(numbers))], "search-blind": [("", blind_table(numbers))]}
 
 
 def main(numbers: In, section: Out, figures: Out, spec: Spec) -> None:
