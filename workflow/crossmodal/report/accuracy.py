@@ -1,8 +1,7 @@
 """Accuracy of every cell: tables and charts that each study has, whatever it asks."""
 
 import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -25,8 +24,6 @@ from crossmodal.report.tables import (
 )
 
 COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
-ENDS: tuple[tuple[str, Callable[[float], float]], ...] = (("parameters", float), ("value", operator.neg))
-"""What the cells at the ends of a chart are the least of: a column, and its sign."""
 
 
 def accuracy_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
@@ -97,7 +94,7 @@ def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
         min((frame["ci_low"].min() for frame in drawn.values()), default=0.0),
         max((frame["ci_high"].max() for frame in drawn.values()), default=1.0),
     )
-    ends = {frame["cell"][frame[by].map(sign).idxmin()] for frame in drawn.values() for by, sign in ENDS}
+    ends = {cell for frame in drawn.values() for cell in _ends(frame)}
     named = [cell for cell in grid.cells if cell in grid.highlighted or cell in ends]
     return {
         f"accuracy-{direction}": charts.accuracy_chart(
@@ -105,3 +102,12 @@ def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
         ).to_dict()
         for direction, frame in drawn.items()
     }
+
+
+def _ends(frame: pd.DataFrame) -> list[str]:
+    """Return the cell with the fewest trainable parameters and the most accurate one; of equals the first."""
+    cells = list(frame["cell"])
+    return [
+        cells[int(frame["parameters"].to_numpy().argmin())],
+        cells[int(frame["value"].to_numpy().argmax())],
+    ]
