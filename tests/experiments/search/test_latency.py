@@ -85,3 +85,9 @@ def test_a_second_measurement_is_compared_query_by_query() -> None:
     assert numbers["aa_latency_p50"].ci_low < 0 < numbers["aa_latency_p50"].ci_high
     alone = SearchRecord.model_validate({key: value for key, value in FACTS.items() if key != "again_ms"})
     assert not [n for n in search_numbers([alone], STATISTICS) if n.metric.startswith("aa_")]
+
+
+def test_both_measurements_have_every_query() -> None:
+    record = SearchRecord.model_validate(FACTS | {"again_ms": [1.0]})
+    with pytest.raises(UserError, match="again_ms must have a time for each of samples_ms"):
+        search_numbers([record], STATISTICS)

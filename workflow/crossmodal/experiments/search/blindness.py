@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossmodal.errors import UserError
 from crossmodal.experiments.search.records import Probe, SearchRecord
 from crossmodal.search.gallery import Gallery
 from crossmodal.search.probe import blind_scores
@@ -48,25 +49,28 @@ def blind_estimates(record: SearchRecord, resamples: int, seed: int) -> Iterator
 
 
 def area(
-    scores: NDArray[np.float64], positive: NDArray[np.bool_], weights: NDArray[np.float64]
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], weights: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the area under the ROC curve, [m], for m rows of image weights [m, n] at once.
+    """Return the area under the ROC curve, [m], for m rows of image weights [m, n]; `scores` [n] are ascending.
 
     It is the chance that a positive image scores higher than another, ties counting half (Mann-Whitney); NaN for
     a row that holds nothing of one side.
     """
-    order = np.argsort(scores, kind="stable")
-    first = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    hits = np.add.reduceat(weights[:, order] * positive[order], first, axis=1)
-    others = np.add.reduceat(weights[:, order] * ~positive[order], first, axis=1)
-    below = np.cumsum(others, axis=1) - others / 2
+    others = np.zeros((len(weights), len(scores) + 1), dtype=np.int64)
+    np.cumsum(weights * ~positive, axis=1, out=others[:, 1:])
+    own = weights[:, positive]
+    below, upto = (np.searchsorted(scores, scores[positive], side) for side in ("left", "right"))
+    above = (own * (others[:, below] + others[:, upto])).sum(axis=1) / 2
     with np.errstate(invalid="ignore"):
-        result: NDArray[np.float64] = (hits * below).sum(axis=1) / (hits.sum(axis=1) * others.sum(axis=1))
+        result: NDArray[np.float64] = above / (own.sum(axis=1) * others[:, -1])
     return result
 
 
 def _estimate(probe: Probe, resamples: int, seed: int, source: str) -> Estimate:
-    scores, positive = np.asarray(probe.scores), np.asarray(probe.positive, dtype=bool)
+    if len(probe.scores) != len(probe.positive):
+        raise UserError(f"{source or 'search record'}: a probe must have one score for each image")
+    order = np.argsort(probe.scores, kind="stable")
+    scores, positive = np.asarray(probe.scores)[order], np.asarray(probe.positive, dtype=bool)[order]
     count = len(scores)
     generator = np.random.default_rng(seed)
     samples = np.empty(resamples)
@@ -75,7 +79,8 @@ def _estimate(probe: Probe, resamples: int, seed: int, source: str) -> Estimate:
         block = samples[start : start + size]
         draws = generator.integers(0, count, size=(len(block), count))
         draws += np.arange(len(block))[:, None] * count
-        weights = np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
-        block[:] = area(scores, positive, weights.astype(np.float64))
-    value = float(area(scores, positive, np.ones((1, count)))[0])
+        block[:] = area(
+            scores, positive, np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
+        )
+    value = float(area(scores, positive, np.ones((1, count), dtype=np.int64))[0])
     return Estimate(value, samples, count, (source,))

@@ -99,6 +99,10 @@ def _again(
 
     A query is drawn with both of its times.
     """
+    if len(again_ms) != len(record.samples_ms):
+        raise UserError(
+            f"{record.source or 'search record'}: again_ms must have a time for each of samples_ms"
+        )
     both = np.array([record.samples_ms, again_ms], dtype=np.float64)
     count = both.shape[1]
     rank = max(1, math.ceil(percentile / 100 * count)) - 1
