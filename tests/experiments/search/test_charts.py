@@ -112,3 +112,21 @@ def test_the_probe_has_a_table_of_its_own() -> None:
     blind = row.assign(metric="blind_auc", number_id=row["number_id"].str.replace("recall@10", "blind_auc"))
     table = blind_table(Numbers(pd.concat([FRAME, blind])))
     assert [row.name for row in table.rows] == ["flat"] and table.columns == [BLIND_METRICS["blind_auc"]]
+
+
+def test_the_time_of_a_second_stage_stands_in_one_column() -> None:
+    rows = FRAME[FRAME["number_id"].str.endswith("/ivf-pq+rerank/text_to_image/latency_p50")].iloc[:1]
+    reranking = rows.assign(
+        metric="latency_rerank_p50",
+        number_id=rows["number_id"].str.replace("latency", "latency_rerank"),
+        value=7.5,
+    )
+    exact = reranking.assign(
+        variant="ivf-pq+exact", metric="latency_exact_p50", value=0.25,
+        number_id=reranking["number_id"].str.replace("rerank", "exact"),
+    )  # fmt: skip
+    table = search_table(Numbers(pd.concat([FRAME, reranking, exact])))
+    column = table.columns.index("second stage, p50 ms")
+    shown = {row.name: row.figures[column] for row in table.rows}
+    assert shown["flat"] is None and shown["ivf-pq"] is None
+    assert [shown[f"ivf-pq+{stage}"].number.value for stage in ("rerank", "exact")] == [7.5, 0.25]

@@ -9,12 +9,15 @@ import pandas as pd
 from crossmodal.experiments.search.params import STAGES, index_of, stage_of
 from crossmodal.report.chart_parts import LABEL_SIZE, SIDES, colours, interval_tooltip, percent_axis
 from crossmodal.report.frames import value_columns
+from crossmodal.report.label_places import place_labels
 from crossmodal.report.lookup import Numbers
 
 COLUMNS = [
     "index", "family", "kind", "latency", "latency_high", "value", "ci_low", "ci_high", "number_id",
 ]  # fmt: skip
 
+RISE = 11
+"""How far labels stand above their points, px: above the lines of latency."""
 ALONE = "index alone"
 SHAPES = dict(zip((ALONE, *STAGES.values()), ("circle", "diamond", "square"), strict=True))
 
@@ -69,9 +72,9 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
     families = list(dict.fromkeys(frame["family"]))
     color = alt.Color("family:N", scale=colours(families, skip=1), legend=None)
     low, high = frame["latency"].min(), frame["latency_high"].max()
-    data = frame.assign(
-        align=["right" if value > math.sqrt(low * high) else "left" for value in frame["latency"]],
-    )
+    placed = frame.assign(cell=frame["index"], x=frame["latency"])
+    ends = math.log10(low), math.log10(high)
+    data = place_labels(placed, *ends, list(frame["index"]), left_from=0.5, rise=RISE)
     scale = alt.Scale(type="log", domain=[low / 2, high * 2], nice=False)
     axis = alt.Axis(
         title="latency of a query, ms (point: p50, line to p99)", tickCount=5, format="~g", grid=False
@@ -102,7 +105,7 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
         chosen = data[data["align"] == align]
         if len(chosen):
             labels = alt.Chart(chosen).mark_text(
-                align=align, dx=shift, dy=-11, fontSize=LABEL_SIZE, fontWeight=600
+                align=align, dx=shift, dy=-RISE, fontSize=LABEL_SIZE, fontWeight=600
             )
-            layers.append(labels.encode(x=x, y=y, text="index:N", color=color))
+            layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="index:N", color=color))
     return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=300))
