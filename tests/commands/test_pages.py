@@ -202,8 +202,35 @@ def test_every_table_can_be_published() -> None:
     assert set(tables) == {
         "hypotheses", "results", "domains", "h1", "pareto", "costs", "shifts", "robustness-text-to-image",
         "robustness-image-to-text", "threats", "sanity", "selection", "search",
+        "search-blind",
     }  # fmt: skip
     known: dict[str, Number] = read_published("mini")
     for name, (text, ids) in tables.items():
         assert known.keys() >= set(ids), name
         assert bool(ids) == ("Not measured" not in text), name
+
+
+@pytest.mark.parametrize(
+    ("rule", "field", "value"),
+    [
+        ("join_numbers", "rooms", None),
+        ("join_numbers", "target", 3),
+        ("draw_peft", "room", []),
+        ("draw_search", "cells", None),
+    ],
+)
+def test_a_line_of_the_ledger_that_lacks_a_field_is_named(rule: str, field: str, value: object) -> None:
+    ledger = manifests("mini")
+    ledger[f"results/mini/{rule}.manifest.json"]["spec"]["parameters"][field] = value
+    write_ledger(Path("ledger.jsonl"), ledger)
+    expected = rf"^ledger\.jsonl: results/mini/{rule}\.manifest\.json has no spec\.parameters\.{field} "
+    with pytest.raises(UserError, match=expected):
+        fill_pages("mini")
+
+
+@pytest.mark.parametrize("line", [{"rule": "join_numbers"}, {"rule": "join_numbers", "spec": 3}, {}])
+def test_a_line_of_the_ledger_without_a_spec_is_one_line(line: dict[str, Any]) -> None:
+    ledger = manifests("mini") | {"results/mini/join_numbers.manifest.json": line}
+    write_ledger(Path("ledger.jsonl"), ledger)
+    with pytest.raises(UserError, match=r"^ledger\.jsonl: [^\n]+$"):
+        fill_pages("mini")

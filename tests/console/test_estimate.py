@@ -55,6 +55,18 @@ def test_a_slower_machine_is_noticed() -> None:
     assert before is not None and after is not None and 1.7 * before < after < 2 * before
 
 
+def test_the_first_jobs_of_an_unknown_study_say_how_large_it_is() -> None:
+    jobs = past(full=600, lora=400) | {"results/x/e/manifest.json": PastJob("x", "embed", 200, 1)}
+    estimator = Estimator(jobs)
+    assert estimator.begin("adapt", "results/small/full/manifest.json") == 500 + START_SECONDS
+    estimator.end("adapt", "results/small/full/manifest.json", 50 + START_SECONDS)
+    assert estimator.waiting({"embed": 2}, 1) == pytest.approx(2 * (20 + START_SECONDS)), "a tenth as large"
+    known = Estimator(jobs)
+    known.begin("adapt", "results/x/full/manifest.json")
+    known.end("adapt", "results/x/full/manifest.json", 60.0)
+    assert known.size == known.pace, "a study of the ledger has its own seconds"
+
+
 def test_what_is_left_is_shared_out_among_the_cores_and_takes_as_long_as_the_longest_job() -> None:
     running = [Running("a", begun=0, expected=100), Running("b", begun=0, expected=40)]
     assert seconds_left(running, 0, cores=2, now=20) == 80

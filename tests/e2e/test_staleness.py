@@ -16,7 +16,7 @@ SEARCHED = "lora-r8-pgd"
 ATTACKED = "lora-r8-pgd"
 TIMED = ("full", "lora-r8-pgd")
 SHIFTS = ("gaussian-noise-3", "resolution-16")
-PIPELINES = ("flat", "ivf-pq", "ivf-pq+rerank")
+PIPELINES = ("flat", "ivf-pq", "ivf-pq+exact", "ivf-pq+rerank")
 ROOMS = ("peft", "robustness", "search")
 JOINED = {"join_numbers", "write_report"}
 

@@ -104,8 +104,9 @@ def test_every_number_that_is_stated_links_to_its_audit(inputs: ReportInputs) ->
         assert unquote(attributes["href"]) == f"audit.html#{attributes['data-number-id']}"
     kinds = {attributes["class"] for _, attributes in stated}
     assert kinds == {"value", "deviation", "stated"}
-    assert "crossmodal audit --all --html" in elements.text
-    assert "crossmodal audit --all --html" not in Elements(render(inputs)).text
+    command = f"crossmodal audit --all --study {inputs.study} --html results/{inputs.study}/report/audit.html"
+    assert command in elements.text
+    assert "crossmodal audit --all" not in Elements(render(inputs)).text
 
 
 def test_values_are_looked_up_and_not_typed(study) -> None:

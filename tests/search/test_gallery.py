@@ -25,6 +25,7 @@ def test_the_target_comes_first_and_its_labels_only_there(unit, embeddings):
     gallery = assemble(own, [first, second])
     assert gallery.ids == ["a", "b", "c", "e", "f", "h"]
     assert gallery.labels == ["cat", "dog", "cat", "fish", "owl", "fish"]
+    assert gallery.origins.tolist() == [0, 0, 0, 1, 1, 2]
     expected = np.concatenate([own.vectors, first.vectors[1:], second.vectors[1:]])
     np.testing.assert_array_equal(gallery.vectors, expected)
     assert gallery.vectors.flags.c_contiguous and gallery.vectors.dtype == np.float32

@@ -1,5 +1,6 @@
 """The table of numbers: ids, validation, round trip, selection."""
 
+import re
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -57,6 +58,18 @@ def test_ids_are_unique_and_fit_their_row(tmp_path):
     pq.write_table(forged, tmp_path / "m.parquet")
     with pytest.raises(UserError, match="does not fit"):
         read_numbers(tmp_path / "m.parquet")
+
+
+def test_a_file_with_a_wrong_number_is_named(tmp_path):
+    path = tmp_path / "m.parquet"
+    write_numbers(path, [GOOD])
+    table = pq.read_table(path)
+    column = table.column_names.index("ci_low")
+    pq.write_table(table.set_column(column, "ci_low", [[9.0]]), path)
+    with pytest.raises(
+        UserError, match=rf"^{re.escape(str(path))}: number {re.escape(GOOD.number_id)}: .*upside"
+    ):
+        read_numbers(path)
 
 
 def test_select_by_glob():

@@ -1,5 +1,5 @@
 from crossmodal.experiments.search.jobs import gallery, gallery_sets, search_runs
-from crossmodal.experiments.search.params import index_of, is_reranked
+from crossmodal.experiments.search.params import RERANK, index_of, stage_of
 
 GALLERIES = gallery_sets(STUDY)
 
@@ -19,7 +19,7 @@ index_file = lambda name: (
 reranker_files = lambda wildcards: [
     f"<results>/reranking/{wildcards.cell}/s{wildcards.seed}/{index_of(wildcards.pipeline)}/{name}"
     for name in ("reranker_config.json", "reranker.safetensors")
-    if is_reranked(wildcards.pipeline)
+    if stage_of(wildcards.pipeline) == RERANK
 ]
 # The file of that name of every measured way to search.
 searches = lambda name: [

@@ -86,6 +86,8 @@ class Estimator:
         self._begun: set[str] = set()
         self._here = self._there = DOUBTED_SECONDS
         """Seconds of jobs that the ledger knows: in this run, and in the ledger; the latest count most."""
+        self._smaller = Total(), Total()
+        """Of jobs that only other studies have in the ledger: in this run, and their means there."""
         for job in past.values():
             self._left[job.study][job.rule].add(job.seconds)
             self._everywhere[job.rule].add(job.seconds)
@@ -96,6 +98,15 @@ class Estimator:
     def pace(self) -> float:
         """How many times longer than the ledger says jobs take in this run."""
         return self._here / max(self._there, 1.0)
+
+    @property
+    def size(self) -> float:
+        """How many times longer than in other studies the work of jobs takes in one that the ledger does not know.
+
+        A study of other data may be a tenth as large or ten times as large: its first jobs say which.
+        """
+        here, there = (total.seconds for total in self._smaller)
+        return here / there if there else self.pace
 
     def begin(self, rule: str, manifest: str | None) -> float | None:
         """Return the seconds that a job which begins now is expected to take; None where nothing is known."""
@@ -111,10 +122,14 @@ class Estimator:
     def end(self, rule: str, manifest: str | None, seconds: float) -> None:
         """Learn what a job of this run took."""
         self._measured[rule].add(seconds)
+        worked = seconds - min(START_SECONDS, seconds / 2)
         if job := self._known(rule, manifest):
             kept = 0.5 ** (seconds / HALF_LIFE_SECONDS)
-            self._here = kept * self._here + seconds - min(START_SECONDS, seconds / 2)
+            self._here = kept * self._here + worked
             self._there = kept * self._there + job.seconds
+        elif (elsewhere := self._everywhere[rule].mean) is not None and not self._is_studied(rule):
+            for total, took in zip(self._smaller, (worked, elsewhere), strict=True):
+                total.add(took)
 
     def waiting(self, counts: Mapping[str, int], cores: int) -> float | None:
         """Return the seconds, times cores, of jobs that have not begun, given how many there are of each rule."""
@@ -130,6 +145,10 @@ class Estimator:
         job = self._past.get(manifest) if manifest else None
         return job if job and job.rule == rule else None
 
+    def _is_studied(self, rule: str) -> bool:
+        """Return whether the ledger has jobs of `rule` in this study."""
+        return (self._study, rule) in self._threads
+
     def _now(self, seconds: float) -> float:
         return (seconds + START_SECONDS) * self.pace
 
@@ -143,8 +162,8 @@ class Estimator:
             return self._now(here)
         if (measured := self._measured[rule].mean) is not None:
             return measured
-        if (everywhere := self._everywhere[rule].mean) is not None:
-            return self._now(everywhere)
+        if (elsewhere := self._everywhere[rule].mean) is not None:
+            return elsewhere * self.size + START_SECONDS
         every = list(self._measured.values())
         return Total(sum(t.jobs for t in every), sum(t.seconds for t in every)).mean
 

@@ -10,7 +10,7 @@ import pytest
 from crossmodal.experiments.search.charts import search_chart, search_charts, search_frame
 from crossmodal.experiments.search.figures import COLUMNS, search_rows
 from crossmodal.experiments.search.jobs import PLOTS
-from crossmodal.experiments.search.tables import search_table
+from crossmodal.experiments.search.tables import BLIND_METRICS, blind_table, search_table
 from crossmodal.report.figures import write_rows
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import table_markdown
@@ -29,7 +29,7 @@ def points(spec: dict) -> list[dict]:
 def test_an_index_with_its_re_ranker_is_of_one_family() -> None:
     frame = search_frame(NUMBERS, cell="lora-r8")
     assert list(frame["family"]) == ["flat", "ivf-pq", "ivf-pq"]
-    assert list(frame["reranked"]) == [False, False, True]
+    assert list(frame["kind"]) == ["index alone", "index alone", "with re-ranker"]
     assert (frame["latency"] < frame["latency_high"]).all()
     assert len(points(search_chart(frame).to_dict())) == 3
 
@@ -84,3 +84,49 @@ def test_undefined_values_are_left_out() -> None:
 @pytest.mark.parametrize("plot", PLOTS.values(), ids=list(PLOTS))
 def test_plots_are_of_columns_that_the_table_has(plot: dict) -> None:
     assert {plot["x"], plot["y"]} <= set(COLUMNS)
+
+
+def test_each_second_stage_has_its_shape() -> None:
+    rows = FRAME[FRAME["variant"] == "ivf-pq+rerank"]
+    exact = rows.assign(
+        variant="ivf-pq+exact", number_id=rows["number_id"].str.replace("+rerank", "+exact", regex=False)
+    )
+    frame = search_frame(Numbers(pd.concat([FRAME, exact])), cell="lora-r8")
+    assert dict(zip(frame["index"], frame["family"], strict=True))["ivf-pq+exact"] == "ivf-pq"
+    spec = search_chart(frame).to_dict()
+    marks = [
+        layer["encoding"]["shape"]["scale"] for layer in spec["layer"] if layer["mark"]["type"] == "point"
+    ]
+    assert marks == [
+        {
+            "domain": ["index alone", "with re-ranker", "with exact re-scoring"],
+            "range": ["circle", "diamond", "square"],
+        }
+    ]
+    assert {row["kind"] for row in points(spec)} == set(marks[0]["domain"])
+
+
+def test_the_probe_has_a_table_of_its_own() -> None:
+    assert not blind_table(NUMBERS).rows
+    row = FRAME[FRAME["number_id"].str.endswith("/flat/text_to_image/recall@10")].iloc[:1]
+    blind = row.assign(metric="blind_auc", number_id=row["number_id"].str.replace("recall@10", "blind_auc"))
+    table = blind_table(Numbers(pd.concat([FRAME, blind])))
+    assert [row.name for row in table.rows] == ["flat"] and table.columns == [BLIND_METRICS["blind_auc"]]
+
+
+def test_the_time_of_a_second_stage_stands_in_one_column() -> None:
+    rows = FRAME[FRAME["number_id"].str.endswith("/ivf-pq+rerank/text_to_image/latency_p50")].iloc[:1]
+    reranking = rows.assign(
+        metric="latency_rerank_p50",
+        number_id=rows["number_id"].str.replace("latency", "latency_rerank"),
+        value=7.5,
+    )
+    exact = reranking.assign(
+        variant="ivf-pq+exact", metric="latency_exact_p50", value=0.25,
+        number_id=reranking["number_id"].str.replace("rerank", "exact"),
+    )  # fmt: skip
+    table = search_table(Numbers(pd.concat([FRAME, reranking, exact])))
+    column = table.columns.index("second stage, p50 ms")
+    shown = {row.name: row.figures[column] for row in table.rows}
+    assert shown["flat"] is None and shown["ivf-pq"] is None
+    assert [shown[f"ivf-pq+{stage}"].number.value for stage in ("rerank", "exact")] == [7.5, 0.25]

@@ -17,7 +17,8 @@ STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
 FACTS = {
     "cell": "lora-r8", "seed": 0, "dataset": "openmoji", "split": "test", "index": "ivf-pq+rerank",
     "items": 1000, "bytes": 64_000, "recall@10": [1.0, 0.5, 0.9, 0.8], "clusters": ["a", "a", "b", "c"],
-    "samples_ms": list(range(1, 101)), "qps": 20.0, "rerank": {"samples_ms": [0.5] * 100},
+    "samples_ms": list(range(1, 101)), "qps": 20.0, "stage": {"samples_ms": [0.5] * 100},
+    "again_ms": [1.1 * i for i in range(1, 101)],
 }  # fmt: skip
 
 
@@ -35,7 +36,9 @@ def test_search_numbers(tmp_path: Path) -> None:
 
 def test_what_is_a_time_is_known_as_one() -> None:
     numbers = search_numbers([SearchRecord.model_validate(FACTS)], STATISTICS)
-    times = {number.metric for number in numbers if number.unit in ("ms", "1/s")}
+    times = {
+        number.metric for number in numbers if number.unit in ("ms", "1/s") or "latency" in number.metric
+    }
     assert times and {number.metric for number in numbers if is_timed(number.metric)} == times
 
 
@@ -64,3 +67,27 @@ def test_percentile_positions_are_those_of_drawn_resamples() -> None:
         np.quantile(fast.samples, [0.025, 0.5, 0.975]), np.quantile(drawn, [0.025, 0.5, 0.975]), rtol=0.02
     )
     assert np.mean(fast.samples) == pytest.approx(np.mean(drawn), rel=0.01)
+
+
+def test_a_stage_has_its_own_times() -> None:
+    record = SearchRecord.model_validate(FACTS | {"index": "ivf-pq+exact"})
+    metrics = {number.metric for number in search_numbers([record], STATISTICS)}
+    assert "latency_exact_p50" in metrics and "latency_rerank_p50" not in metrics
+
+
+def test_a_second_measurement_is_compared_query_by_query() -> None:
+    numbers = {n.number_id: n for n in search_numbers([SearchRecord.model_validate(FACTS)], STATISTICS)}
+    again = numbers["search/lora-r8/s*/openmoji/test/ivf-pq+rerank/text_to_image/aa_latency_p50"]
+    assert [again.value, again.ci_low, again.ci_high] == pytest.approx([0.1] * 3), "each takes a tenth longer"
+    shuffled = FACTS | {"again_ms": FACTS["samples_ms"][::-1]}
+    numbers = {n.metric: n for n in search_numbers([SearchRecord.model_validate(shuffled)], STATISTICS)}
+    assert numbers["aa_latency_p50"].value == 0
+    assert numbers["aa_latency_p50"].ci_low < 0 < numbers["aa_latency_p50"].ci_high
+    alone = SearchRecord.model_validate({key: value for key, value in FACTS.items() if key != "again_ms"})
+    assert not [n for n in search_numbers([alone], STATISTICS) if n.metric.startswith("aa_")]
+
+
+def test_both_measurements_have_every_query() -> None:
+    record = SearchRecord.model_validate(FACTS | {"again_ms": [1.0]})
+    with pytest.raises(UserError, match="again_ms must have a time for each of samples_ms"):
+        search_numbers([record], STATISTICS)

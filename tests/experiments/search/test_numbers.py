@@ -19,7 +19,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     folder: Path = tmp_path_factory.mktemp("study")
     return [
         write_result(folder, "search", "lora-r8", 0, "openmoji", index, rate, directions=1)
-        for index, rate in (("flat", 0.7), ("ivf-pq", 0.5), ("ivf-pq+rerank", 0.6))
+        for index, rate in (("flat", 0.7), ("ivf-pq", 0.5), ("ivf-pq+rerank", 0.6), ("ivf-pq+exact", 0.55))
     ]
 
 
@@ -54,3 +54,12 @@ def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
     found = {number.number_id for number in read_numbers(tmp_path / "numbers.parquet")}
     place = "search/lora-r8/s3/openmoji/test/ivf-pq+rerank/text_to_image"
     assert {f"{place}/recall@10", f"{place}/loss_recall@10"} <= found
+
+
+def test_a_re_ranker_is_compared_with_exact_re_scoring_of_the_same_index(results) -> None:
+    numbers = of(results)
+    exact, reranked = (numbers[PLACE.format(i, "")].value for i in ("ivf-pq+exact", "ivf-pq+rerank"))
+    gain = numbers[PLACE.format("ivf-pq+rerank", "gain_over_exact_")]
+    assert gain.value == pytest.approx(reranked - exact) and gain.ci_low < gain.value < gain.ci_high
+    assert len([name for name in numbers if name.endswith("/gain_over_exact_recall@10")]) == 2  # s0, s*
+    assert not [name for name in of(results[:3]) if "gain" in name], "there is none to compare with"

@@ -12,6 +12,7 @@ import pytest
 
 from crossmodal.provenance.audit import Verdict
 from crossmodal.report.audit_page import MEANINGS, SIGNS, page_data, write_audit_page
+from crossmodal.report.formatting import format_time
 
 SUMMARY = "join_numbers"
 Audit = Callable[..., dict[str, Any]]
@@ -194,3 +195,18 @@ def test_a_study_of_the_usual_size_stays_small(tmp_path: Path, make_audit: Audit
 def test_every_verdict_has_a_sign_of_its_own_and_a_meaning(verdict: Verdict) -> None:
     assert MEANINGS[verdict]
     assert sum(sign == SIGNS[verdict] for sign in SIGNS.values()) == 1
+
+
+def test_the_page_says_which_state_it_is_of(tmp_path: Path, make_audit: Audit) -> None:
+    audited = make_audit()
+    begun = [job["started"] for job in audited["jobs"].values() if "started" in job]
+    text = " ".join(Elements(written(audited, tmp_path)).text.split())
+    assert (
+        f"the latest of the jobs that it knows began {format_time(max(begun))}. A later run does not" in text
+    )
+    for job in audited["jobs"].values():
+        job.pop("started", None)
+        job.pop("outputs", None)  # as of a job without a manifest
+        job.pop("seconds", None)
+    text = " ".join(Elements(written(audited, tmp_path)).text.split())
+    assert "when this page was written. A later run does not" in text

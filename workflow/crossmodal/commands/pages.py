@@ -16,7 +16,7 @@ import pandas as pd
 
 from crossmodal import registry
 from crossmodal.errors import UserError
-from crossmodal.provenance.ledger import Manifest, read_ledger
+from crossmodal.provenance.ledger import LEDGER, Manifest, read_ledger
 from crossmodal.report.accuracy import accuracy_table, domains_table
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, tables_markdown
@@ -30,6 +30,11 @@ from crossmodal.statistics.records import cell_facts
 
 PAGES = (Path("README.md"), Path("docs/results.md"))
 HYPOTHESES = "hypotheses"
+NEEDED: dict[str, dict[str, type]] = {
+    "join": {"target": str, "cells": dict, "rooms": list},
+    "draw": {"target": str, "cells": dict, "room": dict},
+}
+"""The parameters, with their types, that tables are made of: of the join of numbers and of a section."""
 
 Stated = dict[str, list[str]]
 """The ids that each table of a page states, by the table's name."""
@@ -155,11 +160,20 @@ def _claims(join: Mapping[str, Any]) -> list[Claim]:
 
 def _parameters(ledger: Mapping[str, Manifest], study: str, rule: str) -> dict[str, Any]:
     folder = Path("results") / study
+    needed = NEEDED["join" if rule == "join_numbers" else "draw"]
     for path, manifest in ledger.items():
-        if manifest["rule"] == rule and Path(path).is_relative_to(folder):
-            found: dict[str, Any] = manifest["spec"]["parameters"]
+        if manifest.get("rule") == rule and Path(path).is_relative_to(folder):
+            spec = manifest.get("spec")
+            found = spec.get("parameters") if isinstance(spec, dict) else None
+            if not isinstance(found, dict):
+                found = {}
+            if wrong := [key for key, kind in needed.items() if not isinstance(found.get(key), kind)]:
+                raise UserError(
+                    f"{LEDGER}: {path} has no spec.parameters.{wrong[0]} that tables can be made of; "
+                    f"`git checkout {LEDGER}` restores it"
+                )
             return found
-    raise UserError(f"ledger.jsonl: says nothing of {rule} of study {study!r}; `make publish` writes it")
+    raise UserError(f"{LEDGER}: says nothing of {rule} of study {study!r}; `make publish` writes it")
 
 
 def _json(stated: Stated) -> str:

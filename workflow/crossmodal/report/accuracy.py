@@ -81,7 +81,11 @@ def accuracy_frame(
 
 
 def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
-    """Return the Vega-Lite specification of recall over parameters, by direction, of those that have data."""
+    """Return the Vega-Lite specification of recall over parameters, by direction, of those that have data.
+
+    Of many cells those are named that the grid highlights, and the ends: the one with the fewest trainable
+    parameters (zero-shot) and the most accurate one.
+    """
     own = [cell for cell in grid.cells if grid.home(cell) == grid.target]
     few = len(grid.cells) <= FEW
     found = {d: accuracy_frame(numbers, own, grid.target, d) for d in DIRECTIONS}
@@ -90,9 +94,20 @@ def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
         min((frame["ci_low"].min() for frame in drawn.values()), default=0.0),
         max((frame["ci_high"].max() for frame in drawn.values()), default=1.0),
     )
+    ends = {cell for frame in drawn.values() for cell in _ends(frame)}
+    named = [cell for cell in grid.cells if cell in grid.highlighted or cell in ends]
     return {
         f"accuracy-{direction}": charts.accuracy_chart(
-            frame, grid.cells, extent=extent, highlighted=None if few else grid.highlighted
+            frame, grid.cells, extent=extent, highlighted=None if few else named
         ).to_dict()
         for direction, frame in drawn.items()
     }
+
+
+def _ends(frame: pd.DataFrame) -> list[str]:
+    """Return the cell with the fewest trainable parameters and the most accurate one; of equals the first."""
+    cells = list(frame["cell"])
+    return [
+        cells[int(frame["parameters"].to_numpy().argmin())],
+        cells[int(frame["value"].to_numpy().argmax())],
+    ]

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def write_audit_page(audited: Mapping[str, Any], path: Path) -> None:
     page = environment.get_template("audit.html").render(
         audited=audited,
         data=json_for_script(page_data(audited)),
+        latest=_latest(audited),
         meanings=MEANINGS,
         policy=content_policy(script),
         problems=_problems(audited),
@@ -166,6 +168,12 @@ def _problems(audited: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, An
         (name, job, rests[name]) for name, job in audited["jobs"].items() if job["verdict"] != "verified"
     ]
     return sorted(found, key=lambda row: -SEVERITY[Verdict(row[1]["verdict"])])
+
+
+def _latest(audited: Mapping[str, Any]) -> str:
+    """Return when the latest job began, for people; nothing where no job has a manifest."""
+    begun = [job["started"] for job in audited["jobs"].values() if "started" in job]
+    return format_time(max(begun, key=datetime.fromisoformat)) if begun else ""
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,10 +1,10 @@
-"""What the charts of the report share: colours, axes, tooltips, the place of labels.
+"""What the charts of the report share: colours, axes, tooltips.
 
 Colours are mid-tones that stand on white and on near-black; the page sets the colour of axes and labels.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import altair as alt
@@ -94,49 +94,6 @@ def interval_tooltip(title: str) -> list[alt.Tooltip]:
         alt.Tooltip("ci_high:Q", format=".1%", title="to"),
         alt.Tooltip("number_id:N", title="number"),
     ]
-
-
-def place_labels(
-    data: pd.DataFrame,
-    first: float,
-    last: float,
-    labelled: Collection[str],
-    width: float = 420.0,
-    left_from: float = 0.6,
-) -> pd.DataFrame:
-    """Add `label_y`, `align` and `dodge`: labels and points that would cover one another are set apart.
-
-    Only the cells in `labelled` bear labels, which stand left of their points from the share `left_from` of the
-    axis on. Distances are estimated for a plot `width` px wide and 260 px
-    high; points at one position are dodged by pixels, never by changing the data.
-    """
-    line = 16.0
-    reach = max(float(data["ci_high"].max() - data["ci_low"].min()), 1e-9) / 260.0 if len(data) else 1.0
-    data = data.sort_values(["value", "cell"], ascending=[False, True]).reset_index(drop=True)
-    place = data["x"].map(lambda x: (math.log10(x) - first + 0.3) / (last - first + 0.6) * width)
-    close = 0.005 * (last - first + 0.6)
-    near = [[abs(math.log10(x / other)) < close for other in data["x"]] for x in data["x"]]
-    dodge: list[int] = []
-    align: list[str] = []
-    label_y: list[float] = []
-    boxes: list[tuple[float, float, float]] = []
-    for at, twins, value, cell in zip(place, near, data["value"], data["cell"], strict=True):
-        before = sum(twins[: len(dodge)])
-        dodge.append((before + 1) // 2 * 7 * (1 if before % 2 else -1))
-        # Of points at one position those on the left are labelled to the left, so that no label hides a point.
-        is_left = dodge[-1] <= 0 if sum(twins) > 1 and at < 0.8 * width else at > left_from * width
-        side = "right" if is_left else "left"
-        align.append(side)
-        span = 7.2 * len(cell) + 14
-        left, right = (at, at + span) if side == "left" else (at - span, at)
-        top = value
-        for other_left, other_right, other_y in boxes if cell in labelled else ():
-            if left < other_right and other_left < right and abs(top - other_y) < line * reach:
-                top = other_y - line * reach
-        if cell in labelled:
-            boxes.append((left, right, top))
-        label_y.append(top)
-    return data.assign(label_y=label_y, align=align, dodge=dodge)
 
 
 def naming_level(part: Any, level: float) -> Any:

@@ -15,8 +15,8 @@ from crossmodal.report.chart_parts import (
     interval_tooltip,
     log_axis,
     percent_axis,
-    place_labels,
 )
+from crossmodal.report.label_places import place_labels
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 MOST_LABELS = 8

@@ -18,6 +18,8 @@ class Gallery:
     labels: list[str]
     vectors: Vectors
     """float32 [n, d], unit length."""
+    origins: npt.NDArray[np.int64]
+    """[n], from which set each image is: 0 for the split that is asked about, then distractors by their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,14 @@ def assemble(own: Embeddings, distractors: Sequence[Embeddings]) -> Gallery:
     """
     asked = set(own.labels)
     ids, labels, parts = list(own.ids), list(own.labels), [own.vectors]
-    for other in distractors:
+    origins = [0] * len(own.ids)
+    for origin, other in enumerate(distractors, start=1):
         kept = [i for i, label in enumerate(other.labels) if label not in asked]
         ids += [other.ids[i] for i in kept]
         labels += [other.labels[i] for i in kept]
         parts.append(other.vectors[kept])
-    return Gallery(ids, labels, np.ascontiguousarray(np.concatenate(parts)))
+        origins += [origin] * len(kept)
+    return Gallery(ids, labels, np.ascontiguousarray(np.concatenate(parts)), np.asarray(origins, np.int64))
 
 
 def find_candidates(index: Any, gallery: Gallery, captions: Embeddings, k: int) -> Candidates:

@@ -35,6 +35,27 @@ def index_recall(
     return shares
 
 
+def latency_twice(
+    answer: Callable[[int], object], queries: int, protocol: LatencyProtocol
+) -> npt.NDArray[np.float64]:
+    """Return two measurements of one thing, float64 [2, measured], in milliseconds: an A/A comparison.
+
+    Column i of both is of one query, as in `latency`. They are interleaved, so that both see the machine at the
+    same time; the second goes through the queries backwards, so that it does not find what the first has just
+    left in the caches, and they take turns in being first.
+    """
+    for i in range(protocol.warm_up):
+        answer(i % queries)
+    samples = np.empty((2, protocol.measured))
+    for i in range(protocol.measured):
+        turns = ((0, i), (1, protocol.measured - 1 - i))
+        for row, column in turns if i % 2 else turns[::-1]:
+            start = perf_counter_ns()
+            answer((protocol.warm_up + column) % queries)
+            samples[row, column] = (perf_counter_ns() - start) / 1e6
+    return samples
+
+
 def latency(
     answer: Callable[[int], object], queries: int, protocol: LatencyProtocol
 ) -> npt.NDArray[np.float64]:

@@ -112,7 +112,10 @@ def read_numbers(path: Path) -> list[Number]:
         if number.number_id != stored:
             raise UserError(f"{path}: id {stored} does not fit its row, which is {number.number_id}")
         numbers.append(number)
-    validate(numbers)
+    try:
+        validate(numbers)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     return numbers
 
 

@@ -14,13 +14,16 @@ from crossmodal.report.chart_parts import (
     interval_tooltip,
     log_axis,
     percent_axis,
-    place_labels,
 )
 from crossmodal.report.charts import label_layers
 from crossmodal.report.frames import value_columns
+from crossmodal.report.label_places import place_labels
 from crossmodal.report.lookup import Numbers
 
 COLUMNS = ["cell", "group", "cost", "frontier", "probability", "value", "ci_low", "ci_high", "number_id"]
+
+RISE = 7
+"""How far labels stand above their points, px: between a step of the frontier and the next."""
 
 
 def pareto_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
@@ -66,7 +69,7 @@ def pareto_chart(frame: pd.DataFrame, cost: str, title: str = "R@1", width: floa
     axis = log_axis(frame["cost"], cost)
     members = list(frame["cell"][frame["frontier"]])
     # Above the frontier and left of its steps nothing is drawn: labels stand there.
-    data = place_labels(frame.assign(x=axis.positions), axis.first, axis.last, members, width, left_from=0.2)
+    data = place_labels(frame.assign(x=axis.positions), axis.first, axis.last, members, width, 0.2, RISE)
     groups = list(dict.fromkeys(frame["group"]))
     legend = alt.Legend(title=None, orient="top", symbolOpacity=1) if len(groups) > 1 else None
     color = alt.Color("group:N", scale=colours(groups, skip=2), legend=legend)
@@ -101,7 +104,7 @@ def pareto_chart(frame: pd.DataFrame, cost: str, title: str = "R@1", width: floa
             )
             if (here["frontier"] == member).any():
                 layers.append(mark.encode(y=y, tooltip=tooltip))
-        layers += label_layers(here, members, axis.x, color, offset, rise=-7)
+        layers += label_layers(here, members, axis.x, color, offset, rise=-RISE)
     if axis.gap is not None:
         layers.insert(0, axis.gap)
     return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=280))

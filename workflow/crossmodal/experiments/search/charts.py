@@ -6,14 +6,20 @@ from typing import Any, cast
 import altair as alt
 import pandas as pd
 
-from crossmodal.experiments.search.params import RERANKED
+from crossmodal.experiments.search.params import STAGES, index_of, stage_of
 from crossmodal.report.chart_parts import LABEL_SIZE, SIDES, colours, interval_tooltip, percent_axis
 from crossmodal.report.frames import value_columns
+from crossmodal.report.label_places import place_labels
 from crossmodal.report.lookup import Numbers
 
 COLUMNS = [
-    "index", "family", "reranked", "latency", "latency_high", "value", "ci_low", "ci_high", "number_id",
+    "index", "family", "kind", "latency", "latency_high", "value", "ci_low", "ci_high", "number_id",
 ]  # fmt: skip
+
+RISE = 11
+"""How far labels stand above their points, px: above the lines of latency."""
+ALONE = "index alone"
+SHAPES = dict(zip((ALONE, *STAGES.values()), ("circle", "diamond", "square"), strict=True))
 
 
 def search_charts(numbers: Numbers, headline: str) -> dict[str, dict[str, Any]]:
@@ -30,7 +36,8 @@ def search_charts(numbers: Numbers, headline: str) -> dict[str, dict[str, Any]]:
 def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None = None) -> pd.DataFrame:
     """Return recall (fraction) and latency (p50 and p99, ms) of the indexes of `cell` that have both.
 
-    `family` is the name of the index without its re-ranker. Without `cell`, the first cell in the table.
+    `family` is the name of the index without its second stage, `kind` says in words which one it has. Without
+    `cell`, the first cell in the table.
     """
     cells = numbers.distinct("cell", experiment="search", metric=metric)
     chosen = cell if cell in cells else (cells[0] if cells else "")
@@ -46,8 +53,8 @@ def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None =
         rows.append(
             {
                 "index": recall.variant,
-                "family": recall.variant.removesuffix(RERANKED),
-                "reranked": recall.variant.endswith(RERANKED),
+                "family": index_of(recall.variant),
+                "kind": STAGES.get(stage_of(recall.variant), ALONE),
                 "latency": median.value,
                 "latency_high": tail.value if tail else median.value,
                 **value_columns(recall),
@@ -59,16 +66,15 @@ def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None =
 def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChart:
     """Return recall against latency of each index: a point at p50, a line to p99, an interval of recall.
 
-    `frame` has the columns of frames.SEARCH_COLUMNS. Indexes with a re-ranker are diamonds, joined to the
-    same index without it.
+    `frame` has the columns COLUMNS. An index with a second stage has another shape and is joined to the same
+    index without it.
     """
     families = list(dict.fromkeys(frame["family"]))
     color = alt.Color("family:N", scale=colours(families, skip=1), legend=None)
     low, high = frame["latency"].min(), frame["latency_high"].max()
-    data = frame.assign(
-        align=["right" if value > math.sqrt(low * high) else "left" for value in frame["latency"]],
-        kind=frame["reranked"].map({True: "with re-ranker", False: "index alone"}),
-    )
+    placed = frame.assign(cell=frame["index"], x=frame["latency"])
+    ends = math.log10(low), math.log10(high)
+    data = place_labels(placed, *ends, list(frame["index"]), left_from=0.5, rise=RISE)
     scale = alt.Scale(type="log", domain=[low / 2, high * 2], nice=False)
     axis = alt.Axis(
         title="latency of a query, ms (point: p50, line to p99)", tickCount=5, format="~g", grid=False
@@ -84,7 +90,7 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
             y=y,
             shape=alt.Shape(
                 "kind:N",
-                scale=alt.Scale(domain=["index alone", "with re-ranker"], range=["circle", "diamond"]),
+                scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values())),
                 legend=alt.Legend(title=None, orient="top", symbolFillColor="#888", symbolStrokeColor="#888"),
             ),
             tooltip=[
@@ -99,7 +105,7 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
         chosen = data[data["align"] == align]
         if len(chosen):
             labels = alt.Chart(chosen).mark_text(
-                align=align, dx=shift, dy=-11, fontSize=LABEL_SIZE, fontWeight=600
+                align=align, dx=shift, dy=-RISE, fontSize=LABEL_SIZE, fontWeight=600
             )
-            layers.append(labels.encode(x=x, y=y, text="index:N", color=color))
+            layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="index:N", color=color))
     return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=300))

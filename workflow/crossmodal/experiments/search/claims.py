@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from crossmodal.experiments.search.params import KEY, RERANKED, Params
+from crossmodal.experiments.search.params import KEY, RERANK, Params, with_stage
 from crossmodal.statistics.claims import Claim
 from crossmodal.statistics.records import CellFacts
 
@@ -17,7 +17,7 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     def number(pipeline: str, metric: str) -> str:
         return f"search/{cell}/s*/{target}/test/{pipeline}/text_to_image/{metric}"
 
-    reranked = f"{index}{RERANKED}"
+    reranked = with_stage(index, RERANK)
     yield Claim(
         f"{KEY}.latency",
         f"{index} with re-ranking answers 95 % of queries within 50 ms at 10 million items",

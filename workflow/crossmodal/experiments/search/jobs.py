@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from crossmodal.experiments.search.params import index_of, is_reranked
+from crossmodal.experiments.search.params import EXACT, RERANK, index_of, stage_of
 from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, embedding, kind_module, plain
 from crossmodal.study.study import SetName, Study
@@ -48,16 +48,30 @@ def search_runs(study: Study) -> Iterator[tuple[str, int]]:
 def gallery_sets(study: Study) -> list[SetName]:
     """Return the sets that galleries are made of beside the target's test split, which every cell embeds."""
     params, target = study.room("search"), study.adaptation.dataset
-    if not (params.distractors or params.reranking.indexes):
+    if not (params.distractors or params.own_style or params.reranking.indexes):
         return []
     own = [SetName(target, split, "clean") for split in ("train", "val")]
-    return own + [SetName(name, "train", "clean") for name in params.distractors]
+    return list(dict.fromkeys(own + [SetName(name, "train", "clean") for name in params.distractors]))
+
+
+EARLIER = {"train": (), "val": ("train",), "test": ("train", "val")}
+"""The splits of the target that are distractors in the gallery of a split, with `own_style`.
+
+Never a later one: what a re-ranker learns from or is selected by must not hold what it is measured on. So of the
+target the gallery of train holds only answers to its own queries. A known limit: the cell and the re-ranker were
+trained on the train images that are distractors of val and test; nothing is cross-fitted.
+"""
 
 
 def gallery(study: Study, split: str) -> list[SetName]:
-    """Return what the gallery of a split of the target consists of: its own images first, then distractors."""
-    own = SetName(study.adaptation.dataset, split, "clean")
-    return [own, *(SetName(name, "train", "clean") for name in study.room("search").distractors)]
+    """Return what the gallery of a split of the target consists of: its own images, then distractors.
+
+    No set stands twice, whatever `distractors` name.
+    """
+    room, target = study.room("search"), study.adaptation.dataset
+    earlier = EARLIER[split] if room.own_style else ()
+    sets = [SetName(target, name, "clean") for name in (split, *earlier)]
+    return list(dict.fromkeys(sets + [SetName(name, "train", "clean") for name in room.distractors]))
 
 
 def _index(study: Study, cell: str, seed: str, index: str, split: str) -> Job:
@@ -76,13 +90,17 @@ def _reranker(study: Study, cell: str, seed: str, index: str) -> Job:
 
 def _search(study: Study, cell: str, seed: str, pipeline: str) -> Job:
     room = study.room("search")
-    params = room.indexes[index_of(pipeline)]
+    params, stage = room.indexes[index_of(pipeline)], stage_of(pipeline)
+    target = study.adaptation.dataset
+    own = [place for place, name in enumerate(gallery(study, "test")) if name.dataset == target]
     return Job(
         {
             "index": plain(params),
             "latency": plain(room.latency),
-            "reranker": plain(room.reranking.model) if is_reranked(pipeline) else None,
-            "target": study.adaptation.dataset,
+            "reranker": plain(room.reranking.model) if stage == RERANK else None,
+            "rescored": room.rescored() if stage == EXACT else None,
+            "probe": None if stage else {"candidates": room.reranking.model.candidates, "own": own},
+            "target": target,
         },
         seed=int(seed),
         modules=(kind_module("search", params),),

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
+from crossmodal.experiments.search.blindness import blind_estimates
+from crossmodal.experiments.search.params import stage_of
 from crossmodal.experiments.search.records import SearchRecord
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.estimates import Estimate, Place, Seeds, aggregate, numbers_of
@@ -21,8 +23,10 @@ def search_numbers(records: Sequence[SearchRecord], parameters: StatisticsParame
     """Return recall, latency, size and rate of every way to search, in experiment `search`.
 
     `index_recall@10` (against exhaustive search over the same vectors), `latency_p50`, `latency_p95`,
-    `latency_p99` (ms, whole query) and `latency_rerank_p50` ... (ms, the re-ranker's part), `qps`, `bytes`,
-    `bytes_per_item` and `items`. Percentiles are nearest-rank: values that were measured.
+    `latency_p99` (ms, whole query) and `latency_rerank_p50` or `latency_exact_p50` ... (ms, the second stage's
+    part), `aa_latency_p50` ... (how much a second measurement of the same differs, as a share of the first),
+    `qps`, `bytes`, `bytes_per_item`, `items`, and of an index alone `blind_auc` and its like (blindness.py).
+    Percentiles are nearest-rank: values that were measured.
     """
     numbers = []
     for cell, dataset, split, index in dict.fromkeys((r.cell, r.dataset, r.split, r.index) for r in records):
@@ -35,11 +39,20 @@ def search_numbers(records: Sequence[SearchRecord], parameters: StatisticsParame
             whole = {str(r.seed): _percentile(r, r.samples_ms, percentile, parameters) for r in own}
             numbers += _timed(place, f"latency_p{percentile}", whole, parameters)
             parts = {
-                str(r.seed): _percentile(r, r.rerank.samples_ms, percentile, parameters)
+                str(r.seed): _percentile(r, r.stage.samples_ms, percentile, parameters)
                 for r in own
-                if r.rerank
+                if r.stage
             }
-            numbers += _timed(place, f"latency_rerank_p{percentile}", parts, parameters)
+            numbers += _timed(place, f"latency_{stage_of(index)}_p{percentile}", parts, parameters)
+            again = {str(r.seed): _again(r, r.again_ms, percentile, parameters) for r in own if r.again_ms}
+            if again:
+                numbers += numbers_of(place, f"aa_latency_p{percentile}", aggregate(again), parameters.level)
+        blind: dict[str, Seeds] = {}
+        for record in own:
+            for metric, found in blind_estimates(record, parameters.resamples, parameters.bootstrap_seed):
+                blind.setdefault(metric, {})[str(record.seed)] = found
+        for metric, seeds in blind.items():
+            numbers += numbers_of(place, metric, aggregate(seeds), parameters.level)
         for metric, unit, values in (
             ("qps", "1/s", [r.qps for r in own]),
             ("bytes", "bytes", [r.bytes for r in own]),
@@ -77,6 +90,26 @@ def _percentile(
     ordered = np.sort(np.array(samples_ms, dtype=np.float64))
     found = percentile_samples(ordered, percentile, parameters.resamples, parameters.bootstrap_seed)
     return Estimate(found.value, found.samples, found.queries, (record.source,))
+
+
+def _again(
+    record: SearchRecord, again_ms: Sequence[float], percentile: int, parameters: StatisticsParameters
+) -> Estimate:
+    """Return the percentile of the second measurement as a share of the first's, less 1.
+
+    A query is drawn with both of its times.
+    """
+    if len(again_ms) != len(record.samples_ms):
+        raise UserError(
+            f"{record.source or 'search record'}: again_ms must have a time for each of samples_ms"
+        )
+    both = np.array([record.samples_ms, again_ms], dtype=np.float64)
+    count = both.shape[1]
+    rank = max(1, math.ceil(percentile / 100 * count)) - 1
+    draws = Resampler(count, parameters.resamples, parameters.bootstrap_seed).indices()
+    first, second = (np.partition(row[draws], rank, axis=1)[:, rank] for row in both)
+    value = np.sort(both, axis=1)[:, rank]
+    return Estimate(float(value[1] / value[0] - 1), second / first - 1, count, (record.source,))
 
 
 def _timed(place: Place, metric: str, seeds: Seeds, parameters: StatisticsParameters) -> list[Number]:

@@ -1,13 +1,16 @@
-"""Job: answer the test captions by one index, with or without its re-ranker, and time single queries."""
+"""Job: answer the test captions by one index, alone or with a second stage, and time single queries."""
+
+from functools import partial
 
 import faiss
 
-from crossmodal.experiments.search.pipelines import measure_search
+from crossmodal.experiments.search.pipelines import Stage, measure_search
 from crossmodal.jobs.run import In, Ins, Out, Spec, Timed, run
 from crossmodal.models.embeddings import read_embeddings
 from crossmodal.registry import parse
 from crossmodal.search.gallery import assemble
 from crossmodal.search.index import read_index
+from crossmodal.search.rescoring import rescore
 from crossmodal.search.settings import LatencyProtocol
 
 
@@ -15,18 +18,12 @@ def main(
     index: In, card: In, gallery: Ins, queries: In, reranker: Ins, measured: Timed, results: Out, spec: Spec
 ) -> None:
     values, coordinates = spec["parameters"], spec["wildcards"]
-    model = None
-    if reranker:
-        from crossmodal.search.reranker import load_reranker
-        from crossmodal.torch_setup import prepare_torch
-
-        prepare_torch(spec["threads"], spec["seed"])
-        model = load_reranker(*reranker)
+    stage = _reranking(reranker, spec) if reranker else _rescoring(values["rescored"])
     faiss.omp_set_num_threads(spec["threads"])
     own, *distractors = map(read_embeddings, gallery)
     measure_search(
         read_index(index, parse("search", values["index"])),
-        model,
+        stage,
         assemble(own, distractors),
         read_embeddings(queries),
         LatencyProtocol.model_validate(values["latency"]),
@@ -38,9 +35,23 @@ def main(
             "split": "test",
             "index": coordinates["pipeline"],
         },
+        values["probe"],
         measured,
         results,
     )
+
+
+def _reranking(files: Ins, spec: Spec) -> Stage:
+    from crossmodal.search.reranker import load_reranker, rerank  # torch: other searches start sooner
+    from crossmodal.torch_setup import prepare_torch
+
+    prepare_torch(spec["threads"], spec["seed"])
+    model = load_reranker(*files)
+    return Stage(model.params.candidates, partial(rerank, model))
+
+
+def _rescoring(candidates: int | None) -> Stage | None:
+    return Stage(candidates, partial(rescore, candidates=candidates)) if candidates else None
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crossmodal.experiments.search.latency import search_numbers
-from crossmodal.experiments.search.losses import search_loss
+from crossmodal.experiments.search.losses import rerank_gain, search_loss
 from crossmodal.experiments.search.params import Params
 from crossmodal.experiments.search.records import SearchRecord
 from crossmodal.jobs.run import Ins, Out, Spec, run
@@ -42,6 +42,7 @@ def found_numbers(
             place = Place("-", cell, group[0].record.dataset, group[0].record.split, "-", "-")
             measured = panel.measure(cell)
             numbers += quality(place, measured, parameters.level)
+            numbers += rerank_gain(place, measured, parameters.level)
             if exhaustive:
                 numbers += search_loss(place, measured, exhaustive, parameters.level)
     return numbers

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from crossmodal.parameters import Check, Name, Parameters
+from crossmodal.parameters import Check, Count, Name, Parameters
 from crossmodal.registry import any_of
 from crossmodal.search.settings import LatencyProtocol, RerankerParameters
 
@@ -18,8 +18,9 @@ PLACE = 3
 TITLE = "Search"
 QUESTION = "Does a quantised index with a cross-attention re-ranker answer fast with little loss?"
 KEY = "H3"
-RERANKED = "+rerank"
-"""Ends the name of a pipeline that puts an index's candidates in order."""
+RERANK, EXACT = "rerank", "exact"
+STAGES = {RERANK: "with re-ranker", EXACT: "with exact re-scoring"}
+"""Second stages, which put the first candidates of an index in order: `<index>+<stage>` is a way to search."""
 
 
 class Reranking(Parameters):
@@ -30,6 +31,15 @@ class Reranking(Parameters):
     model: RerankerParameters = RerankerParameters()
 
 
+class Rescoring(Parameters):
+    """Exact re-scoring of an index's candidates: what re-ranking is worth beside it is what it learnt."""
+
+    indexes: list[Name] = []
+    """Indexes whose candidates are also put in the order of their exact inner products."""
+    candidates: Count | None = None
+    """Items of the first stage that are put in order; null for as many as the re-ranker's."""
+
+
 class Params(Parameters):
     """Search over the target's gallery plus distractors. Null claims nothing."""
 
@@ -37,9 +47,13 @@ class Params(Parameters):
     """Cells whose embeddings are indexed (each with its first seed)."""
     distractors: list[Name] = []
     """Datasets whose train images join the gallery, less those that show what a query asks for."""
+    own_style: bool = True
+    """The target's own images of earlier splits join it too (train for val, train and val for test), less those
+    that show what a query asks for: without them every distractor is of another dataset than every answer."""
     indexes: dict[Name, AnyIndex] = {}
     latency: LatencyProtocol = LatencyProtocol()
     reranking: Reranking = Reranking()
+    rescoring: Rescoring = Rescoring()
     cell: Name | None = None
     """Cell that the claims are about; null for the first of `cells`."""
     index: Name | None = None
@@ -48,18 +62,31 @@ class Params(Parameters):
     """Index of exhaustive search, which the loss of the others is measured against."""
 
     def pipelines(self) -> list[str]:
-        """Return the ways to search that are measured: each index, and each index with its re-ranker."""
-        return [*self.indexes, *(f"{name}{RERANKED}" for name in self.reranking.indexes)]
+        """Return the ways to search that are measured: each index, alone and with each of its second stages."""
+        staged = {EXACT: self.rescoring.indexes, RERANK: self.reranking.indexes}
+        return [
+            *self.indexes,
+            *(with_stage(index, stage) for stage, indexes in staged.items() for index in indexes),
+        ]
+
+    def rescored(self) -> int:
+        """Return how many candidates exact re-scoring puts in order."""
+        return self.rescoring.candidates or self.reranking.model.candidates
+
+
+def with_stage(index: str, stage: str) -> str:
+    """Return the way to search by `index` and then `stage`; names of indexes hold no plus sign."""
+    return f"{index}+{stage}"
 
 
 def index_of(pipeline: str) -> str:
     """Return the index of a way to search."""
-    return pipeline.removesuffix(RERANKED)
+    return pipeline.partition("+")[0]
 
 
-def is_reranked(pipeline: str) -> bool:
-    """Return whether a way to search has a re-ranker."""
-    return pipeline.endswith(RERANKED)
+def stage_of(pipeline: str) -> str:
+    """Return the second stage of a way to search, a key of STAGES; empty for an index alone."""
+    return pipeline.partition("+")[2]
 
 
 def checks(params: Params, study: "Study") -> Iterator[Check]:
@@ -68,6 +95,7 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     yield Check("cells", params.cells, cells, "cell")
     yield Check("distractors", params.distractors, study.datasets, "dataset")
     yield Check("reranking.indexes", params.reranking.indexes, params.indexes, "index")
+    yield Check("rescoring.indexes", params.rescoring.indexes, params.indexes, "index")
     yield Check("cell", [params.cell], params.cells, "cell that is searched")
     for role in ("index", "exhaustive"):
         yield Check(role, [getattr(params, role)], params.indexes, "index")

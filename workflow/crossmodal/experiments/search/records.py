@@ -5,22 +5,31 @@ from pydantic import Field
 from crossmodal.statistics.records import Record, Samples
 
 
-class RerankPart(Record):
-    """The re-ranker's part of a search."""
+class StagePart(Record):
+    """The second stage's part of a search."""
 
     samples_ms: Samples
-    """Milliseconds of re-ranking alone, one a query."""
+    """Milliseconds of re-ranking or re-scoring alone, one a query."""
+
+
+class Probe(Record):
+    """What a probe that never sees the query says of the candidates, one entry an image."""
+
+    scores: Samples
+    """How much the image looks like an answer to some query, out of fold."""
+    positive: list[bool]
+    """Whether it is one."""
 
 
 class SearchRecord(Record):
-    """Measurements of one way to search: an index, or an index with its re-ranker."""
+    """Measurements of one way to search: an index, or an index with a second stage."""
 
     cell: str
     seed: int
     dataset: str
     split: str
     index: str
-    """Name of the way, as in QueryRecord.variant: `ivf-pq`, `ivf-pq+rerank`."""
+    """Name of the way, as in QueryRecord.variant: `ivf-pq`, `ivf-pq+exact`, `ivf-pq+rerank`."""
     items: int
     """Vectors in the index."""
     bytes: int
@@ -30,8 +39,12 @@ class SearchRecord(Record):
     clusters: list[str] | None = None
     """Image ids that own the queries of `recall@10`; null if each query stands for itself."""
     samples_ms: Samples
-    """Milliseconds of each measured query from vector to final list, one at a time, re-ranking included."""
+    """Milliseconds of each measured query from vector to final list, one at a time, the second stage included."""
+    again_ms: Samples | None = None
+    """The same queries measured a second time, interleaved with the first: the A/A comparison of times."""
     qps: float | None = None
     """Queries a second with whatever batching the protocol names."""
-    rerank: RerankPart | None = None
+    stage: StagePart | None = None
+    probes: dict[str, Probe] = {}
+    """The query-blind probe of an index's candidates, by what the answers are compared with (blindness.py)."""
     source: str = ""

@@ -7,7 +7,7 @@ from typing import Any
 from crossmodal.experiments.search.charts import search_charts
 from crossmodal.experiments.search.figures import COLUMNS, search_rows
 from crossmodal.experiments.search.params import Params
-from crossmodal.experiments.search.tables import search_table
+from crossmodal.experiments.search.tables import blind_table, search_table
 from crossmodal.jobs.run import In, Out, Spec, run
 from crossmodal.report.cells import Grid
 from crossmodal.report.figures import write_rows
@@ -20,7 +20,7 @@ TEMPLATE = Path(__file__).with_name("section.html")
 
 def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
     """Return the tables of this experiment by the name that a published page has them under."""
-    return {"search": [("", search_table(numbers))]}
+    return {"search": [("", search_table(numbers))], "search-blind": [("", blind_table(numbers))]}
 
 
 def main(numbers: In, section: Out, figures: Out, spec: Spec) -> None:
@@ -33,6 +33,7 @@ def main(numbers: In, section: Out, figures: Out, spec: Spec) -> None:
         search_charts(found, cell),
         values["statistics"]["level"],
         search=search_table(found),
+        blind=blind_table(found),
     )
     write_rows(figures, COLUMNS, search_rows(found))
 
