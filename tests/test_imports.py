@@ -11,10 +11,10 @@ from crossmodal import registry
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workflow/crossmodal"
 
-LEAVES = {"errors", "parameters", "progress", "determinism", "torch_setup"}
+LEAVES = {"argument_files", "errors", "parameters", "progress", "determinism", "torch_setup"}
 """Modules that know nothing of the rest."""
 
-RUNNING = {"run", "rules", "lock", "workers", "accelerators", "refusals", "torchrun"}
+RUNNING = {"run", "arguments", "rules", "lock", "workers", "accelerators", "refusals", "torchrun"}
 """How a job is run and described; the other modules of `jobs` are entry points."""
 
 UPWARDS = {"jobs.workers imports training.distributed"}
