@@ -81,9 +81,9 @@ def test_saved_loaded_and_moved(tower: str, tmp_path: Path) -> None:
 def test_what_is_timed_works_channels_last_as_what_embeds_does(kind: str) -> None:
     """Merged or not: the activations of every convolution of several pixels and channels."""
     values = registry.parse("adaptation", {"kind": kind})
-    model = build("efficientnet")
-    methods.attach(model, values, 0)
-    unmerged = deepcopy(model)
+    model, unmerged = build("efficientnet"), build("efficientnet")
+    for one in (model, unmerged):
+        methods.attach(one, values, 0)
     methods.merge(model, values)
     assert is_channels_last(model)
     for one in (model, unmerged):
