@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from crossmodal.adaptation.prompt_settings import VISION_TRANSFORMER, TextPromptParameters
+from crossmodal.adaptation.prompt_settings import TextPromptParameters
+from crossmodal.models.base import VISION_TRANSFORMER
 
 
 class Params(TextPromptParameters):

@@ -4,9 +4,6 @@ from typing import Literal
 
 from crossmodal.parameters import Count, Parameters
 
-VISION_TRANSFORMER = "vision transformer"
-"""What a method with image prompts `needs`: its parameters say so, that a study is refused before any job."""
-
 
 class PromptParameters(Parameters):
     """Prompts: learnt vectors that a tower reads beside its input, the base model stays frozen."""

@@ -2,7 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from crossmodal.adaptation.prompt_settings import VISION_TRANSFORMER, PromptParameters
+from crossmodal.adaptation.prompt_settings import PromptParameters
+from crossmodal.models.base import VISION_TRANSFORMER
 
 
 class Params(PromptParameters):

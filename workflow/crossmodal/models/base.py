@@ -6,6 +6,9 @@ from crossmodal.data.packages import Wheel
 from crossmodal.parameters import Parameters
 from crossmodal.registry import module_name
 
+VISION_TRANSFORMER = "vision transformer"
+"""What a method with image prompts `needs`: its parameters say so, and a study is refused before any job."""
+
 
 def has_vision_transformer(config: dict[str, Any]) -> bool:
     """Return whether a model in open_clip's words, its `model_cfg`, has open_clip's vision transformer.

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from crossmodal import registry
 from crossmodal.data.packages import Pinned
 from crossmodal.errors import UserError
-from crossmodal.models.base import has_vision_transformer
+from crossmodal.models.base import VISION_TRANSFORMER, has_vision_transformer
 from crossmodal.models.pretrained import TEXT_TOWERS
 from crossmodal.parameters import Check, Name, Parameters, Seeds, nearest
 from crossmodal.provenance.closure import check_sources
@@ -84,7 +84,7 @@ class Study(Parameters):
 
     def _misfit(self, cell: str, method: Any) -> str | None:
         """Return why the method of `cell` cannot adapt its model, in words, if it cannot."""
-        if getattr(method, "needs", None) != "vision transformer":
+        if getattr(method, "needs", None) != VISION_TRANSFORMER:
             return None
         fitting = [name for name, model in self.models.items() if has_vision_transformer(model.model_cfg())]
         model = self.model_of(cell)
