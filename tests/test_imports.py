@@ -11,10 +11,10 @@ from crossmodal import registry
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workflow/crossmodal"
 
-LEAVES = {"errors", "parameters", "progress", "determinism", "torch_setup"}
+LEAVES = {"argument_files", "errors", "parameters", "progress", "determinism", "torch_setup"}
 """Modules that know nothing of the rest."""
 
-RUNNING = {"run", "rules", "lock", "workers", "accelerators", "refusals", "torchrun"}
+RUNNING = {"run", "arguments", "rules", "lock", "workers", "accelerators", "refusals", "torchrun"}
 """How a job is run and described; the other modules of `jobs` are entry points."""
 
 UPWARDS = {"jobs.workers imports training.distributed"}
@@ -146,6 +146,6 @@ def test_what_the_study_imports_is_settings_and_pins() -> None:
     """Parsing the Snakefile is done for each job of a cluster: nothing there computes."""
     own = {name for module, path in MODULES.items() if part(module) == "study" for name in imported(path)}
     assert {name for name in own if part(name) not in LEAVES | {"study", "registry"}} == {
-        "data.packages", "jobs.rules", "models.pretrained", "provenance.closure", "statistics.settings",
-        "training.adversary_settings", "training.settings",
+        "data.packages", "jobs.rules", "models.base", "models.pretrained", "provenance.closure",
+        "statistics.settings", "training.adversary_settings", "training.settings",
     }  # fmt: skip

@@ -189,6 +189,9 @@ def test_the_schedule(steps, initial, data, warm_up, final) -> None:
 def test_the_penalty(blocks: int, rank: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     term = Triplets(torch.zeros(blocks * 6, 5), rank, blocks, generator).requires_grad_(False)
+    assert float(term.penalty()) == pytest.approx(0, abs=1e-9), "at the start"
+    for factor in (term.lora_P, term.lora_Q):
+        factor.normal_(generator=generator)
     expected = 0.0
     for p, q in zip(term.lora_P, term.lora_Q, strict=True):
         for gram in (p.T @ p, q @ q.T):
@@ -198,6 +201,41 @@ def test_the_penalty(blocks: int, rank: int, seed: int) -> None:
     q, _ = torch.linalg.qr(torch.randn(blocks, 5, rank, generator=generator))
     term.lora_P.data, term.lora_Q.data = p, q.mT
     assert float(term.penalty()) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["vit", "towers"])
+def test_at_the_start_there_is_no_penalty_and_no_difference(fresh, towers, params, embed, kind) -> None:
+    """With convolutions too, of which some are narrower than the rank."""
+    model, values = (towers if kind == "towers" else fresh)(), params("adalora")
+    with torch.no_grad():
+        before = embed(model)
+        methods.attach(model, values, seed=0)
+        assert torch.equal(embed(model), before)
+        assert float(methods.hooks(values).penalty(model)) == pytest.approx(0, abs=1e-6)
+    for term in triplets(model):
+        assert (term.lora_lambda == 0).all()
+        assert (term.lora_P.mT @ term.lora_P).diagonal(dim1=1, dim2=2).allclose(torch.ones(1))
+
+
+def test_the_first_steps_are_not_spent_on_the_penalty(fresh, params, embed) -> None:
+    """The loss with the penalty is then that of LoRA, step by step to a few per cent of where both start."""
+    losses = {}
+    for kind in ("lora", "adalora"):
+        model, values = fresh(), params(kind)
+        methods.attach(model, values, seed=0)
+        penalty = methods.hooks(values).penalty
+        optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+        for _ in range(8):
+            images, texts = embed(model).chunk(2)
+            logits = dual_encoder.logit_scale(model) * images @ texts.T
+            loss = functional.cross_entropy(logits, torch.arange(4))
+            loss = loss if penalty is None else loss + penalty(model)
+            losses.setdefault(kind, []).append(float(loss.detach()))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    assert losses["adalora"][0] == pytest.approx(losses["lora"][0], abs=1e-5)
+    assert max(losses["adalora"]) < 1.1 * losses["lora"][0]
 
 
 def test_a_resumed_run_goes_on(fresh, params, steps) -> None:

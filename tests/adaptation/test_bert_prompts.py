@@ -16,7 +16,7 @@ from crossmodal.errors import UserError
 from crossmodal.models import clip
 from crossmodal.models.dual_encoder import encode_texts, ends, perturbable, token_embedding
 
-PAD, START, END, CONTEXT = 0, 2, 3, 24
+PAD, START, END, CONTEXT, POSITIONS = 0, 2, 3, 24, 30
 TEXT = [{"kind": "coop"}, {"kind": "cocoop", "towers": "text"}]
 
 
@@ -121,23 +121,35 @@ def test_conditional_vectors_are_the_formula_of_the_own_feature(towers_base, pro
 def test_a_phrase_is_the_words_themselves(towers_base, towers, params, long_caption) -> None:
     model = towers()
     methods.attach(model, params("coop", length=3, phrase="a photo of"), seed=0)
-    captions = ["a red octopus", "hat", long_caption, f"{long_caption} {long_caption}"]
+    captions = ["a red octopus", "hat", long_caption]
     with torch.no_grad():
         found = encode_texts(model, clip.tokenize(model, captions))
         expected = encode_texts(
             towers_base, clip.tokenize(towers_base, [f"a photo of {caption}" for caption in captions])
         )
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
-    longer = towers()
-    methods.attach(longer, params("coop", length=5, phrase="a photo of"), seed=0)
-    assert torch.equal(longer.text_prompts.context.vectors[2:], model.text_prompts.context.vectors)
+
+
+def test_a_prompt_takes_no_room_from_captions_while_there_are_positions(
+    prompted, towers, long_caption
+) -> None:
+    """24 tokens of a caption and 6 vectors are what this tower has positions for."""
+    model = prompted({"kind": "coop"}, length=POSITIONS - CONTEXT)
+    words = f"{long_caption} {long_caption}".split()[: CONTEXT - 2]
+    captions = clip.tokenize(model, [" ".join(words), " ".join([*words[:-1], "hat"])])
+    assert (captions != PAD).all() and torch.equal(captions[0, :-2], captions[1, :-2])
+    with torch.no_grad():
+        first, second = encode_texts(model, captions)
+    assert not torch.allclose(first, second, atol=1e-3), "the last word is read"
+    assert prompts.positions(towers()) == POSITIONS
 
 
 def test_long_captions_are_cut_with_the_end_kept(prompted, long_caption) -> None:
     model, words = prompted({"kind": "coop"}, length=16), long_caption.split()
-    kept = " ".join(words[: CONTEXT - 16 - 2])
+    kept = " ".join(words[: POSITIONS - 16 - 2])
     captions = clip.tokenize(model, [long_caption, kept, " ".join(words[:5])])
-    moved = captions.gather(1, prompts.make_room(captions, 16, ends(captions, model)))
+    narrow = captions[:, :CONTEXT]
+    moved = narrow.gather(1, prompts.make_room(narrow, 16, ends(narrow, model)))
     assert moved[0].tolist() == [START] * 17 + captions[0, 1:7].tolist() + [END]
     with torch.no_grad():
         whole, cut, shorter = encode_texts(model, captions)
@@ -198,7 +210,7 @@ def test_words_have_gradients_and_cut_ones_have_none(prompted, values, tokens) -
     delta = torch.zeros(3, CONTEXT, 32, requires_grad=True)
     encode_texts(model, captions, delta)[:, :2].sum().backward()
     seen, words = delta.grad.norm(dim=-1) > 0, perturbable(captions, model)
-    kept = torch.arange(CONTEXT) < CONTEXT - 16 - 1
+    kept = torch.arange(CONTEXT) < POSITIONS - 16 - 1
     assert seen[words & kept].all()
     assert not seen[captions == PAD].any()
     if values["kind"] != "cocoop":  # which reads the whole caption before it is cut
@@ -208,14 +220,14 @@ def test_words_have_gradients_and_cut_ones_have_none(prompted, values, tokens) -
 @each(TEXT)
 def test_what_does_not_fit_is_one_line(towers, params, values) -> None:
     for more, message in (
-        ({"length": 22}, "a prompt of 22 vectors .* length is at most 21"),
-        ({"phrase": "one two three four five"}, "has 5 tokens, length is 4"),
+        ({"length": 28}, "a prompt of 28 vectors .* length is at most 27"),
+        ({"phrase": " "}, "the phrase ' ' has no word to start from; or take init: normal"),
     ):
         model = towers()
         with pytest.raises(UserError, match=f"^{values['kind']}: .*{message}$"):
             methods.attach(model, params(**values, **more), seed=0)
         assert all(p.requires_grad for p in model.parameters())
-    methods.attach(model, params(**values, length=21), seed=0)
+    methods.attach(model, params(**values, length=27), seed=0)
 
 
 ROBERTA = transformers.RobertaConfig(

@@ -118,17 +118,28 @@ def test_a_phrase_is_the_words_themselves(base, prompted, fresh, params, long_ca
         got = encode_texts(model, clip.tokenize(model, captions))
         expected = encode_texts(base, clip.tokenize(base, [f"a photo of {caption}" for caption in captions]))
     torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
-    longer = fresh()
-    methods.attach(longer, params("coop", length=5, phrase="a photo of"), seed=0)
-    vectors = longer.text_prompts.context.vectors
-    assert torch.equal(vectors[2:], model.text_prompts.context.vectors)
-    assert 0 < vectors[:2].std() < 0.04
+    vectors = model.text_prompts.context.vectors
+    for length, expected in ((5, [1, 2, 0, 1, 2]), (2, [1, 2]), (6, [0, 1, 2, 0, 1, 2])):
+        other = fresh()
+        methods.attach(other, params("coop", length=length, phrase="a photo of"), seed=1)
+        assert torch.equal(other.text_prompts.context.vectors, vectors[expected]), "repeated, or cut in front"
 
 
-def test_the_start_is_random_and_small(fresh, params) -> None:
+@pytest.mark.parametrize("length", [4, 8])
+def test_prompts_start_as_words_unless_told_otherwise(base, fresh, params, length) -> None:
+    model = fresh()
+    methods.attach(model, params("coop", length=length), seed=0)
+    words = " ".join(["a picture of a"] * (length // 4))
+    with torch.no_grad():
+        got = encode_texts(model, clip.tokenize(model, ["red octopus"]))
+        expected = encode_texts(base, clip.tokenize(base, [f"{words} red octopus"]))
+    torch.testing.assert_close(got, expected, atol=1e-6, rtol=0)
+
+
+def test_a_start_that_is_drawn_is_random_and_small(fresh, params) -> None:
     def vectors(seed: int, width: int = 64) -> torch.Tensor:
         model = fresh()
-        methods.attach(model, params("coop", length=16), seed=seed)
+        methods.attach(model, params("coop", length=16, init="normal"), seed=seed)
         return model.text_prompts.context.vectors.detach()
 
     assert torch.equal(vectors(0), vectors(0)) and not torch.equal(vectors(0), vectors(1))

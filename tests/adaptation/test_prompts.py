@@ -5,13 +5,13 @@ from copy import deepcopy
 import peft
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional
 
-from crossmodal.adaptation import methods
+from crossmodal.adaptation import methods, prompts
 from crossmodal.errors import UserError
 from crossmodal.models import clip
+from crossmodal.models.base import has_vision_transformer
 from crossmodal.models.dual_encoder import encode_images, encode_texts
 from crossmodal.models.scratch_params import CONFIGS
 
@@ -226,7 +226,7 @@ RESNET = {"vision_cfg": {"image_size": 32, "layers": [1] * 4, "width": 16}}
         ({"text_cfg": {"pool_type": "last"}}, {"kind": "coop"}, "pooled at the end token"),
         ({"text_cfg": {"embed_cls": True}, "custom_text": True}, {"kind": "coop"}, "pooled at the end token"),
         ({}, {"kind": "maple", "layers": 2}, "layers 2 exceeds the 1 blocks"),
-        ({}, {"kind": "coop", "phrase": "one two three four five"}, "has 5 tokens, length is 4"),
+        ({}, {"kind": "coop", "phrase": " "}, "the phrase ' ' has no word"),
     ],
 )
 def test_towers_that_take_no_prompts_are_one_line(params, change, values, message) -> None:
@@ -242,9 +242,32 @@ def test_towers_that_take_no_prompts_are_one_line(params, change, values, messag
     assert all(p.requires_grad for p in model.parameters())
 
 
-def test_a_phrase_without_a_text_prompt_is_refused(params) -> None:
-    with pytest.raises(ValidationError, match="towers is image"):
-        params("cocoop", towers="image", phrase="a photo of")
+@pytest.mark.parametrize(
+    ("vision", "has"),
+    [
+        ({"image_size": 32, "layers": 2, "width": 64, "patch_size": 8}, True),
+        ({"image_size": 32, "width": 64, "patch_size": 8, "pool_type": "avg", "block_type": "custom"}, True),
+        (RESNET["vision_cfg"], False),
+        ({"image_size": 32, "timm_model_name": "test_efficientnet"}, False),
+        ({"image_size": 160, "timm_model_name": "test_vit"}, False),
+    ],
+)
+def test_which_image_towers_take_prompts_is_known_before_any_job(params, vision, has) -> None:
+    """What a study refuses is what a job would refuse."""
+    config = clip.read_config(CONFIGS / "vit-nano-32.json")
+    config["model_cfg"]["vision_cfg"] = vision
+    assert has_vision_transformer(config["model_cfg"]) == has
+    with torch.device("meta"):
+        model = clip.build_clip(config)
+    for kind in ("vpt", "maple", "cocoop", "coop"):
+        values = params(kind)
+        assert (getattr(values, "needs", None) is None) == (kind == "coop")
+        if has or kind == "coop":
+            prompts.image_blocks(model, kind) if has else None
+            continue
+        with pytest.raises(UserError, match="vision transformer"):
+            methods.attach(model, values, seed=0)
+    assert params("cocoop", towers="text").needs is None
 
 
 def test_clips_text_tower_in_a_module_of_its_own(params, embed, louder) -> None:

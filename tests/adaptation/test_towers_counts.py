@@ -58,6 +58,9 @@ TEXT = EMBEDDINGS + LAYERS * LAYER + WIDTH * JOINT
 BIASES = LAYERS * (4 * WIDTH + INNER + WIDTH)
 CONDITION = JOINT * 16 + 16 + 16 * WIDTH + WIDTH
 
+DRAWN = {"init": "normal"}
+"""A start that takes no tokenizer, which this tower is built without."""
+
 EXPECTED = {
     "full": ({"kind": "full"}, (IMAGE, TEXT), 26_362_369),
     "linear": ({"kind": "linear"}, (HEAD * JOINT, WIDTH * JOINT), 425_984),
@@ -91,11 +94,13 @@ EXPECTED = {
         for b, total in ((64, 531_856), (128, 1_059_600), (256, 2_115_088))
     },
     **{
-        f"coop-{n}": ({"kind": "coop", "length": n}, (0, n * WIDTH), total)
+        f"coop-{n}": ({"kind": "coop", "length": n} | DRAWN, (0, n * WIDTH), total)
         for n, total in ((4, 1_536), (8, 3_072), (16, 6_144))
     },
     **{
-        f"cocoop-{n}": ({"kind": "cocoop", "towers": "text", "length": n}, (0, n * WIDTH + CONDITION), total)
+        f"cocoop-{n}": (
+            {"kind": "cocoop", "towers": "text", "length": n} | DRAWN, (0, n * WIDTH + CONDITION), total,
+        )
         for n, total in ((4, 12_176), (8, 13_712), (16, 16_784))
     },
 }  # fmt: skip

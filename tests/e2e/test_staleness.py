@@ -63,7 +63,7 @@ def embedded(cell: str, seed: int = 0) -> set[str]:
     if seed == 0 and cell == ATTACKED:
         jobs |= {f"evaluate_attacks {cell} 0"}
     if seed == 0 and cell in TIMED:
-        jobs |= {"measure_encoders"}
+        jobs |= {"measure_encoders 0", "measure_encoders 1"}
     return jobs | OF_CELLS
 
 

@@ -32,7 +32,7 @@ READERS = {
     f"{RESULTS}/numbers/cells.parquet": f"{RESULTS}/sections/peft.manifest.json",
     f"{RESULTS}/numbers/search.parquet": MANIFEST,
     f"{RESULTS}/sections/peft.json": f"{RESULTS}/report/manifest.json",
-    f"{RESULTS}/evaluation/encoders/latency.json": f"{RESULTS}/numbers/peft.manifest.json",
+    f"{RESULTS}/evaluation/encoders/0/latency.json": f"{RESULTS}/numbers/peft.manifest.json",
     f"{RESULTS}/evaluation/attacks/{CELL}/sanity.json": f"{RESULTS}/sections/robustness.manifest.json",
     f"{RESULTS}/evaluation/search/{CELL}/flat/search.json": f"{RESULTS}/numbers/search.manifest.json",
     f"{RESULTS}/evaluation/retrieval/{CELL}/outlines/test/clean/queries.parquet": (

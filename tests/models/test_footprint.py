@@ -1,5 +1,7 @@
 """Operations and memory of encoders, against what can be counted by hand."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -73,11 +75,22 @@ def test_a_shared_weight_counts_once() -> None:
     assert weight_bytes(nn.Sequential(layer, layer)) == 400
 
 
-def test_rounds_turn_and_the_first_are_not_timed() -> None:
-    calls: list[str] = []
-    samples = time_interleaved([lambda: calls.append("a"), lambda: calls.append("b")], 4, "calls")
-    assert "".join(calls) == "abbaabbaab"[: len(calls)] and len(calls) == 2 * 5
-    assert [len(times) for times in samples] == [4, 4] and min(map(min, samples)) > 0
+def test_rounds_are_shuffled_and_the_first_are_not_timed() -> None:
+    def order(seed: int) -> list[str]:
+        calls: list[str] = []
+        samples = time_interleaved([partial(calls.append, name) for name in "abcd"], 10, "calls", seed)
+        assert [len(times) for times in samples] == [10] * 4 and min(map(min, samples)) > 0
+        return ["".join(calls[i : i + 4]) for i in range(0, len(calls), 4)]
+
+    rounds = order(0)
+    assert len(rounds) == 11 and all(sorted(turn) == list("abcd") for turn in rounds)
+    assert len(set(rounds)) > 3 and {turn[0] for turn in rounds} == set("abcd")
+    assert order(0) == rounds != order(1)
+
+
+def test_what_is_the_same_in_every_process_is_counted_in_one() -> None:
+    rows = measure_encoders([("base", "merged", build())], 1, 1, 1, seed=1, counted=False)
+    assert all(row["samples_ms"] and "flops" not in row and "weight_bytes" not in row for row in rows)
 
 
 @pytest.mark.parametrize("kind", ["adapter", "coop", "vpt"])

@@ -8,7 +8,9 @@ import pytest
 import torch
 from open_clip.model import CLIP
 
-from crossmodal.models import clip, dual_encoder
+from crossmodal import registry
+from crossmodal.adaptation import methods
+from crossmodal.models import clip, dual_encoder, encoder_costs
 
 TOWERS: dict[str, tuple[dict[str, Any], bool]] = {
     "efficientnet": ({"timm_model_name": "test_efficientnet"}, True),
@@ -73,3 +75,27 @@ def test_saved_loaded_and_moved(tower: str, tmp_path: Path) -> None:
     assert all(tensor.is_contiguous() for tensor in clip.read_tensors(files[1]).values())
     with torch.device("meta"):
         clip.build_clip(model.config)
+
+
+@pytest.mark.parametrize("kind", ["full", "lora", "adapter"])
+def test_what_is_timed_works_channels_last_as_what_embeds_does(kind: str) -> None:
+    """Merged or not: the activations of every convolution of several pixels and channels."""
+    values = registry.parse("adaptation", {"kind": kind})
+    model, unmerged = build("efficientnet"), build("efficientnet")
+    for one in (model, unmerged):
+        methods.attach(one, values, 0)
+    methods.merge(model, values)
+    assert is_channels_last(model)
+    for one in (model, unmerged):
+        layouts: set[bool] = set()
+
+        def note(_module: object, _args: object, output: torch.Tensor, seen: set[bool] = layouts) -> None:
+            if output.shape[1] > 1 and output.shape[2] > 1:
+                seen.add(output.is_contiguous(memory_format=torch.channels_last))
+
+        for module in one.visual.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.register_forward_hook(note)
+        with torch.inference_mode():
+            encoder_costs._image_call(one, 2)()
+        assert layouts == {True}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from crossmodal import registry
 from crossmodal.errors import UserError
-from crossmodal.models import clip, hub, scratch
+from crossmodal.models import clip, hub, hub_params, scratch
 from crossmodal.models.scratch_params import CONFIGS
 
 
@@ -67,11 +67,22 @@ def test_a_wrong_configuration_is_refused_at_once(config: object, message: str) 
         ("ViT-B-32", "openai", "write architecture: ViT-B-32-quickgelu"),
         ("RN50", "openai", "write architecture: RN50-quickgelu"),
         ("ViT-B32", "openai", "nearest 'ViT-B-32'"),
+        ("ViT-B-32", "laion2b_s34b_b80k", 'no tag of ViT-B-32; did you mean "laion2b_s34b_b79k"'),
+        ("ViT-B-32-quickgelu", "laion", "accepts: .*metaclip_400m"),
     ],
 )
 def test_hub_names_are_checked_without_the_hub(architecture: str, pretrained: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         registry.parse("models", {"kind": "hub", "architecture": architecture, "pretrained": pretrained})
+
+
+def test_the_weights_that_open_clip_lists_are_read_from_its_source() -> None:
+    from open_clip.pretrained import _PRETRAINED
+
+    for name, weights in _PRETRAINED.items():
+        known = hub_params._weights().get(name) or hub_params._weights()[name.removesuffix("-quickgelu")]
+        assert set(weights) <= set(known), name
+        assert set(weights) == set(known) or name.endswith("-quickgelu"), name
 
 
 def test_every_openai_architecture_has_a_right_name() -> None:
@@ -92,7 +103,7 @@ def test_every_openai_architecture_has_a_right_name() -> None:
 @pytest.mark.parametrize(
     ("architecture", "pretrained", "message"),
     [
-        ("ViT-B-32", "laion2b", "it has .*laion2b_s34b_b79k"),
+        ("ViT-B-32-quickgelu", "laion2b_s34b_b79k", "it has openai, .*metaclip_400m"),
         ("ViT-B-32", "metaclip_400m", "another activation .*; use ViT-B-32-quickgelu"),
         ("coca_ViT-B-32", "laion2b_s13b_b90k", "text decoder"),
     ],
@@ -109,7 +120,8 @@ def test_parameters_import_neither_torch_nor_open_clip() -> None:
     code = (
         "import sys; from crossmodal import registry\n"
         "for package in ('models', 'adaptation'): registry.any_of(package)\n"
-        "registry.parse('models', {'kind': 'hub', 'architecture': 'ViT-B-32', 'pretrained': 'x'})\n"
+        "hub = {'kind': 'hub', 'architecture': 'ViT-B-32', 'pretrained': 'laion2b_s34b_b79k'}\n"
+        "registry.parse('models', hub)\n"
         "print(sorted({'torch', 'open_clip', 'pandas', 'numpy'} & sys.modules.keys()))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

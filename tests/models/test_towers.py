@@ -24,7 +24,10 @@ from crossmodal.adaptation import methods
 from crossmodal.adaptation.low_rank import adapted
 from crossmodal.data.packages import fetch
 from crossmodal.errors import UserError
-from crossmodal.models import clip, towers, towers_params
+from crossmodal.models import clip, encoder_costs, towers, towers_params
+from crossmodal.models.dual_encoder import encode_images, encode_texts
+from crossmodal.models.encoder_costs import measure_encoders
+from crossmodal.models.footprint import count_flops
 from crossmodal.models.pretrained import IMAGE_WEIGHTS, TEXT_TOWERS, TOWER_FILES
 
 
@@ -191,3 +194,14 @@ def test_the_published_towers(real: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         found = theirs.encode_image((pixels() - 0.498) / 0.502, normalize=True)
     assert torch.allclose(found, expected[0], atol=1e-5)
+
+
+def test_encoders_of_towers_are_measured_at_their_size_and_with_their_own_tokens(model: CLIP) -> None:
+    """Operations of a convolution by its output's places, of a caption by its length and not by the context."""
+    rows = measure_encoders([("full", "merged", model)], repeats=2, batch_size=2, batch_repeats=1)
+    flops = {row["modality"]: row["flops"] for row in rows}
+    assert flops["image"] == count_flops(lambda: encode_images(model, torch.rand(1, 3, 32, 32)))
+    tokens = clip.tokenize(model, [encoder_costs.CAPTION])
+    assert flops["text"] == count_flops(lambda: encode_texts(model, tokens))
+    assert flops["text"] > count_flops(lambda: encode_texts(model, clip.tokenize(model, ["a"])))
+    assert all(len(row["samples_ms"]) == 2 and row["activation_bytes"] > 0 for row in rows)

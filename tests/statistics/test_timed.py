@@ -12,7 +12,7 @@ TIMES = [
 OTHERS = [
     "recall@1", "recall@10_std", "ndcg@10", "map", "retention_recall@1", "normalised_gain_recall@5",
     "difference_recall@1", "p_value_recall@1", "degradation_recall@1", "loss_recall@10", "index_recall@10",
-    "parameters_trainable", "saved_parameters", "saved_parameters_without_tokens", "training_epochs",
+    "parameters_trainable", "saved_parameters", "saved_parameters_nominal", "training_epochs",
     "pareto_parameters", "pareto_parameters_probability", "pareto_validation", "flops_pair", "memory_peak",
     "bytes", "bytes_per_item", "items", "sanity_passed", "validation_recall@1",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crossmodal.errors import UserError
-from crossmodal.jobs.run import _expanded
+from crossmodal.jobs.arguments import expand_files
 from crossmodal.study.arguments import argument_lines, write_arguments
 
 NAMED = {"train": ["a.parquet", "b.parquet"], "validation": [], "config": "config.json"}
@@ -43,10 +43,10 @@ def test_a_file_that_says_something_else_is_written_anew(content: bytes, tmp_pat
 
 def test_what_the_workflow_writes_a_job_takes(tmp_path: Path) -> None:
     path = write_arguments(tmp_path, "rule", argument_lines(NAMED, "{}"))
-    assert _expanded([f"@{path}"]) == Path(path).read_text().splitlines()
+    assert expand_files([f"@{path}"]) == Path(path).read_text().splitlines()
     Path(path).write_text(Path(path).read_text().replace("spec={}", 'spec={"seed":1}'))
     with pytest.raises(UserError, match="the job's arguments were changed"):
-        _expanded([f"@{path}"])
+        expand_files([f"@{path}"])
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,15 @@ def test_default_study_and_overlays_are_valid() -> None:
         ({"robustness": {"shifts": ["jpeg-3"]}}, ["robustness.shifts:", "which is no shift", '"jpeg-4"?']),
         ({"search": {"index": "ivfpq"}}, ["search.index:", "which is no index", 'did you mean "ivf-pq"?']),
         ({"evaluation": {"domains": ["twemojis"]}}, ["evaluation.domains:", 'did you mean "twemoji"?']),
+        ({"seeds": [0, 0]}, ["seeds: got [0, 0], with 0 more than once; accepts each seed once"]),
+        (
+            {"seed_groups": {"headline": {"cells": ["full"], "seeds": [1, 2, 1]}}},
+            ["seed_groups.headline.seeds: got [1, 2, 1], with 1 more than once"],
+        ),
+        (
+            {"adaptation": {"cells": {"full": {"seeds": [3, 3]}}}},
+            ["adaptation.cells.full.seeds: got [3, 3], with 3 more than once"],
+        ),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_it_accepts(overrides: dict, parts: list[str]) -> None:
@@ -131,6 +140,47 @@ def test_openai_weights_need_the_quickgelu_architecture() -> None:
     hub = {"kind": "hub", "architecture": "ViT-B-32", "pretrained": "openai"}
     message = problem({"models": {"base": hub}})
     assert message.startswith("parameters: models.base: ") and "ViT-B-32-quickgelu" in message
+
+
+TOWERS = {
+    "kind": "towers",
+    "image": {"architecture": "tf_efficientnet_lite0", "weights": "efficientnet-lite0", "size": 64},
+    "text": {"weights": "minilm"},
+    "datasets": ["web"],
+}
+SCRATCH = {
+    "kind": "scratch", "config": "vit-tiny-48", "datasets": ["web"],
+    "training": {"epochs": 1, "batch_size": 8, "learning_rate": 1.0e-3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "instead"),
+    [
+        ({"kind": "vpt"}, "a method without image prompts, such as coop or lora"),
+        ({"kind": "maple"}, "a method without image prompts, such as coop or lora"),
+        ({"kind": "cocoop"}, "towers: text"),
+        ({"kind": "cocoop", "towers": "image"}, "another method"),
+    ],
+)
+def test_a_cell_that_its_model_cannot_take_is_one_line(method: dict, instead: str) -> None:
+    models = {"models": {"cnn": TOWERS, "vit": SCRATCH}}
+    cell = {"method": method, "training": {}, "model": "cnn"}
+    message = problem(models | {"adaptation": {"cells": {"mine": cell}}})
+    assert message == (
+        f"parameters: adaptation.cells.mine.method: {method['kind']} has image prompts, which need open_clip's"
+        " vision transformer; the image tower of models.cnn is tf_efficientnet_lite0; write model: base or vit, or"
+        f" {instead}"
+    )
+    load_study(DEFAULTS, models | {"adaptation": {"cells": {"mine": cell | {"model": "vit"}}}})
+
+
+def test_prompts_of_the_text_alone_suit_every_image_tower() -> None:
+    cells = {
+        name: {"method": method, "training": {}, "model": "cnn"}
+        for name, method in (("a", {"kind": "coop"}), ("b", {"kind": "cocoop", "towers": "text"}))
+    }
+    load_study(DEFAULTS, {"models": {"cnn": TOWERS}, "adaptation": {"cells": cells}})
 
 
 def test_merge_rules() -> None:

@@ -9,6 +9,7 @@ import torch
 
 from crossmodal.errors import UserError
 from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.lookups import used_rows
 from crossmodal.models.loss import contrastive_loss
 from crossmodal.provenance.closure import closure
 from crossmodal.training.adversary_settings import AdversaryParameters
@@ -183,6 +184,20 @@ def test_weights_decay_and_biases_norms_and_scale_do_not(tiny_clip):
     assert {"logit_scale", "ln_final.weight", "ln_final.bias", "visual.conv1.weight"} - kept == {
         "visual.conv1.weight"
     }
+
+
+def test_rows_that_no_caption_looks_up_stay_as_they_are(tmp_path, tiny_clip, patterns):
+    """Weight decay would move them: half a million values that no gradient has seen."""
+    model, before, data = tiny_clip(), tiny_clip().state_dict(), patterns()
+    train(model, tmp_path, data, epochs=2, weight_decay=0.5)
+    rows = used_rows(model, data.tokens)
+    assert len(rows) == 2
+    for name, used in rows.items():
+        unused = torch.ones(len(before[name]), dtype=torch.bool)
+        unused[used] = False
+        after = model.state_dict()[name]
+        assert torch.equal(after[unused], before[name][unused]), name
+        assert (after[used] != before[name][used]).any(dim=1).all(), name
 
 
 def test_the_logit_scale_stays_at_most_100(tmp_path, tiny_clip, patterns):

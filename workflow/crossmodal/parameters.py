@@ -5,7 +5,15 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 
@@ -66,6 +74,16 @@ Severity = Annotated[int, Field(ge=1, le=5)]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 """A name that stands in paths and number ids: lower case, digits, dot, dash, underscore."""
+
+
+def _each_once(values: list[int]) -> list[int]:
+    if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise ValueError(f"got {values}, with {twice[0]} more than once; accepts each seed once")
+    return values
+
+
+Seeds = Annotated[list[int], Field(min_length=1), AfterValidator(_each_once)]
+"""Training seeds, each once: a seed that is repeated would be one result counted twice."""
 
 
 def nearest(got: str, accepted: Iterable[str], what: str) -> str:

@@ -1,6 +1,10 @@
 MEASURED = STUDY.peft.encoders.cells
 
 
+wildcard_constraints:
+    process=r"\d+",
+
+
 rule measure_encoders:
     input:
         configs=[
@@ -25,10 +29,10 @@ rule measure_encoders:
             for cell in MEASURED
         ],
     output:
-        latency="<results>/evaluation/encoders/latency.json",
-        manifest="<results>/evaluation/encoders/manifest.json",
+        latency="<results>/evaluation/encoders/{process}/latency.json",
+        manifest="<results>/evaluation/encoders/{process}/manifest.json",
     log:
-        "<results>/logs/peft/encoders.log",
+        "<results>/logs/peft/encoders/{process}.log",
     conda:
         ENVIRONMENT
     # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
@@ -46,7 +50,14 @@ rule number_peft:
     input:
         queries=clean_queries(),
         cards=cards(),
-        encoders=rules.measure_encoders.output.latency if MEASURED else [],
+        encoders=(
+            expand(
+                rules.measure_encoders.output.latency,
+                process=range(STUDY.peft.encoders.processes),
+            )
+            if MEASURED
+            else []
+        ),
     output:
         numbers="<results>/numbers/peft.parquet",
         manifest="<results>/numbers/peft.manifest.json",

@@ -16,7 +16,8 @@ METHODS = {"full": {"kind": "full"}, "lora": {"kind": "lora", "rank": 4}, "adapt
 
 
 @pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> list[EncoderCost]:
+def processes(tmp_path_factory: pytest.TempPathFactory) -> list[list[EncoderCost]]:
+    """What each of two processes wrote."""
     folder = tmp_path_factory.mktemp("encoders")
     base = [folder / "open_clip_config.json", folder / "open_clip_model.safetensors"]
     adapters: list[tuple[Path, Path]] = []
@@ -27,21 +28,27 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[EncoderCost]:
         methods.attach(model, params, 0)
         adapters.append((folder / f"{cell}.json", folder / f"{cell}.safetensors"))
         methods.save_adapter(model, params, *adapters[-1])
-    spec = {
-        "threads": 1,
-        "seed": 0,
-        "parameters": {"cells": list(METHODS), "repeats": 2, "batch_size": 2, "batch_repeats": 1},
-    }
     configs, weights = ([path] * len(METHODS) for path in base)
     own_configs, own_weights = (list(paths) for paths in zip(*adapters, strict=True))
-    main(configs, weights, [], own_configs, own_weights, folder / "latency.json", spec)
+    values = {
+        "cells": list(METHODS), "reference": "full", "repeats": 2, "batch_size": 2, "batch_repeats": 1,
+    }  # fmt: skip
+    for process in range(2):
+        spec = {"threads": 1, "seed": process, "wildcards": {"process": str(process)}, "parameters": values}
+        main(configs, weights, [], own_configs, own_weights, folder / f"{process}.json", spec)
     torch.use_deterministic_algorithms(False)  # which the job asked for
-    return EncoderCost.read(folder / "latency.json")
+    return [EncoderCost.read(folder / f"{process}.json") for process in range(2)]
+
+
+@pytest.fixture
+def records(processes: list[list[EncoderCost]]) -> list[EncoderCost]:
+    return processes[0]
 
 
 def test_a_cell_has_the_forms_that_differ(records: list[EncoderCost]) -> None:
+    """And the reference once more, which is the same network."""
     assert [(r.cell, r.form) for r in records if r.modality == "image"] == [
-        ("full", "merged"), ("lora", "unmerged"), ("lora", "merged"), ("adapter", "unmerged"),
+        ("full", "merged"), ("full", "again"), ("lora", "merged"), ("lora", "unmerged"), ("adapter", "unmerged"),
     ]  # fmt: skip
 
 
@@ -50,3 +57,11 @@ def test_every_encoder_is_measured_in_the_same_rounds(records: list[EncoderCost]
     assert all(r.flops and r.weight_bytes and r.activation_bytes for r in records)
     by_form = {(r.cell, r.form): r.flops for r in records if r.modality == "image"}
     assert by_form["lora", "merged"] == by_form["full", "merged"] < by_form["lora", "unmerged"]
+    assert by_form["full", "again"] == by_form["full", "merged"]
+
+
+def test_every_process_times_the_same_encoders_and_the_first_one_counts(processes) -> None:
+    names = [[(r.cell, r.form, r.modality) for r in records] for records in processes]
+    assert names[0] == names[1]
+    assert [{r.process for r in records} for records in processes] == [{0}, {1}]
+    assert all(r.samples_ms and r.flops is None and r.weight_bytes is None for r in processes[1])

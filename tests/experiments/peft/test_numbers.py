@@ -145,7 +145,13 @@ def test_the_frontier_is_of_the_cells_that_are_adapted_to_the_target(results) ->
 def test_parameters_that_are_saved() -> None:
     cards = [
         AdapterCard(
-            cell="full", seed=0, trainable=1000, total=1000, token_embeddings=600, source="full.json"
+            cell="full",
+            seed=0,
+            trainable=400,
+            trainable_nominal=1000,
+            total=1000,
+            token_embeddings=700,
+            source="full.json",
         ),
         *(AdapterCard(cell="lora-r8", seed=seed, trainable=10, total=1000) for seed in (0, 1)),
         AdapterCard(cell="full-f", seed=0, trainable=500, total=1000),
@@ -154,11 +160,13 @@ def test_parameters_that_are_saved() -> None:
     numbers = of([], cards)
     place = "peft/lora-r8/s*/-/-/-/-/"
     saved = numbers[f"{place}saved_parameters"]
-    assert saved.value == saved.ci_low == saved.ci_high == 0.99
+    assert saved.value == saved.ci_low == saved.ci_high == 1 - 10 / 400
     assert "full.json" in saved.source
-    assert numbers[f"{place}saved_parameters_without_tokens"].value == pytest.approx(1 - 10 / 400)
+    assert numbers[f"{place}saved_parameters_nominal"].value == 0.99
+    trained = "peft/full/s*/-/-/-/-/parameters_trainable"
+    assert (numbers[trained].value, numbers[f"{trained}_nominal"].value) == (400, 1000)
     own = numbers["peft/lora-f/s*/-/-/-/-/saved_parameters"].value
     assert own == pytest.approx(1 - 10 / 500), "beside the reference of its own dataset"
-    assert numbers["peft/full/s*/-/-/-/-/saved_parameters"].value == 0
-    assert "peft/full/s*/-/-/-/-/saved_parameters_without_tokens" not in numbers
+    for metric in ("saved_parameters", "saved_parameters_nominal"):
+        assert numbers[f"peft/full/s*/-/-/-/-/{metric}"].value == 0
     assert not [n for n in of([], cards, roles=Params()) if "saved" in n], "beside nobody nothing is saved"

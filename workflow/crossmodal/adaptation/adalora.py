@@ -5,8 +5,9 @@ After each step of the optimiser every triplet of the model is scored, and beyon
 have λ set to zero; they keep P and Q and may come back while the budget falls. In the last phase the
 allocation is fixed. Scores are taken as in the authors' code, from the factors after the step and the
 gradients that made it, the penalty's and the clipping's part included. There is no further factor on the
-term: Λ is learnt. All P, Λ and Q of the initial ranks train and are counted; how many triplets are in use at
-the end is the budget.
+term: Λ is learnt. It starts at zero, and P and Q orthonormal, where the paper draws them from a normal
+distribution: so the penalty is zero at the start and no epoch is lost to it. All P, Λ and Q of the initial
+ranks train and are counted; how many triplets are in use at the end is the budget.
 
 The budget is met when its last phase begins; the weights of an epoch before that are not taken as the result.
 

@@ -1,10 +1,9 @@
 """Parameters of conditional prompts."""
 
-from typing import Literal, Self
-
-from pydantic import model_validator
+from typing import Literal
 
 from crossmodal.adaptation.prompt_settings import TextPromptParameters
+from crossmodal.models.base import VISION_TRANSFORMER
 
 
 class Params(TextPromptParameters):
@@ -13,10 +12,14 @@ class Params(TextPromptParameters):
     kind: Literal["cocoop"]
     """Conditional prompts (Zhou et al. 2022), each tower on its own feature."""
     towers: Literal["both", "image", "text"] = "both"
-    """Which towers have prompts."""
+    """Which towers have prompts; only those of the text start as a phrase."""
 
-    @model_validator(mode="after")
-    def _phrase_has_a_tower(self) -> Self:
-        if self.phrase is not None and self.towers == "image":
-            raise ValueError("phrase: the words begin prompts of the text tower, towers is image")
-        return self
+    @property
+    def needs(self) -> str | None:
+        """What the image tower has to be."""
+        return None if self.towers == "text" else VISION_TRANSFORMER
+
+    @property
+    def instead(self) -> str:
+        """What is possible without."""
+        return "towers: text" if self.towers == "both" else "another method"

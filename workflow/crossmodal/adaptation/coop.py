@@ -1,7 +1,7 @@
 """CoOp (Zhou et al. 2022): n learnt context vectors after the start token, the same for every caption.
 
 In the paper the words after them are the names of classes, here they are captions. The vectors have n · width
-parameters. How the text tower reads them, and why peft cannot express them, is in `prompts`.
+parameters and start as words. How the text tower reads them, and why peft cannot express them, is in `prompts`.
 """
 
 import torch

@@ -12,6 +12,19 @@ def normal(shape: Sequence[int], std: float, generator: Generator, like: Tensor)
     return (std * torch.randn(tuple(shape), generator=generator, device=generator.device)).to(like)
 
 
+def orthonormal(blocks: int, rows: int, columns: int, generator: Generator, like: Tensor) -> Tensor:
+    """Return `blocks` matrices [rows, columns] with orthonormal columns, each drawn from all of them alike.
+
+    They are of the type and on the device of `like`; `columns` is at most `rows`. The signs of the triangular
+    factor's diagonal go into the other one, without which the draw is not uniform (Mezzadri 2007, section 5).
+    """
+    drawn = torch.randn(
+        blocks, rows, columns, generator=generator, device=generator.device, dtype=torch.float64
+    )
+    q, r = torch.linalg.qr(drawn)
+    return (q * r.diagonal(dim1=1, dim2=2).sign().unsqueeze(1)).to(like)
+
+
 def linear(inputs: int, outputs: int, generator: Generator, like: Tensor) -> nn.Linear:
     """Return a layer as nn.Linear draws it: weights and biases uniform in ±1/√inputs."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs, device=like.device, dtype=like.dtype)

@@ -1,7 +1,8 @@
 """MaPLe (Khattak et al. 2023): text prompts at the first J blocks, image prompts that are linear in them.
 
 With n vectors at each of J blocks, text width t and image width v there are J n t parameters in the text tower
-and J (t v + v) in the image tower: the 3.55 M of the paper for ViT-B, n 2 and J 9. In the public code the image
+and J (t v + v) in the image tower: the 3.55 M of the paper for ViT-B, n 2 and J 9. The first text prompt starts as
+words, those of later blocks from N(0, 0.02²). In the public code the image
 prompts stand after the patches, which attention cannot tell from here, and pass the first normalisation. How the
 towers read prompts, and why peft cannot express them, is in `prompts`.
 """

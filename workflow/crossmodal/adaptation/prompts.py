@@ -4,8 +4,11 @@ The text tower reads n vectors after the start token, as if they were words. The
 and with them what the tower tells from the tokens: CLIP's own pools at the highest id, where the end then is; a
 BERT-like one masks padding, and the mask reaches n tokens further. Where it pools by the mean over the mask, the
 mean takes in the prompt as it takes in words: a prompt that says "a photo of" is then exactly "a photo of" in
-front of the caption, in either kind of tower. Captions that are too long beside a prompt are cut, the end token
-kept.
+front of the caption, in either kind of tower. It is what prompts start as unless told otherwise: vectors that the
+tower has never read, however small, cost recall before they have learnt anything.
+
+A BERT-like tower has more positions than the captions use, and the prompt takes its room there. Where positions
+end, in CLIP's own tower with the context, captions that are too long beside a prompt are cut, the end token kept.
 
 The image tower reads n vectors between the class token and the patches, at the door of the transformer, where the
 paper of visual prompts (Jia et al. 2022) puts them; they are taken out again after it, so that pooling sees what
@@ -16,6 +19,7 @@ whole input of language models that take `inputs_embeds`, which no tower of open
 token instead of after it, and it has none for images. The saved tensors have their names in the model.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -103,16 +107,23 @@ def text_features(model: CLIP, tokens: Tensor, delta: Tensor | None, vectors: Te
 
 
 def _widened(model: CLIP, tokens: Tensor, delta: Tensor | None, length: int) -> tuple[Tensor, Tensor | None]:
-    """Return `tokens` and `delta` with padding for `length` more tokens, as far as the context goes.
-
-    A tower of Hugging Face also reads batches that are narrower than the context, and no word of theirs need go.
-    """
+    """Return `tokens` and `delta` with padding for `length` more tokens, as far as the tower has positions."""
     number = dual_encoder.padding(model)
-    more = min(length, clip.context_length(model) - tokens.shape[1])
+    more = min(length, positions(model) - tokens.shape[1])
     if number is None or more <= 0:
         return tokens, delta
     tokens = functional.pad(tokens, (0, more), value=number)
     return tokens, None if delta is None else functional.pad(delta, (0, 0, 0, more))
+
+
+def positions(model: CLIP) -> int:
+    """Return how many tokens the text tower can read: CLIP's own its context, a BERT-like one often many more."""
+    number = dual_encoder.padding(model)
+    if number is None:
+        return clip.context_length(model)
+    config: Any = dual_encoder.text_tower(model).config
+    # RoBERTa and its kin count positions from the padding's id on.
+    return int(config.max_position_embeddings) - (number + 1 if "roberta" in config.model_type else 0)
 
 
 def make_room(tokens: Tensor, length: int, ends: Tensor) -> Tensor:
@@ -210,26 +221,26 @@ def text_blocks(model: CLIP, method: str) -> nn.ModuleList:
 def draw_context(model: CLIP, params: TextPromptParameters, method: str, generator: Generator) -> Learnt:
     """Return the vectors of the text tower as they start.
 
-    Raises UserError where the prompt or its phrase is too long, or the tower is of another kind.
+    Raises UserError where the prompt is too long, the phrase has no word, or the tower is of another kind.
     """
     text_blocks(model, method)
-    greatest = clip.context_length(model) - 3  # beside the start, the end and one word
+    greatest = positions(model) - 3  # beside the start, the end and one word
     if params.length > greatest:
         raise UserError(
             f"{method}: a prompt of {params.length} vectors leaves no word of a caption in the context of "
-            f"{clip.context_length(model)} tokens; length is at most {greatest}"
+            f"{positions(model)} tokens; length is at most {greatest}"
         )
     weight = dual_encoder.token_embedding(model).weight.detach()
-    vectors = normal((params.length, weight.shape[1]), STD, generator, like=weight)
-    if params.phrase is not None:
-        tokens = clip.tokenize(model, [params.phrase])
-        words = tokens[dual_encoder.perturbable(tokens, model)].to(weight.device)
-        if len(words) > params.length:
-            raise UserError(
-                f"{method}: the phrase {params.phrase!r} has {len(words)} tokens, length is {params.length}"
-            )
-        vectors = torch.cat([vectors[: params.length - len(words)], weight[words]])
-    return Learnt(vectors)
+    if params.init == "normal":
+        return Learnt(normal((params.length, weight.shape[1]), STD, generator, like=weight))
+    tokens = clip.tokenize(model, [params.phrase])
+    words = tokens[dual_encoder.perturbable(tokens, model)].to(weight.device)
+    if not len(words):
+        raise UserError(
+            f"{method}: the phrase {params.phrase!r} has no word to start from; or take init: normal"
+        )
+    repeated = words.repeat(math.ceil(params.length / len(words)))
+    return Learnt(weight[repeated[-params.length :]].clone())
 
 
 def draw_image_context(model: CLIP, length: int, generator: Generator) -> Learnt:

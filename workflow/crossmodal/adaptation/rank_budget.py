@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-_INITIAL_SD = 0.02  # of P and Q, as in the authors' code; the paper says "random Gaussian"
+from crossmodal.adaptation.initialisation import orthonormal
 
 
 class Triplets(nn.Module):
     """W ↦ W + P Λ Q, block by block: W [blocks · out, in] has `rank` triplets for each block.
 
     A triplet is a column of `lora_P` [blocks, out, r], an entry of `lora_lambda` [blocks, r] and a row of `lora_Q`
-    [blocks, r, in]. Λ is zero at the start, so that W is unchanged. The buffers remember the allocation: `mask`,
+    [blocks, r, in]. P and Q start orthonormal and Λ at zero: W is unchanged, and so small is the penalty that the
+    first epochs are not spent on it, as they are where P and Q start from a normal distribution. `rank` is at most
+    the smaller side of a block. The buffers remember the allocation: `mask`,
     true where a triplet may be other than zero, and for each factor the moving averages of its sensitivity and of
     the uncertainty of that.
     """
@@ -24,9 +26,8 @@ class Triplets(nn.Module):
     def __init__(self, weight: Tensor, rank: int, blocks: int, generator: torch.Generator) -> None:
         super().__init__()
         rows, columns = weight.shape[0] // blocks, weight.shape[1]
-        for name, shape in (("lora_P", (blocks, rows, rank)), ("lora_Q", (blocks, rank, columns))):
-            drawn = torch.randn(shape, generator=generator, device=generator.device) * _INITIAL_SD
-            self.register_parameter(name, nn.Parameter(drawn.to(weight)))
+        self.lora_P = nn.Parameter(orthonormal(blocks, rows, rank, generator, like=weight))
+        self.lora_Q = nn.Parameter(orthonormal(blocks, columns, rank, generator, like=weight).mT.contiguous())
         self.lora_lambda = nn.Parameter(weight.new_zeros(blocks, rank))
         self.register_buffer("mask", torch.ones(blocks, rank, dtype=torch.bool, device=weight.device))
         for name, factor in self.factors():

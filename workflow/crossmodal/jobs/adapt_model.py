@@ -3,6 +3,7 @@
 import json
 
 from crossmodal.adaptation import methods
+from crossmodal.adaptation.reach import reached_parameters
 from crossmodal.jobs.run import Folder, In, Ins, Out, Spec, Timed, run
 from crossmodal.models.clip import load_clip
 from crossmodal.registry import parse
@@ -24,8 +25,10 @@ def main(
     method = parse("adaptation", values["method"])
     methods.attach(model, method, seed)
     counts = methods.parameter_counts(model)
+    data = load_training_set(model, [train])
+    reached = reached_parameters(model, data.tokens)
     history = fit(
-        model, load_training_set(model, [train]), load_training_set(model, [validation]),
+        model, data, load_training_set(model, [validation]),
         TrainingParameters.model_validate(values["training"]), seed,
         AdversaryParameters.model_validate(values["adversary"]) if values["adversary"] else None,
         checkpoints, training, checkpoints.name, hooks=methods.hooks(method),
@@ -35,10 +38,11 @@ def main(
     facts = {
         "cell": spec["wildcards"]["cell"],
         "seed": spec["wildcards"]["seed"],
-        "trainable": counts["trainable"],
+        "trainable": sum(reached.values()),
+        "trainable_nominal": counts["trainable"],
         "total": counts["total"],
-        "share": counts["share"],
-        "towers": {"image": counts["trainable_image"], "text": counts["trainable_text"]},
+        "share": sum(reached.values()) / counts["total"],
+        "towers": {tower: reached[tower] for tower in ("image", "text")},
         "token_embeddings": counts["total_token_embeddings"],
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch,

@@ -11,17 +11,15 @@ A job of several processes is one that `crossmodal.jobs.torchrun` starts: each c
 """
 
 import hashlib
-import inspect
 import json
 import os
-import re
 import shutil
 import socket
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import psutil
 
@@ -29,11 +27,11 @@ from crossmodal.determinism import prepare
 from crossmodal.errors import UserError
 from crossmodal.jobs import workers
 from crossmodal.jobs.accelerators import claim_accelerator
+from crossmodal.jobs.arguments import Kinds, Values, kinds_of, parse_arguments
 from crossmodal.jobs.lock import job_lock
 from crossmodal.jobs.refusals import broken_input, refusal
 from crossmodal.provenance.digests import md5_of
 from crossmodal.provenance.manifest import build_manifest, now, read_manifest, write_manifest
-from crossmodal.provenance.named_files import digest_in_name
 
 In = Annotated[Path, "input"]
 Ins = Annotated[list[Path], "inputs"]
@@ -43,8 +41,6 @@ Timed = Annotated[Path, "timed"]
 Folder = Annotated[Path, "folder"]
 Spec = Annotated[dict[str, Any], "spec"]
 OUTPUTS = ("output", "outputs", "timed")
-NAMED_AFTER_CONTENT = re.compile(r"-([0-9a-f]{16})\.txt$")
-"""How the workflow names a file of arguments."""
 
 
 def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
@@ -58,9 +54,9 @@ def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
     the same job (Snakemake was killed and its job lives on), this one waits for it and keeps what it wrote
     if that is the same job's.
     """
-    kinds = {name: get_args(p.annotation)[1] for name, p in inspect.signature(main).parameters.items()}
+    kinds = kinds_of(main)
     try:
-        values = _parse(_expanded(sys.argv[1:]), kinds)
+        values = parse_arguments(sys.argv[1:], kinds)
         if workers.is_one():
             workers.join()
         elif accelerated:
@@ -79,52 +75,7 @@ def run(main: Callable[..., None], *, accelerated: bool = False) -> None:
     os._exit(0)  # nothing is left to do, and taking torch apart takes a second
 
 
-def _expanded(arguments: list[str]) -> list[str]:
-    """Return `arguments` with each `@file` replaced by the lines of that file.
-
-    A file that the workflow wrote is named after its content (study/arguments.py): one that says something else is
-    refused, since what ran would not be what the workflow asked for.
-    """
-    found = []
-    for argument in arguments:
-        if not argument.startswith("@"):
-            found.append(argument)
-            continue
-        path = Path(argument[1:])
-        try:
-            content = path.read_bytes()
-            lines = content.decode().splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
-            raise UserError(
-                f"{path}: the job's arguments cannot be read ({reason}); run the study again"
-            ) from None
-        named = NAMED_AFTER_CONTENT.search(path.name)
-        if named and named[1] != digest_in_name(content):
-            raise UserError(f"{path}: the job's arguments were changed; run the study again")
-        found += lines
-    return found
-
-
-def _parse(arguments: list[str], kinds: dict[str, str]) -> dict[str, list[str]]:
-    """Group `name=value` and the bare values that follow it; every expected name must be there."""
-    values: dict[str, list[str]] = {}
-    name = ""
-    for argument in arguments:
-        head, equals, tail = argument.partition("=")
-        if equals and (head in kinds or head == "manifest"):
-            name = head
-            values[name] = [tail] if tail else []
-        elif name:
-            values[name].append(argument)
-        else:
-            raise UserError(f"argument {argument!r}: expected name=value with a name of {', '.join(kinds)}")
-    if missing := [k for k in [*kinds, "manifest"] if k not in values]:
-        raise UserError(f"missing arguments: {', '.join(missing)}")
-    return values
-
-
-def _execute(main: Callable[..., None], kinds: dict[str, str], values: dict[str, list[str]]) -> None:
+def _execute(main: Callable[..., None], kinds: Kinds, values: Values) -> None:
     started = now()
     spec: dict[str, Any] = json.loads(values["spec"][0])
     if workers.is_first():
@@ -158,8 +109,8 @@ def _execute(main: Callable[..., None], kinds: dict[str, str], values: dict[str,
 
 def _write_outputs(
     main: Callable[..., None],
-    kinds: dict[str, str],
-    values: dict[str, list[str]],
+    kinds: Kinds,
+    values: Values,
     spec: dict[str, Any],
     inputs: dict[str, list[Path]],
     manifest_path: Path,
@@ -195,9 +146,7 @@ def _write_outputs(
             shutil.rmtree(values[name][0], ignore_errors=True)  # the result is safe now
 
 
-def _take_part(
-    main: Callable[..., None], kinds: dict[str, str], values: dict[str, list[str]], spec: dict[str, Any]
-) -> None:
+def _take_part(main: Callable[..., None], kinds: Kinds, values: Values, spec: dict[str, Any]) -> None:
     """Call `main` for its work alone, once the first process says that it is to be done: outputs are dropped."""
     if workers.tell():
         return
@@ -210,7 +159,7 @@ def _take_part(
         main(**{name: _argument(kind, name, values, outputs, spec) for name, kind in kinds.items()})
 
 
-def _finals(kinds: dict[str, str], values: dict[str, list[str]]) -> dict[str, list[Path]]:
+def _finals(kinds: Kinds, values: Values) -> dict[str, list[Path]]:
     """Return the places of the outputs, by argument name."""
     return {name: [Path(value) for value in values[name]] for name, kind in kinds.items() if kind in OUTPUTS}
 
@@ -239,7 +188,7 @@ def _is_done(
 def _argument(
     kind: str,
     name: str,
-    values: dict[str, list[str]],
+    values: Values,
     outputs: dict[str, list[tuple[Path, Path]]],
     spec: dict[str, Any],
 ) -> Any:

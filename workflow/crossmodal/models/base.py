@@ -1,8 +1,22 @@
 """What the parameters of every kind of model have in common. Free of torch."""
 
+from typing import Any
+
 from crossmodal.data.packages import Wheel
 from crossmodal.parameters import Parameters
 from crossmodal.registry import module_name
+
+VISION_TRANSFORMER = "vision transformer"
+"""What a method with image prompts `needs`: its parameters say so, and a study is refused before any job."""
+
+
+def has_vision_transformer(config: dict[str, Any]) -> bool:
+    """Return whether a model in open_clip's words, its `model_cfg`, has open_clip's vision transformer.
+
+    Its other image towers are ResNets, with a number of layers by stage, and timm's models.
+    """
+    vision = config["vision_cfg"]
+    return "timm_model_name" not in vision and isinstance(vision.get("layers", 12), int)
 
 
 class ModelParameters(Parameters):

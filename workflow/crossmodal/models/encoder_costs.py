@@ -1,5 +1,6 @@
 """Costs of encoders: time of one item and of a batch, operations and memory, all cells side by side."""
 
+import random
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import Any
@@ -17,12 +18,19 @@ Call = Callable[[], object]
 
 
 def measure_encoders(
-    models: Sequence[tuple[str, str, CLIP]], repeats: int, batch_size: int = 32, batch_repeats: int = 10
+    models: Sequence[tuple[str, str, CLIP]],
+    repeats: int,
+    batch_size: int = 32,
+    batch_repeats: int = 10,
+    seed: int = 0,
+    *,
+    counted: bool = True,
 ) -> list[dict[str, Any]]:
     """Measure every (cell, form, model) on images and on captions; return EncoderCost records.
 
     Models are left in eval() and frozen.
-    Single items are timed in `repeats` rounds, batches in `batch_repeats` further ones.
+    Single items are timed in `repeats` rounds, batches in `batch_repeats` further ones, each in an order that
+    follows from `seed`. Operations and memory, which are the same in every process, are `counted` if asked for.
     """
     records: list[dict[str, Any]] = []
     single: list[Call] = []
@@ -31,37 +39,46 @@ def measure_encoders(
         model.eval().requires_grad_(
             False
         )  # torch's counter of operations trips over a parameter that is trained
-        weights = weight_bytes(model)
         for modality, make in (("image", _image_call), ("text", _text_call)):
             one = make(model, 1)
             single.append(one)
             batched.append(make(model, batch_size))
             facts = {"cell": cell, "form": form, "modality": modality, "batch_size": batch_size}
-            memory = {"weight_bytes": weights, "activation_bytes": activation_bytes(one)}
-            records.append(facts | memory | {"flops": count_flops(one)})
-    times = time_interleaved(single, repeats, "items")
-    batches = time_interleaved(batched, batch_repeats, "batches")
+            records.append(facts | (_counts(model, one) if counted else {}))
+    times = time_interleaved(single, repeats, "items", seed)
+    batches = time_interleaved(batched, batch_repeats, "batches", seed)
     for record, samples, batch_samples in zip(records, times, batches, strict=True):
         record |= {"samples_ms": samples, "batch_samples_ms": batch_samples}
     return records
 
 
-def time_interleaved(calls: Sequence[Call], repeats: int, what: str) -> list[list[float]]:
+def time_interleaved(calls: Sequence[Call], repeats: int, what: str, seed: int = 0) -> list[list[float]]:
     """Return the milliseconds of each call in each of `repeats` rounds, [calls][repeats].
 
-    Every round times each call once, in an order that turns from round to round, so that a slow moment of the
-    machine meets all of them alike. A tenth as many rounds go before, untimed.
+    Every round times each call once, so that a slow moment of the machine meets all of them alike, and in an
+    order of its own, drawn from `seed`, so that none always follows the same other one. A tenth as many rounds
+    go before, untimed.
     """
     samples: list[list[float]] = [[] for _ in calls]
     warm_up = max(1, repeats // 10)
+    order, places = random.Random(seed), list(range(len(calls)))
     with torch.inference_mode():
         for i in progress(range(warm_up + repeats), f"timing encoders, {what}", unit="round"):
-            for place in (*range(i % len(calls), len(calls)), *range(i % len(calls))):
+            order.shuffle(places)
+            for place in places:
                 start = perf_counter_ns()
                 calls[place]()
                 if i >= warm_up:
                     samples[place].append((perf_counter_ns() - start) / 1e6)
     return samples
+
+
+def _counts(model: CLIP, one: Call) -> dict[str, int]:
+    return {
+        "weight_bytes": weight_bytes(model),
+        "activation_bytes": activation_bytes(one),
+        "flops": count_flops(one),
+    }
 
 
 def _image_call(model: CLIP, count: int) -> Call:

@@ -4,20 +4,15 @@ Snakemake lists the files of a job without their names. The rules hand each job 
 named after its content (study/arguments.py), so what stands there can be held against what a manifest recorded.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from crossmodal.argument_files import is_as_named
 from crossmodal.errors import UserError
 
 Named = tuple[tuple[str, tuple[str, ...]], ...]
 """Files by the name of their argument, each list in its order; arguments without a file are left out."""
-
-
-def digest_in_name(content: bytes) -> str:
-    """Return what stands for the content of a file of arguments in its name, 16 hex digits."""
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def read_named(path: Path, inputs: Collection[str], outputs: Collection[str]) -> tuple[Named, Named] | None:
@@ -30,7 +25,7 @@ def read_named(path: Path, inputs: Collection[str], outputs: Collection[str]) ->
         content = path.read_bytes()
     except OSError:
         return None  # it lies in a folder that cannot be written
-    if not path.stem.endswith(f"-{digest_in_name(content)}"):
+    if not is_as_named(path.name, content):
         raise UserError(f"{path}: its content is not what its name says; `rm {path}`, and it is written anew")
     named = _by_name(content.decode().splitlines(), {*inputs, *outputs})
     return _of(named, inputs), _of(named, outputs)

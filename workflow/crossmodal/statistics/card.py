@@ -18,11 +18,14 @@ class AdapterCard(Record):
     cell: str
     seed: int
     trainable: int
-    """Parameters that training changes."""
+    """Parameters that can get a gradient: of the tables of tokens and positions the rows that a training caption
+    looks up."""
+    trainable_nominal: int | None = None
+    """Parameters that are let train, all rows of these tables among them; null where that is as many."""
     total: int
     """Parameters of the model."""
     towers: dict[str, int] = {}
-    """Trainable parameters by tower, for example {"image": 24576, "text": 12288}."""
+    """`trainable` by tower, for example {"image": 24576, "text": 12288}."""
     token_embeddings: int = 0
     """Size of the token embedding table, part of `total`."""
     seconds: float | None = None
@@ -31,6 +34,11 @@ class AdapterCard(Record):
     validation: ValidationRecall | None = None
     """Of the epoch whose weights are the result; null without validation data or training."""
     source: str = ""
+
+    @property
+    def nominal(self) -> int:
+        """Parameters that are let train."""
+        return self.trainable if self.trainable_nominal is None else self.trainable_nominal
 
     @property
     def share(self) -> float:

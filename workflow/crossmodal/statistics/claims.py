@@ -39,3 +39,6 @@ class Claim:
     instead: tuple[str, str] | None = None
     """A number id that is judged where `number` cannot exist, and the remark that says so."""
     alternatives: Alternatives | None = None
+    control: tuple[str, str] | None = None
+    """What the number of an A/A comparison is of, in words, and its id: the same thing measured twice, 0 but for
+    the error of measuring. Where its interval excludes 0 the note says what cannot be trusted."""

@@ -50,6 +50,7 @@ def training_costs(cards: Sequence[AdapterCard]) -> dict[str, dict[str, Estimate
 def _counted(cards: Sequence[AdapterCard]) -> list[tuple[str, str, float]]:
     rows = [
         ("parameters_trainable", "count", average(card.trainable for card in cards)),
+        ("parameters_trainable_nominal", "count", average(card.nominal for card in cards)),
         ("parameters_total", "count", average(card.total for card in cards)),
         ("parameters_share", "fraction", average(card.share for card in cards)),
         ("parameters_token_embeddings", "count", average(card.token_embeddings for card in cards)),

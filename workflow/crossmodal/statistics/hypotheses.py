@@ -7,7 +7,7 @@ the target, `refuted` if the whole interval is on the other side or touches the 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -79,6 +79,9 @@ def _judge(claim: Claim, known: Mapping[str, Number]) -> Hypothesis:
     ids = [number.number_id] if number else []
     ids += [found.number_id for _, found in context]
     note = "; ".join(f"{what}: {_written(found)}" for what, found in context)
+    if claim.control and (twice := known.get(claim.control[1])):
+        ids.append(twice.number_id)
+        note = _join(note, _controlled(claim.control[0], twice))
     if number is None:
         return _hypothesis(
             claim, None, "inconclusive", ids, _join(note, f"Not measured: no number {claim.number}.")
@@ -106,6 +109,18 @@ def _asked_for(asked: Alternatives, others: Sequence[tuple[str, Number]]) -> str
     told = "; ".join(f"{cell}: {_written(number)}" for cell, number in others)
     head = f"Below {100 * asked.below:.0f} % the proposal asks for {asked.asked}"
     return f"{head}: {told}." if told else f"{head}; this study has neither."
+
+
+def _controlled(what: str, twice: Number) -> str:
+    """Say how far one thing measured twice differs from itself, and what follows where that is not by chance."""
+    if twice.value is None or twice.ci_low is None or twice.ci_high is None:
+        return f"{what}: {_written(twice)}."
+    low, high = (replace(twice, value=bound) for bound in (twice.ci_low, twice.ci_high))
+    told = f"{what}: {_written(twice)} [{_written(low)}, {_written(high)}]."
+    if twice.ci_low <= 0 <= twice.ci_high:
+        return told
+    error = replace(twice, value=max(abs(twice.ci_low), abs(twice.ci_high)))
+    return f"{told} That interval excludes 0: no such difference can be trusted to better than {_written(error)}."
 
 
 def _hypothesis(

@@ -5,14 +5,15 @@ name of one file, whose name follows from its content: what changes there (a spe
 command, and Snakemake sees it as a parameter that changed. `python -m MODULE @FILE` repeats the job.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
+from crossmodal.argument_files import file_name
+
 
 def argument_lines(named: Mapping[str, str | Iterable[str]], spec: str) -> str:
-    """Return `named`, a file or a list of files by argument, and the `spec` as lines: what jobs/run.py reads."""
+    """Return `named`, a file or a list of files by argument, and the `spec` as lines: what a job reads."""
     lines = []
     for name, value in named.items():
         if isinstance(value, str):
@@ -27,10 +28,10 @@ def write_arguments(folder: Path, rule: str, lines: str) -> str:
 
     Where the folder cannot be written nothing is said: then neither can the job's own files, which is told better.
     """
-    digest = hashlib.sha256(lines.encode()).hexdigest()[:16]
-    path = folder / f"{rule}-{digest}.txt"
+    content = lines.encode()
+    path = folder / file_name(rule, content)
     try:
-        if not path.exists() or path.read_bytes() != lines.encode():  # one that was edited, or cut off
+        if not path.exists() or path.read_bytes() != content:  # one that was edited, or cut off
             folder.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(f".{uuid4().hex}.tmp")  # each job of a cluster plans on its own
             temporary.write_text(lines)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field, create_model, model_validator
 
-from crossmodal.parameters import Count, Name, Parameters
+from crossmodal.parameters import Count, Name, Parameters, Seeds
 from crossmodal.registry import any_of, kind_class, kinds
 from crossmodal.study.configuration import merge
 from crossmodal.training.adversary_settings import AdversaryParameters
@@ -67,7 +67,7 @@ class Cell(Parameters):
     adversary: AdversaryParameters | None = None
     dataset: Name | None = None
     """What this cell is adapted to: the target or one of evaluation.domains; null for the target."""
-    seeds: list[int] | None = Field(default=None, min_length=1)
+    seeds: Seeds | None = None
     """Training seeds of this cell; null for those of its group, or else the study's."""
 
 
@@ -75,7 +75,7 @@ class SeedGroup(Parameters):
     """Cells that share their training seeds."""
 
     cells: list[Name] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
+    seeds: Seeds
 
 
 class Adaptation(Parameters):

@@ -13,8 +13,9 @@ from pydantic_core import PydanticCustomError
 from crossmodal import registry
 from crossmodal.data.packages import Pinned
 from crossmodal.errors import UserError
+from crossmodal.models.base import VISION_TRANSFORMER, has_vision_transformer
 from crossmodal.models.pretrained import TEXT_TOWERS
-from crossmodal.parameters import Check, Name, Parameters, nearest
+from crossmodal.parameters import Check, Name, Parameters, Seeds, nearest
 from crossmodal.provenance.closure import check_sources
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.study.configuration import merge, typed_scalars, validate
@@ -44,7 +45,7 @@ class Study(Parameters):
 
     study: Name
     """Its name; outputs go to data/<name>/ and results/<name>/."""
-    seeds: list[int] = Field(default=[0], min_length=1)
+    seeds: Seeds = [0]
     """Training seeds of every cell that neither names its own nor is in a group."""
     seed_groups: dict[Name, SeedGroup] = {}
     """Groups of cells with other seeds, such as the headline cells; a cell is in one at most."""
@@ -73,7 +74,28 @@ class Study(Parameters):
             raise PydanticCustomError(
                 "unknown_name", "seed_groups: cell {cell} stands in two groups", {"cell": twice}
             )
+        for name, cell in self.adaptation.cells.items():
+            if problem := self._misfit(name, cell.method):
+                raise PydanticCustomError(
+                    "unknown_name", "adaptation.cells.{cell}.method: {problem}",
+                    {"cell": name, "problem": problem},
+                )  # fmt: skip
         return self
+
+    def _misfit(self, cell: str, method: Any) -> str | None:
+        """Return why the method of `cell` cannot adapt its model, in words, if it cannot."""
+        if getattr(method, "needs", None) != VISION_TRANSFORMER:
+            return None
+        fitting = [name for name, model in self.models.items() if has_vision_transformer(model.model_cfg())]
+        model = self.model_of(cell)
+        if model in fitting:
+            return None
+        tower = self.models[model].model_cfg()["vision_cfg"].get("timm_model_name", "a ResNet")
+        others = f"model: {' or '.join(fitting)}" if fitting else "a model with one (none here has)"
+        return (
+            f"{method.kind} has image prompts, which need open_clip's vision transformer; the image tower of"
+            f" models.{model} is {tower}; write {others}, or {method.instead}"
+        )
 
     @model_serializer(mode="wrap")
     def _without_absent_rooms(self, serialise: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """AdamW with the groups, the schedule and the limits of CLIP's training (Radford et al. 2021)."""
 
 import math
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +16,17 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
-def make_optimiser(parameters: dict[str, nn.Parameter], settings: TrainingParameters) -> torch.optim.AdamW:
-    """Return AdamW on `parameters`; tensors of fewer than two dimensions do not decay.
+def make_optimiser(
+    parameters: dict[str, nn.Parameter], settings: TrainingParameters, tables: Collection[str] = ()
+) -> torch.optim.AdamW:
+    """Return AdamW on `parameters`; tensors of fewer than two dimensions and the `tables` among them do not decay.
 
-    Those are the biases, norms and scales. One fused pass serves all tensors: the token embedding alone has
-    millions of values.
+    The former are the biases, norms and scales. Of tables of tokens and positions most rows never get a gradient:
+    decay alone would move them, and with them captions with words that training has never seen. One fused pass
+    serves all tensors: the token embedding alone has millions of values.
     """
-    decayed = [p for p in parameters.values() if p.ndim >= 2]
-    others = [p for p in parameters.values() if p.ndim < 2]
+    decayed = [p for name, p in parameters.items() if p.ndim >= 2 and name not in tables]
+    others = [p for name, p in parameters.items() if p.ndim < 2 or name in tables]
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": others, "weight_decay": 0.0},

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from crossmodal.adaptation.hooks import Hooks
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.lookups import tables
 from crossmodal.progress import progress
 from crossmodal.registry import load
 from crossmodal.training import distributed
@@ -48,7 +49,7 @@ class Trainer:
         make = load("training", "adversary").make_adversary if adversary else None
         self.adversary: Adversary | None = make(model, adversary) if make else None
         self.parameters = trainable(model)
-        self.optimiser = make_optimiser(self.parameters, settings)
+        self.optimiser = make_optimiser(self.parameters, settings, tables(model))
         self.batches = count_batches(len(train), settings.batch_size)
         self.steps_per_epoch = math.ceil(self.batches / settings.gradient_accumulation)
         self.steps = self.steps_per_epoch * settings.epochs

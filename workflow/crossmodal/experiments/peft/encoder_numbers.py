@@ -3,27 +3,27 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
 from crossmodal.experiments.peft.records import EncoderCost
-from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.estimates import Estimate, Place, loss
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.timings import draw, mean_of_medians
 
 Form = tuple[str, str]
-"""Cell, and whether its adapter is `merged` or `unmerged`."""
+"""Cell, and whether its adapter is `merged` or `unmerged`; `again` is the merged reference, timed once more."""
 
 Latencies = dict[Form, dict[str, Estimate]]
 """Median times in ms by part: `image`, `text` and their sum `pair`."""
 
 
 def encoder_latencies(records: Sequence[EncoderCost], parameters: StatisticsParameters) -> Latencies:
-    """Return the median time of one item of each form of each cell.
+    """Return the median time of one item of each form of each cell, the mean over processes.
 
-    Resamples are of rounds: what was timed in one round stays together, so that a slow moment of the machine
-    meets all cells. UserError if the records do not hold equally many rounds.
+    Resamples are of processes and of blocks of their rounds: what was timed in one round stays together, so that
+    a slow moment of the machine meets all cells. UserError if the records do not hold the same processes with
+    equally many rounds. An estimate's `queries` are processes.
     """
     return _medians(records, parameters, [record.samples_ms for record in records])
 
@@ -41,11 +41,12 @@ def encoder_numbers(
     reference: str | None,
     parameters: StatisticsParameters,
 ) -> list[Number]:
-    """Return what each form of each cell costs; the form stands in `variant`.
+    """Return what each form of each cell costs; the form stands in `variant`, in `n_queries` how many processes.
 
     `latency_image`, `latency_text` and their sum `latency_pair`: medians in ms for one item.
-    `saved_latency_<...>` = 1 - latency / latency of the cell `reference`, merged. `throughput_<...>`: items a
-    second in batches, of a pair an image and a caption. `flops_<...>`: operations for one item.
+    `saved_latency_<...>` = 1 - latency / latency of the cell `reference`, merged; its form `again` is the same
+    network, so what is not zero there is the error of such comparisons. `throughput_<...>`: items a second in
+    batches, of a pair an image and a caption. `flops_<...>`: operations for one item.
     `memory_weights`, `memory_activations_<...>` and `memory_peak`, weights and the larger of the two
     activations: bytes.
     """
@@ -66,13 +67,14 @@ def encoder_numbers(
         for part, time in batches.get((cell, form), {}).items():
             rate = _rate(time, sizes[cell, form])
             numbers.append(place.number(ALL_SEEDS, f"throughput_{part}", rate, parameters.level, "1/s"))
-        numbers += _footprint(place, [r for r in records if (r.cell, r.form) == (cell, form)])
+        if form != "again":
+            numbers += _footprint(place, [r for r in records if (r.cell, r.form) == (cell, form)])
     return numbers
 
 
 def _footprint(place: Place, records: Sequence[EncoderCost]) -> list[Number]:
     """Return operations and memory, which are counted and have no interval."""
-    sources = tuple(dict.fromkeys(record.source for record in records))
+    sources = tuple(dict.fromkeys(record.source for record in records if record.flops is not None))
     flops: dict[str, int] = {r.modality: r.flops for r in records if r.flops is not None}
     memory = {r.modality: r.activation_bytes for r in records if r.activation_bytes is not None}
     weights = next((r.weight_bytes for r in records if r.weight_bytes is not None), None)
@@ -92,26 +94,30 @@ def _medians(
 ) -> Latencies:
     if not records:
         return {}
-    rounds = len(samples[0])
+    processes, rounds = sorted({record.process for record in records}), len(samples[0])
+    encoders: dict[tuple[str, str, str], dict[int, Sequence[float]]] = {}
     for record, times in zip(records, samples, strict=True):
         if len(times) != rounds:
             raise UserError(
                 f"{record.source or 'encoder costs'}: {record.cell} {record.modality} has {len(times)} samples, "
                 f"others {rounds}; encoders are timed in the same rounds"
             )
-    draws = Resampler(rounds, parameters.resamples, parameters.bootstrap_seed).indices()
+        encoders.setdefault((record.cell, record.form, record.modality), {})[record.process] = times
+    draws = draw(len(processes), rounds, parameters)
+    sources = tuple(dict.fromkeys(record.source for record in records))
     medians: Latencies = {}
-    for record, times in zip(records, samples, strict=True):
-        median = _median(record, np.array(times, dtype=np.float64), draws)
-        medians.setdefault((record.cell, record.form), {})[record.modality] = median
+    for (cell, form, modality), timed in encoders.items():
+        if timed.keys() != set(processes):
+            raise UserError(
+                f"encoder costs: {cell} {modality}, {form}, was timed in {len(timed)} of {len(processes)}"
+                " processes; each process times the same encoders"
+            )
+        value, resampled = mean_of_medians(np.array([timed[process] for process in processes]), draws)
+        medians.setdefault((cell, form), {})[modality] = Estimate(value, resampled, len(processes), sources)
     for parts in medians.values():
         if {"image", "text"} <= parts.keys():
             parts["pair"] = _sum(parts["image"], parts["text"])
     return medians
-
-
-def _median(record: EncoderCost, times: NDArray[np.float64], draws: NDArray[np.int64]) -> Estimate:
-    return Estimate(float(np.median(times)), np.median(times[draws], axis=1), len(times), (record.source,))
 
 
 def _sum(first: Estimate, second: Estimate) -> Estimate:

@@ -1,9 +1,9 @@
-"""The jobs of H1 beside its numbers and its section: the encoders of several cells are measured."""
+"""The jobs of H1 beside its numbers and its section: processes that measure the encoders of several cells."""
 
 from collections.abc import Iterator
 
 from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
-from crossmodal.study.rules import method_module, plain
+from crossmodal.study.rules import method_module
 from crossmodal.study.study import Study
 
 PARAMETERS = ("peft",)
@@ -12,15 +12,19 @@ PARAMETERS = ("peft",)
 
 def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     """Yield (rule, wildcards) of each job that a study asks for."""
-    if study.room("peft").encoders.cells:
-        yield "measure_encoders", {}
+    encoders = study.room("peft").encoders
+    for process in range(encoders.processes) if encoders.cells else ():
+        yield "measure_encoders", {"process": str(process)}
 
 
-def _encoders(study: Study) -> Job:
-    params = study.room("peft").encoders
+def _encoders(study: Study, process: str) -> Job:
+    room = study.room("peft")
+    params = room.encoders
     methods = dict.fromkeys(method_module(study, cell) for cell in params.cells)
     models = dict.fromkeys(study.model_of(cell) for cell in params.cells)
-    return Job(plain(params), modules=tuple(methods), models=tuple(models))
+    # How many processes there are is none of a process's business: one more makes no other one stale.
+    values = params.model_dump(mode="json", exclude={"processes"}) | {"reference": room.reference}
+    return Job(values, seed=int(process), modules=tuple(methods), models=tuple(models))
 
 
 RULES = {"measure_encoders": Rule("crossmodal.experiments.peft.measure_encoders", _encoders, TIMED)}

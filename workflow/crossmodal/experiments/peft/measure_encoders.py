@@ -1,7 +1,13 @@
-"""Job: measure the encoders of several cells side by side, merged and, where that differs, unmerged."""
+"""Job: measure the encoders of several cells side by side, merged and, where that differs, unmerged.
+
+It is done in several processes, each a job of its own. The reference is loaded twice in each: that one network
+differs from itself says how far times can be trusted.
+"""
 
 import json
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from crossmodal.adaptation import methods
@@ -10,6 +16,9 @@ from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import load_clip
 from crossmodal.models.encoder_costs import measure_encoders
 from crossmodal.torch_setup import prepare_torch
+
+FORMS = ("merged", "again", "unmerged")
+"""In the order of the records."""
 
 
 def main(
@@ -21,13 +30,35 @@ def main(
     latency: Timed,
     spec: Spec,
 ) -> None:
-    values = spec["parameters"]
+    values, process = spec["parameters"], int(spec["wildcards"]["process"])
     prepare_torch(spec["threads"], spec["seed"])
 
     adapted = zip(values["cells"], configs, weights, adapter_configs, adapter_weights, strict=True)
-    models = [form for files in adapted for form in _forms(*files)]
-    records = measure_encoders(models, values["repeats"], values["batch_size"], values["batch_repeats"])
-    latency.write_text(json.dumps(records) + "\n")
+    loads = [load for files in adapted for load in _loads(values["reference"], *files)]
+    # Where weights lie in memory has a part in how fast they are read: in each process it is another one.
+    random.Random(spec["seed"]).shuffle(loads)
+    models = [form for load in loads for form in load()]
+    records = measure_encoders(
+        models, values["repeats"], values["batch_size"], values["batch_repeats"], spec["seed"],
+        counted=process == 0,
+    )  # fmt: skip
+    places = {cell: place for place, cell in enumerate(values["cells"])}
+    records.sort(key=lambda record: (places[record["cell"]], FORMS.index(record["form"])))
+    latency.write_text(json.dumps([record | {"process": process} for record in records]) + "\n")
+
+
+def _loads(
+    reference: str | None, cell: str, *files: Path
+) -> Iterator[Callable[[], Iterable[tuple[str, str, CLIP]]]]:
+    """Yield what loads the forms of a cell, and for the cell `reference` what loads its merged form once more."""
+    yield partial(_forms, cell, *files)
+    if cell == reference:
+        yield partial(_again, cell, *files)
+
+
+def _again(cell: str, *files: Path) -> list[tuple[str, str, CLIP]]:
+    """Return the merged form of a cell as `again`; nothing where there is none."""
+    return [(cell, "again", model) for _, form, model in _forms(cell, *files) if form == "merged"]
 
 
 def _forms(

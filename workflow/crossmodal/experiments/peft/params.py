@@ -26,16 +26,19 @@ class SecondDomain(Parameters):
 
 
 class Encoders(Parameters):
-    """What encoding costs: cells side by side in one process, merged and unmerged."""
+    """What encoding costs: cells side by side, merged and unmerged, in each of several processes."""
 
     cells: list[Name] = []
-    """Cells whose encoders are measured; empty for none."""
-    repeats: Count = 100
-    """Timed calls of each encoder with one item, after a tenth as many to warm up."""
+    """Cells whose encoders are measured; empty for none. The room's `reference` is timed twice, if it is one."""
+    processes: Count = 3
+    """Processes that time all of them, one after another; intervals cover what differs between processes only if
+    there are several."""
+    repeats: Count = 35
+    """Timed calls of each encoder with one item in each process, after a tenth as many to warm up."""
     batch_size: Count = 64
     """Items in a batch, for throughput and memory."""
-    batch_repeats: Count = 10
-    """Timed calls of each encoder with a batch."""
+    batch_repeats: Count = 5
+    """Timed calls of each encoder with a batch in each process."""
 
 
 class Params(Parameters):

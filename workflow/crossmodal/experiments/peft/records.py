@@ -1,4 +1,4 @@
-"""What measuring encoders writes: one record for each encoder of each form of a cell."""
+"""What measuring encoders writes, in each process: one record for each encoder of each form of a cell."""
 
 from typing import Annotated, Literal
 
@@ -8,11 +8,14 @@ from crossmodal.statistics.records import Record, Samples
 
 
 class EncoderCost(Record):
-    """What one encoder takes. Sample i of each encoder's times is one round."""
+    """What one encoder takes. Sample i of each encoder's times in a process is one round."""
 
     cell: str
-    form: Literal["merged", "unmerged"]
-    """Whether the adapter is folded into the weights; a model without an adapter is `merged`."""
+    form: Literal["merged", "unmerged", "again"]
+    """Whether the adapter is folded into the weights; a model without an adapter is `merged`. `again` is the
+    merged reference loaded a second time: how far times of one and the same network lie apart."""
+    process: int = 0
+    """Which of the processes that time the same encoders."""
     modality: Literal["image", "text"]
     samples_ms: Samples
     """Milliseconds that one item takes, of each round."""
