@@ -82,7 +82,9 @@ def test_a_scratch_model_is_its_random_weights_trained(train: Path, tmp_path: Pa
 def test_towers_are_aligned_and_then_trained(
     train: Path, tmp_path: Path, training: dict[str, Any] | None
 ) -> None:
-    paths = [build(tmp_path / name, train, TOWERS, training, validation=[train]) for name in ("a", "b")]
+    # Where training watches validation data too, the model as it was aligned may be the best there is.
+    watched = [] if training else [train]
+    paths = [build(tmp_path / name, train, TOWERS, training, validation=watched) for name in ("a", "b")]
     assert paths[0].read_bytes() == paths[1].read_bytes()
     model = clip.load_clip(tmp_path / "a" / "open_clip_config.json", paths[0])
     start = clip.read_tensors(build(tmp_path / "start", train, TOWERS | {"alignment": None}, None))
@@ -93,7 +95,7 @@ def test_towers_are_aligned_and_then_trained(
     rows = log(tmp_path / "a")
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3] + ([4, 5] if training else [])
     assert [int(row["steps"]) for row in rows] == [2, 4, 6] + ([8, 10] if training else [])
-    assert all(row["validation_loss"] for row in rows)
+    assert all(bool(row["validation_loss"]) == bool(watched) for row in rows)
     assert log(tmp_path / "start") == []
 
 

@@ -65,7 +65,11 @@ def test_plots_are_of_columns_that_the_tables_have() -> None:
     for room in registry.rooms():
         own = getattr(registry.room(room, "jobs"), "PLOTS", {})
         columns |= {name: registry.room(room, "figures").COLUMNS for name in own}
-    assert {"accuracy-parameters", "degradation", "recall-latency"} <= set(columns) == set(plots())
+    assert (
+        {"accuracy-parameters", "degradation", "recall-latency", "learning-rates"}
+        <= set(columns)
+        == set(plots())
+    )
     for name, plot in plots().items():
         named = [plot["x"], *([plot["y"]] if isinstance(plot["y"], str) else plot["y"])]
         assert set(named) <= set(columns[name])

@@ -18,7 +18,12 @@ from drawn_sections import cell_values, draw, drawing_values
 from made_up_numbers import CELLS, metric_rows
 
 FRAME = metric_rows()
-SAID = {"peft": "peft.cell", "robustness": "robustness.shifts", "search": "search.cells"}
+SAID = {
+    "peft": "peft.cell",
+    "robustness": "robustness.shifts",
+    "search": "search.cells",
+    "tuning": "tuning.families",
+}
 """The key of params.yaml that an experiment without numbers names."""
 
 

@@ -96,6 +96,17 @@ def metric_rows(
             add(where, f"latency_{name}", latency * factor, 0.1 * latency, "ms")
         add(where, "qps", 1000 / latency, unit="1/s")
         add(where, "bytes", size, unit="bytes")
+    for family, best in (("full", "1.0e-04"), ("bitfit", "1.0e-03"), ("lora", "1.0e-03")):
+        for rate, mrr in (("1.0e-04", 0.21), ("1.0e-03", 0.24), ("1.0e-02", float("nan"))):
+            where = f"tuning/{family}/s*/openmoji/val/{rate}"
+            add(f"{where}/mean", "validation_mrr", 0.3 if rate == best else mrr)
+            add(f"{where}/mean", "validation_mrr_std", 0.01 if mrr == mrr else mrr)
+            add(f"{where}/-", "learning_rate", float(rate), unit="1")
+            add(f"{where}/-", "chosen", float(rate == best), unit="yes/no")
+        where = f"tuning/{family}/s*/openmoji/val/chosen"
+        add(f"{where}/-", "learning_rate", float(best), unit="1")
+        add(f"{where}/-", "chosen_at_edge", float(family == "full"), unit="yes/no")
+        add(f"{where}/mean", "lead_validation_mrr", 0.06)
     return pd.DataFrame(rows)
 
 

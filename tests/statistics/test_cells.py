@@ -114,7 +114,7 @@ def test_parameters(tmp_path: Path) -> None:
 
 
 def card(cell: str, seed: int, clean: float, robust: float | None = None) -> AdapterCard:
-    recall = {"text_to_image": clean, "image_to_text": clean}
+    recall = {"text_to_image": clean, "image_to_text": clean, "mrr": clean + 0.1}
     if robust is not None:
         recall |= {"robust_text_to_image": robust, "robust_image_to_text": robust}
     return AdapterCard(
@@ -138,6 +138,8 @@ def test_validation_recall_is_the_mean_of_directions_and_seeds() -> None:
     place = "peft/{}/{}/openmoji/val/clean/mean/{}"
     assert numbers[place.format("lora-r8-pgd", "s1", "validation_recall@1")].value == 0.6
     assert numbers[place.format("lora-r8-pgd", "s*", "validation_recall@1")].value == pytest.approx(0.55)
+    assert numbers[place.format("lora-r8", "s1", "validation_mrr")].value == pytest.approx(0.8)
+    assert numbers[place.format("lora-r8", "s*", "validation_mrr")].value == pytest.approx(0.7)
     robust = numbers[place.format("lora-r8-pgd", "s*", "validation_robust_recall@1")]
     assert robust.value == pytest.approx(0.25) and robust.source == "lora-r8-pgd-0.json;lora-r8-pgd-1.json"
     assert place.format("lora-r8", "s*", "validation_robust_recall@1") not in numbers

@@ -62,6 +62,7 @@ def test_equals_training_with_frozen_towers(build, patterns, tmp_path: Path, kin
     assert last.validation_loss == pytest.approx(measured.loss, abs=1e-5)
     assert last.validation_text_to_image == measured.text_to_image
     assert last.validation_image_to_text == measured.image_to_text
+    assert last.validation_mrr == pytest.approx(measured.mrr, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -169,4 +170,6 @@ def test_two_runs_are_one_record() -> None:
     both = joined(run(2, 3, 2), run(3, 5, 1))
     assert [(e.epoch, e.steps) for e in both.epochs] == [(1, 3), (2, 6), (3, 11), (4, 16), (5, 21)]
     assert both.best_epoch == 3
+    unmoved = replace(run(3, 5), start=Epoch(0, 0, None, 1.0, None, None, 0.0, 0.0, 0.0))
+    assert joined(run(2, 3, 2), unmoved).best_epoch == 2 and joined(run(2, 3, 2), unmoved).start is None
     assert joined(History(), run(2, 3, 2)) == run(2, 3, 2) and joined(run(2, 3, 2), History()) == run(2, 3, 2)

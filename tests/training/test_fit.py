@@ -4,14 +4,18 @@ import csv
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given as for_any
+from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
 from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
 from crossmodal.models.lookups import used_rows
 from crossmodal.models.loss import contrastive_loss
 from crossmodal.provenance.closure import closure
+from crossmodal.statistics.metrics import score_queries
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.batches import epoch_batches
 from crossmodal.training.checkpoint import fingerprint
@@ -20,7 +24,7 @@ from crossmodal.training.loop import fit
 from crossmodal.training.optimiser import learning_rate, make_optimiser, trainable
 from crossmodal.training.randomness import Stream, make_generator
 from crossmodal.training.settings import TrainingParameters
-from crossmodal.training.validation import recall_at_1, validate
+from crossmodal.training.validation import first_ranks, recall_at_1, retrieval, validate
 
 ADVERSARY = AdversaryParameters.model_validate(
     {"images": {"kind": "pgd_images", "steps": 2}, "texts": {"kind": "pgd_texts", "steps": 2}}
@@ -48,10 +52,12 @@ def test_learns_and_logs(tmp_path, tiny_clip, patterns):
     assert history.epochs[-1].loss < history.epochs[0].loss / 2
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["epoch"]) for row in rows] == list(range(1, 41))
-    assert [int(row["steps"]) for row in rows] == list(range(2, 81, 2))
+    assert [int(row["epoch"]) for row in rows] == list(range(41))
+    assert [int(row["steps"]) for row in rows] == list(range(0, 81, 2))
     assert float(rows[-1]["validation_loss"]) == history.epochs[-1].validation_loss
-    assert all(float(row["pairs_per_second"]) > 0 for row in rows)
+    assert float(rows[0]["validation_mrr"]) == before.mrr and rows[0]["loss"] == ""
+    assert float(rows[-1]["validation_mrr"]) == history.epochs[-1].validation_mrr > before.mrr
+    assert all(float(row["pairs_per_second"]) > 0 for row in rows[1:])
     assert not model.training and all(p.grad is None for p in model.parameters())
 
 
@@ -132,18 +138,49 @@ def test_the_best_epoch_is_restored_and_patience_ends_training(tmp_path, tiny_cl
     history = train(
         model, tmp_path, patterns(), patterns(1), epochs=30, early_stopping_patience=3, after_epoch=spoil
     )
-    scores = [validation_score(epoch) for epoch in history.epochs]
+    scores = [validation_score(epoch) for epoch in history.rows]
     assert history.stopped_early and len(history.epochs) == history.best_epoch + 3 < 30
-    assert history.best_epoch == 1 + max(range(len(scores)), key=lambda i: (scores[i], -i))
+    assert history.best_epoch == max(range(len(scores)), key=lambda i: (scores[i], -i)) > 0
     assert fingerprint(model.state_dict()) == seen[history.best_epoch - 1]
 
 
-def test_recall_decides_first_and_loss_between_equals():
-    def epoch(recall, loss):
-        return Epoch(1, 1, 1.0, loss, recall, recall, 1e-3, 1.0, 1.0)
+def test_ranks_decide_first_and_loss_between_equals():
+    def epoch(mrr, loss, recall=0.1):
+        return Epoch(1, 1, 1.0, loss, recall, recall, 1e-3, 1.0, 1.0, validation_mrr=mrr)
 
     assert validation_score(epoch(0.5, 9.0)) > validation_score(epoch(0.4, 1.0))
     assert validation_score(epoch(0.5, 1.0)) > validation_score(epoch(0.5, 2.0))
+    assert validation_score(epoch(0.5, 9.0, 0.1)) > validation_score(epoch(0.4, 1.0, 0.4)), (
+        "not the first place alone"
+    )
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_the_start_is_the_result_where_training_only_harms(tmp_path, tiny_clip, patterns, patience):
+    model = tiny_clip()
+    train(model, tmp_path / "good", patterns(), epochs=20, augmentation=None)
+    before, state = validate(model, patterns(1), "cpu"), fingerprint(model.state_dict())
+    history = train(
+        model, tmp_path / "bad", patterns(), patterns(1), epochs=4, learning_rate=30.0, warmup_share=0.0,
+        early_stopping_patience=patience,
+    )  # fmt: skip
+    assert len(history.epochs) == (patience or 4) and history.stopped_early == bool(patience)
+    assert all(epoch.validation_mrr < before.mrr for epoch in history.epochs)
+    assert history.best_epoch == 0 and history.best is history.start
+    assert (history.start.validation_mrr, history.start.validation_loss) == (before.mrr, before.loss)
+    assert fingerprint(model.state_dict()) == state
+
+
+def test_without_validation_data_or_chosen_on_clean_data_under_attack_the_start_is_no_result(
+    tmp_path, tiny_clip, patterns
+):
+    """An adversary's cell that looks at clean data would be a model that no attack was ever shown to."""
+    for name, validation, adversary in (("none", None, None), ("attacked", patterns(1), ADVERSARY)):
+        history = train(
+            tiny_clip(), tmp_path / name, patterns(), validation, adversary, epochs=1, learning_rate=30.0
+        )  # fmt: skip
+        assert history.best_epoch == 1 and history.start is None
+        assert (tmp_path / name / "log.csv").read_text().splitlines()[1].startswith("1,")
 
 
 @pytest.mark.parametrize("adversary", [None, ADVERSARY])
@@ -214,6 +251,61 @@ def test_recall_counts_ties_as_wrong():
     assert recall_at_1(same, same, labels, labels) == 0.0
     assert recall_at_1(torch.eye(3), torch.eye(3), labels, labels) == 1.0
     assert recall_at_1(same, same, torch.zeros(3), torch.zeros(3)) == 1.0
+
+
+@for_any(
+    st.integers(1, 8),
+    st.integers(1, 12),
+    st.integers(1, 4),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 3]),
+)
+def test_ranks_are_those_of_a_slow_obvious_one(count, size, labels, seed, levels):
+    """Small whole numbers make many ties; so do the metrics of the results."""
+    rng = np.random.default_rng(seed)
+    gallery = rng.integers(-levels, levels + 1, (size, 3)).astype(np.float32)
+    queries = rng.integers(-levels, levels + 1, (count, 3)).astype(np.float32)
+    gallery_labels = rng.integers(0, labels, size)
+    query_labels = gallery_labels[rng.integers(0, size, count)]  # each has a right item
+    expected = []
+    for query, label in zip(queries, query_labels, strict=True):
+        scores = [float(query @ item) for item in gallery]
+        worst = sorted(range(size), key=lambda i: (-scores[i], gallery_labels[i] == label))
+        expected.append(1 + [gallery_labels[i] == label for i in worst].index(True))
+    given = [torch.from_numpy(values) for values in (queries, gallery, query_labels, gallery_labels)]
+    assert first_ranks(*given).tolist() == expected
+    assert score_queries(queries, gallery, query_labels, gallery_labels).rank.tolist() == expected
+    assert recall_at_1(*given) == np.mean(np.array(expected) == 1)
+    if set(gallery_labels) <= set(query_labels):
+        texts, images, text_labels, image_labels = given
+        found = retrieval(images, texts, image_labels, text_labels)
+        back = first_ranks(images, texts, image_labels, text_labels).double()
+        assert found["text_to_image"] == recall_at_1(*given)
+        assert found["mrr"] == pytest.approx((np.mean(1 / np.array(expected)) + float((1 / back).mean())) / 2)
+
+
+def test_mrr_is_the_mean_of_both_directions(tiny_clip, patterns):
+    model, data = tiny_clip(), patterns(1)
+    with torch.no_grad():
+        images = encode_images(model, to_pixels(data.images))
+        texts = encode_texts(model, data.tokens.long())
+    text_labels, expected = data.labels[data.owners], []
+    for one, other, mine, theirs in (
+        (texts, images, text_labels, data.labels), (images, texts, data.labels, text_labels),
+    ):  # fmt: skip
+        found = []
+        for query, label in zip(one, mine, strict=True):
+            scores = query @ other.T
+            right = max(scores[theirs == label].tolist())
+            found.append(1 / (1 + sum(score >= right for score in scores[theirs != label].tolist())))
+        expected.append(sum(found) / len(found))
+    assert validate(model, data, "cpu").mrr == pytest.approx(sum(expected) / 2, abs=1e-6)
+
+
+def test_what_cannot_be_compared_is_not_found():
+    broken, labels = torch.full((3, 2), math.nan), torch.arange(3)
+    assert first_ranks(broken, torch.eye(3, 2), labels, labels).tolist() == [3, 3, 3]
+    assert first_ranks(torch.eye(3, 2), broken, labels, labels).tolist() == [3, 3, 3]
 
 
 def test_training_without_adversary_does_not_depend_on_the_attacks():

@@ -69,7 +69,7 @@ def test_only_an_epoch_that_may_be_the_result_is_taken(tmp_path, tiny_clip, patt
         )
         for name, hooks in (("with", Hooks(selectable=selectable)), ("without", Hooks()))
     ]  # fmt: skip
-    assert asked == [(3, 15), (6, 15), (9, 15), (12, 15), (15, 15)]
+    assert asked == [(0, 15), (3, 15), (6, 15), (9, 15), (12, 15), (15, 15)]
     assert histories[0].best_epoch == 5
     assert histories[1].stopped_early and histories[1].best_epoch < 5
 

@@ -1,13 +1,16 @@
 """A run that was cut off ends with the same bits as one that was not."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from crossmodal.errors import UserError
 from crossmodal.registry import load, parse
@@ -71,6 +74,38 @@ def test_continues_after_an_exception(tmp_path, tiny_clip, patterns, whole, numb
     assert fingerprint(model.state_dict()) == whole[0]
     assert facts(history) == facts(whole[1]) and history.best_epoch == whole[1].best_epoch
     assert len((tmp_path / "cut" / "log.csv").read_text().splitlines()) == EPOCHS + 1
+
+
+@pytest.mark.parametrize("number", [1, 3, EPOCHS])
+def test_a_run_whose_start_is_best_continues_and_returns_it(tmp_path, tiny_clip, patterns, number):
+    """The start's weights are in the checkpoint; what validation said of them is not measured again."""
+
+    def spoilt(folder, after_epoch=None):
+        model = tiny_clip()
+        settings = TrainingParameters(epochs=EPOCHS, batch_size=8, learning_rate=30.0, warmup_share=0.0)
+        other = patterns(1)
+        watched = replace(
+            other, labels=other.labels[torch.randperm(24, generator=torch.Generator().manual_seed(0))]
+        )
+        paths = folder / "checkpoints", folder / "log.csv", "job"
+        return model, fit(model, patterns(), watched, settings, 0, None, *paths, after_epoch)
+
+    whole, expected = spoilt(tmp_path / "whole")
+    with pytest.raises(Cut):
+        spoilt(tmp_path / "cut", cut_after(number))
+    saved = load_newest(tmp_path / "cut" / "checkpoints")
+    resumed, history = spoilt(tmp_path / "cut")
+    assert expected.best_epoch == history.best_epoch == saved["best_epoch"] == 0
+    assert history.start == expected.start and facts(history) == facts(expected)
+    assert fingerprint(resumed.state_dict()) == fingerprint(whole.state_dict())
+    assert fingerprint(whole.state_dict()) == fingerprint(tiny_clip().state_dict())
+    assert len((tmp_path / "cut" / "log.csv").read_text().splitlines()) == EPOCHS + 2
+
+
+def load_newest(folder):
+    """Return the history in the newest checkpoint."""
+    with safe_open(max(folder.iterdir()), framework="pt") as file:
+        return json.loads(file.metadata()["crossmodal"])["history"]
 
 
 @pytest.mark.slow

@@ -105,7 +105,7 @@ def test_it_is_about_as_strong_as_an_attack_on_each_query(trained, patterns):
 
 def test_select_on_decides_what_the_best_epoch_is():
     def epoch(clean, robust, loss=1.0):
-        return Epoch(1, 1, 1.0, loss, clean, clean, 1e-3, 1.0, 1.0, robust, robust)
+        return Epoch(1, 1, 1.0, loss, clean, clean, 1e-3, 1.0, 1.0, robust, robust, clean)
 
     gentle, hard = epoch(0.9, 0.2), epoch(0.7, 0.5)
     assert validation_score(gentle) > validation_score(hard)
@@ -119,16 +119,18 @@ def test_training_logs_it_and_stops_on_what_it_selects(tmp_path, tiny_clip, patt
     params = watched(images=IMAGES, select_on=select_on)
     model = tiny_clip()
     history = train(model, tmp_path, patterns, params, epochs=12, early_stopping_patience=3)
-    scores = [validation_score(epoch, select_on) for epoch in history.epochs]
-    assert history.best_epoch == 1 + max(range(len(scores)), key=lambda i: (scores[i], -i))
-    assert not history.stopped_early or len(scores) == history.best_epoch + 3
+    assert (history.start is None) == (select_on == "clean")
+    first = 1 - (len(history.rows) - len(history.epochs))
+    scores = [validation_score(epoch, select_on) for epoch in history.rows]
+    assert history.best_epoch == first + max(range(len(scores)), key=lambda i: (scores[i], -i))
+    assert not history.stopped_early or len(history.epochs) == history.best_epoch + 3
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["robust_text_to_image"]) for row in rows] == [
-        epoch.robust_text_to_image for epoch in history.epochs
+        epoch.robust_text_to_image for epoch in history.rows
     ]
     again = measured(model, patterns(1), params)  # the model has the best epoch's weights
-    best = history.epochs[history.best_epoch - 1]
+    best = history.best
     assert (again.robust_text_to_image, again.text_to_image) == (
         best.robust_text_to_image, best.validation_text_to_image,
     )  # fmt: skip

@@ -33,7 +33,6 @@ def main(
         AdversaryParameters.model_validate(values["adversary"]) if values["adversary"] else None,
         checkpoints, training, checkpoints.name, hooks=methods.hooks(method),
     )  # fmt: skip
-    best = history.epochs[history.best_epoch - 1] if history.best_epoch else None
     methods.save_adapter(model, method, adapter_config, adapter)
     facts = {
         "cell": spec["wildcards"]["cell"],
@@ -47,16 +46,17 @@ def main(
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch,
         "seconds": sum(epoch.seconds for epoch in history.epochs),
-        "validation": _validation(best) if best else None,
+        "validation": _validation(history.best) if history.best else None,
     }
     card.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def _validation(best: Epoch) -> dict[str, float | None]:
-    """Return recall@1 on the validation split, fractions; robust ones are None where none were measured."""
+    """Return recall@1 and MRR on the validation split; robust ones are None where none were measured."""
     return {
         "text_to_image": best.validation_text_to_image,
         "image_to_text": best.validation_image_to_text,
+        "mrr": best.validation_mrr,
         "robust_text_to_image": best.robust_text_to_image,
         "robust_image_to_text": best.robust_image_to_text,
     }

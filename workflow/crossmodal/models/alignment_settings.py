@@ -20,6 +20,6 @@ class AlignmentParameters(Parameters):
     """Share of the steps over which the learning rate rises linearly."""
     result: Literal["last", "best"] = "last"
     """Which epoch's projections are the result where there is validation data: the last ones, or those of the
-    best validation recall@1."""
+    best validation MRR."""
     threads: Count = 1
     """Threads of the job on the CPU; part of the result's last bits."""

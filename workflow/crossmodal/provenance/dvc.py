@@ -64,12 +64,16 @@ PLOTS: dict[str, dict[str, Any]] = {
 
 
 def parameters_of(stage: str) -> list[str]:
-    """Return the keys of params.yaml that a stage depends on."""
-    rooms = registry.rooms()
+    """Return the keys of params.yaml that a stage depends on.
+
+    Those of experiments that params.yaml does not name are left out: DVC refuses a key that is not there.
+    """
+    rooms, known = registry.rooms(), yaml.safe_load(Path("params.yaml").read_text())
     if stage in rooms:
-        return sorted({*CELLS, *registry.room(stage, "jobs").PARAMETERS})
-    own = PARAMETERS[stage]
-    return sorted({*own, *rooms}) if stage in ("report", "provenance") else sorted(own)
+        keys = {*CELLS, *registry.room(stage, "jobs").PARAMETERS}
+    else:
+        keys = {*PARAMETERS[stage], *(rooms if stage in ("report", "provenance") else ())}
+    return sorted(key for key in keys if key in known or key not in rooms)
 
 
 def plots() -> dict[str, dict[str, Any]]:

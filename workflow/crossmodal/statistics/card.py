@@ -4,12 +4,14 @@ from crossmodal.statistics.records import Record
 
 
 class ValidationRecall(Record):
-    """recall@1 on the validation split, fractions; `robust_...` under the attack of the cell's adversary."""
+    """Fractions on the validation split: recall@1, MRR; `robust_...` under the attack of the cell's adversary."""
 
     text_to_image: float | None = None
     image_to_text: float | None = None
     robust_text_to_image: float | None = None
     robust_image_to_text: float | None = None
+    mrr: float | None = None
+    """Mean reciprocal rank, clean, mean of both directions."""
 
 
 class AdapterCard(Record):
@@ -32,7 +34,7 @@ class AdapterCard(Record):
     """Wall time of training."""
     epochs: int | None = None
     validation: ValidationRecall | None = None
-    """Of the epoch whose weights are the result; null without validation data or training."""
+    """Of the epoch whose weights are the result, 0 included; null without validation data or training."""
     source: str = ""
 
     @property

@@ -1,6 +1,7 @@
 """What is measured of every cell, whatever a study asks: recall on clean test sets, costs, validation recall."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from crossmodal.statistics.card import AdapterCard
@@ -53,10 +54,10 @@ def cells_of(results: Sequence[Result]) -> list[str]:
 
 
 def validation_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFacts]) -> list[Number]:
-    """Return recall@1 on validation data, mean of both directions, by seed and as the mean `s*`.
+    """Return recall@1 and MRR on validation data, means of both directions, by seed and as the mean `s*`.
 
-    `validation_recall@1`, and `validation_robust_recall@1` under the attack of the cell's adversary. Nothing for
-    cards without validation.
+    `validation_recall@1` and `validation_mrr`, and `validation_robust_recall@1` under the attack of the cell's
+    adversary. Nothing for cards without validation.
     """
     numbers = []
     for cell in distinct(cards, "cell"):
@@ -65,9 +66,14 @@ def validation_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFac
         place = Place("peft", cell, cells[cell].dataset, "val", "clean", "mean")
         own = [card for card in cards if card.cell == cell]
         groups = [(str(card.seed), [card]) for card in own] + [(ALL_SEEDS, own)]
-        for metric, robust in (("validation_recall@1", False), ("validation_robust_recall@1", True)):
+        measures: dict[str, Callable[[Sequence[AdapterCard]], float | None]] = {
+            "validation_recall@1": partial(validation_recall, robust=False),
+            "validation_robust_recall@1": partial(validation_recall, robust=True),
+            "validation_mrr": validation_mrr,
+        }
+        for metric, measure in measures.items():
             for seed, group in groups:
-                value = validation_recall(group, robust=robust)
+                value = measure(group)
                 if value is not None:
                     sources = [card.source for card in group]
                     numbers.append(place.plain(seed, metric, value, "fraction", sources))
@@ -80,3 +86,9 @@ def validation_recall(cards: Sequence[AdapterCard], *, robust: bool) -> float | 
     values = [getattr(card.validation, name, None) for card in cards for name in names]
     known = [value for value in values if value is not None]
     return average(known) if known and len(known) == len(values) else None
+
+
+def validation_mrr(cards: Sequence[AdapterCard]) -> float | None:
+    """Return the mean over cards of the mean reciprocal rank, None unless every card has one."""
+    known = [card.validation.mrr for card in cards if card.validation and card.validation.mrr is not None]
+    return average(known) if known and len(known) == len(cards) else None

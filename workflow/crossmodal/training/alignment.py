@@ -28,7 +28,7 @@ from crossmodal.training.history import Epoch, History, validation_score, write_
 from crossmodal.training.optimiser import learning_rate, limit_logit_scale, make_optimiser
 from crossmodal.training.randomness import Stream, make_generator
 from crossmodal.training.settings import TrainingParameters
-from crossmodal.training.validation import recall_at_1
+from crossmodal.training.validation import retrieval
 
 
 def align(
@@ -109,8 +109,8 @@ class _Run:
     @staticmethod
     def _is_best(history: History) -> bool:
         """Return whether the last epoch is better than the best before it; without validation it is."""
-        last, best = history.epochs[-1], history.best_epoch
-        return not best or validation_score(last) > validation_score(history.epochs[best - 1])
+        last, best = history.epochs[-1], history.best
+        return best is None or validation_score(last) > validation_score(best)
 
     def _epoch(self, number: int) -> Epoch:
         """Train for one epoch and return its record, still without validation."""
@@ -151,11 +151,13 @@ class _Run:
         images = self._embedded(self.image, features.images)
         texts = self._embedded(self.text, features.texts)[features.captions]
         loss = contrastive_loss(images, texts, labels, logit_scale(self.model), text_labels)
+        found = retrieval(images, texts, labels, text_labels)
         return replace(
             epoch,
             validation_loss=float(loss),
-            validation_text_to_image=recall_at_1(texts, images, text_labels, labels),
-            validation_image_to_text=recall_at_1(images, texts, labels, text_labels),
+            validation_text_to_image=found["text_to_image"],
+            validation_image_to_text=found["image_to_text"],
+            validation_mrr=found["mrr"],
         )
 
     @staticmethod

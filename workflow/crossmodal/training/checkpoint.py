@@ -151,9 +151,14 @@ def load_checkpoint(folder: Path, identity: str, start: str, quiet: bool = False
         for key, tensor in tensors.items():
             group, name = key.split(":", 1)
             groups[group][name] = tensor
-        history = story["history"] | {"epochs": [Epoch(**epoch) for epoch in story["history"]["epochs"]]}
-        return Checkpoint(**groups, history=History(**history))
+        return Checkpoint(**groups, history=_history(story["history"]))
     return None
+
+
+def _history(values: dict[str, Any]) -> History:
+    """Return the history that `asdict` made `values` of."""
+    epochs, start = [Epoch(**epoch) for epoch in values["epochs"]], values["start"]
+    return History(**values | {"epochs": epochs, "start": Epoch(**start) if start else None})
 
 
 def discard_checkpoints(folder: Path) -> None:

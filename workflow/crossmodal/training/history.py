@@ -11,11 +11,12 @@ class Epoch:
     """One pass over the training images. Validation values are None where there is no validation data."""
 
     epoch: int
-    """From 1."""
+    """From 1; 0 for the model before training."""
     steps: int
     """Steps of the optimiser since the start."""
-    loss: float
-    """Mean training loss of the pairs, in nats; of the attacked batches where there is an adversary."""
+    loss: float | None
+    """Mean training loss of the pairs, in nats; of the attacked batches where there is an adversary. None before
+    training."""
     validation_loss: float | None
     """In nats, clean."""
     validation_text_to_image: float | None
@@ -23,7 +24,7 @@ class Epoch:
     validation_image_to_text: float | None
     """recall@1, a fraction."""
     learning_rate: float
-    """Of the epoch's last step."""
+    """Of the epoch's last step, 0 before training."""
     seconds: float
     """Wall time of the training steps, without validation."""
     pairs_per_second: float
@@ -31,6 +32,8 @@ class Epoch:
     """recall@1 under attack, a fraction; None where the adversary asks for no robust validation."""
     robust_image_to_text: float | None = None
     """recall@1 under attack, a fraction."""
+    validation_mrr: float | None = None
+    """Mean reciprocal rank, clean, mean of both directions."""
 
 
 @dataclass(slots=True)
@@ -39,21 +42,34 @@ class History:
 
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
-    """The epoch whose weights the model has at the end, from 1; 0 if nothing was trained."""
+    """The epoch whose weights the model has at the end, from 1; 0 for those that it had before training."""
     stopped_early: bool = False
+    start: Epoch | None = None
+    """The model before training, as validation saw it: the result where no epoch is better. None where it may not
+    be, or nothing was trained or validated."""
+
+    @property
+    def best(self) -> Epoch | None:
+        """The best epoch, `start` included; None where there is none yet."""
+        return self.epochs[self.best_epoch - 1] if self.best_epoch else self.start
+
+    @property
+    def rows(self) -> list[Epoch]:
+        """The start, where it was validated, and all epochs."""
+        return [*([self.start] if self.start else []), *self.epochs]
 
 
 def validation_score(epoch: Epoch, select_on: Literal["clean", "robust"] = "clean") -> tuple[float, ...]:
-    """Return what the best epoch has most of: mean recall@1 of both directions, then less loss.
+    """Return what the best epoch has most of: mean reciprocal rank of both directions, then less loss.
 
-    Recall comes first because the loss of a contrastive model rises from over-confidence while its ranking
-    still improves; the loss decides between epochs that rank equally well, frequent with little data. With
-    `select_on` robust the recall under attack comes before both.
+    Ranks come first because the loss of a contrastive model rises from over-confidence while its ranking still
+    improves, and all ranks because recall@1 looks at the first place alone: on a few hundred captions it moves by
+    chance. The loss decides between epochs that rank equally well. With `select_on` robust the recall@1 under
+    attack comes before both.
     """
     if epoch.validation_loss is None:
         return float(epoch.epoch), 0.0
-    recalls = (epoch.validation_text_to_image or 0.0) + (epoch.validation_image_to_text or 0.0)
-    clean = recalls / 2, -epoch.validation_loss
+    clean = epoch.validation_mrr or 0.0, -epoch.validation_loss
     if select_on == "clean":
         return clean
     robust = (epoch.robust_text_to_image or 0.0) + (epoch.robust_image_to_text or 0.0)
@@ -62,16 +78,18 @@ def validation_score(epoch: Epoch, select_on: Literal["clean", "robust"] = "clea
 
 def joined(first: History, second: History) -> History:
     """Return one record of two runs on one model, one after the other: epochs and steps are counted on."""
-    epochs, steps = len(first.epochs), first.epochs[-1].steps if first.epochs else 0
+    if not first.epochs:
+        return second
+    epochs, steps = len(first.epochs), first.epochs[-1].steps
     later = [replace(epoch, epoch=epoch.epoch + epochs, steps=epoch.steps + steps) for epoch in second.epochs]
     best = second.best_epoch + epochs if second.best_epoch else first.best_epoch
-    return History([*first.epochs, *later], best, second.stopped_early)
+    return History([*first.epochs, *later], best, second.stopped_early, first.start)
 
 
 def write_log(path: Path, history: History) -> None:
-    """Write one CSV row an epoch to `path`."""
+    """Write one CSV row an epoch to `path`, the one before training included where it was validated."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [f.name for f in fields(Epoch)])
         writer.writeheader()
-        writer.writerows(asdict(epoch) for epoch in history.epochs)
+        writer.writerows(asdict(epoch) for epoch in history.rows)

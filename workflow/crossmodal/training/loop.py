@@ -45,11 +45,11 @@ def fit(
 
     The loss is the multi-positive contrastive loss, min-max against `adversary` where there is one; `hooks`
     are the method's own part in each step. With `validation` data the weights of the best epoch are restored
-    at the end (see `validation_score`). `log` gets one CSV row an epoch. A checkpoint is written to
-    `checkpoint_folder` after each epoch; a run with the same `identity` (a digest of the job's spec), initial
-    weights and data continues from it. The caller removes the checkpoints once the result is safe
-    (`discard_checkpoints`). `after_epoch` is called after each epoch's checkpoint. The model ends in eval() on
-    the device where it was. With no trainable parameter nothing is done.
+    at the end (see `validation_score`), those from before training if no epoch is better (see `_start`). `log`
+    gets one CSV row an epoch. A checkpoint is written to `checkpoint_folder` after each epoch; a run with the same
+    `identity` (a digest of the job's spec), initial weights and data continues from it. The caller removes the
+    checkpoints once the result is safe (`discard_checkpoints`). `after_epoch` is called after each epoch's
+    checkpoint. The model ends in eval() on the device where it was. With no trainable parameter nothing is done.
 
     Where processes share the work (`distributed`), all call this alike and end with the same weights; the first
     one validates and writes. Raises UserError where the loss is not finite, a checkpoint is another job's, the
@@ -70,11 +70,16 @@ def fit(
             trainer = Trainer(
                 model, train, settings, seed, device, adversary, hooks, checkpoint_folder, interrupted
             )
-            history, best = (saved.history, saved.best or saved.model) if saved else (History(), {})
+            history, best = History(), {}
             if saved:
+                history = saved.history
+                last_is_best = history.best_epoch == len(history.epochs)
+                best = saved.model if last_is_best else saved.best
                 set_model_state(model, saved.model)
                 set_optimiser_state(trainer.optimiser, saved.optimiser)
                 trainer.precision.set_state(saved.precision)
+            elif start_record := _start(trainer, validation, adversary):
+                history.start, best = start_record, _copy(model)
             while len(history.epochs) < settings.epochs and not history.stopped_early:
                 epoch = trainer.train_epoch(len(history.epochs) + 1)
                 epoch = _validated(epoch, model, validation, device, trainer.adversary)
@@ -82,9 +87,9 @@ def fit(
                 if trainer.may_be_result(epoch) and _is_best(history, adversary):
                     history.best_epoch = epoch.epoch
                     if validation is not None:
-                        best = {name: tensor.clone() for name, tensor in model_state(model).items()}
+                        best = _copy(model)
                 patience = settings.early_stopping_patience
-                if validation is not None and patience is not None and history.best_epoch:
+                if validation is not None and patience is not None and history.best:
                     history.stopped_early = epoch.epoch - history.best_epoch >= patience
                 if first:
                     write_log(log, history)
@@ -124,6 +129,26 @@ def _recomputing(model: CLIP, active: bool) -> Iterator[None]:
                     module.gradient_checkpointing = False
 
 
+def _start(
+    trainer: Trainer, validation: TrainingSet | None, adversary: AdversaryParameters | None
+) -> Epoch | None:
+    """Return what validation says of the model before training, None where it may not be the result.
+
+    That is without validation data, before a method has become what it is to be, and where an adversary's cell is
+    chosen by what it does on clean data: that measure does not know what the training is for, and would return a
+    model that no attack was ever shown to.
+    """
+    start = Epoch(0, 0, None, None, None, None, 0.0, 0.0, 0.0)
+    chosen_on_clean = adversary is not None and adversary.select_on == "clean"
+    if validation is None or chosen_on_clean or not trainer.may_be_result(start):
+        return None
+    return _validated(start, trainer.model, validation, trainer.device, trainer.adversary)
+
+
+def _copy(model: CLIP) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model_state(model).items()}
+
+
 def _tensors(prefix: str, data: TrainingSet | None) -> dict[str, Tensor]:
     names = () if data is None else ("images", "tokens", "owners", "labels")
     return {f"{prefix}:{name}": getattr(data, name) for name in names}
@@ -142,14 +167,13 @@ def _validated(
             validation_image_to_text=measured.image_to_text,
             robust_text_to_image=measured.robust_text_to_image,
             robust_image_to_text=measured.robust_image_to_text,
+            validation_mrr=measured.mrr,
         )
     return Epoch(**distributed.tell(asdict(epoch)))
 
 
 def _is_best(history: History, adversary: AdversaryParameters | None) -> bool:
     """Return whether the last epoch is better than the best before it."""
-    if history.best_epoch == 0:
-        return True
-    best, last = history.epochs[history.best_epoch - 1], history.epochs[-1]
+    best, last = history.best, history.epochs[-1]
     select_on = adversary.select_on if adversary else "clean"
-    return validation_score(last, select_on) > validation_score(best, select_on)
+    return best is None or validation_score(last, select_on) > validation_score(best, select_on)

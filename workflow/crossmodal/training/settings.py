@@ -55,8 +55,9 @@ class TrainingParameters(Parameters):
     max_gradient_norm: Positive | None = 1.0
     """Gradients are scaled down to this L2 norm over all trained tensors; none for no limit."""
     early_stopping_patience: Count | None = None
-    """Epochs without a better validation result after which training ends; none for never. The best
-    epoch's weights are the result in either case where there is validation data."""
+    """Epochs without a better validation MRR after which training ends; none for never. The best epoch's
+    weights are the result in either case where there is validation data, those from before training where no epoch
+    is better."""
     augmentation: AugmentationParameters | None = Field(default_factory=AugmentationParameters)
     """Random changes of the images; none for none."""
     mixed_precision: Literal["auto", "off", "bf16", "fp16"] = "auto"

@@ -28,6 +28,10 @@ from crossmodal.training.settings import TrainingParameters
 from crossmodal.training.step import Adversary, Prepared, batch_loss, prepare
 
 
+class Diverged(UserError):
+    """Training came to a loss or a gradient that is not finite."""
+
+
 class Trainer:
     """What stays the same from epoch to epoch: a model on `device`, its data, its optimiser."""
 
@@ -55,7 +59,7 @@ class Trainer:
         self.steps = self.steps_per_epoch * settings.epochs
 
     def may_be_result(self, epoch: Epoch) -> bool:
-        """Return whether the method lets the model after `epoch` be the result."""
+        """Return whether the method lets the model after `epoch`, 0 before training, be the result."""
         selectable = self.hooks.selectable
         return selectable is None or selectable(epoch.steps, self.steps)
 
@@ -138,7 +142,7 @@ class Trainer:
 
     def _check(self, good: bool, value: float, what: str, step: int, epoch: int) -> None:
         if not good:
-            raise UserError(
+            raise Diverged(
                 f"training: the {what} is {value} at step {step + 1} (epoch {epoch}); lower learning_rate or"
                 f" max_gradient_norm; the last good checkpoint, if any, stays in {self.folder}"
             )

@@ -1,4 +1,4 @@
-"""Retrieval on validation data during training: loss and recall@1, all captions, both directions."""
+"""Retrieval on validation data during training: loss, recall@1 and mean reciprocal rank (MRR), both directions."""
 
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,8 @@ class Validation:
     loss: float
     text_to_image: float
     image_to_text: float
+    mrr: float
+    """Mean reciprocal rank of the first right item, clean, mean of both directions."""
     robust_text_to_image: float | None = None
     """None where the adversary asks for no robust validation; else of the images that it asks for."""
     robust_image_to_text: float | None = None
@@ -40,11 +42,7 @@ def validate(model: CLIP, data: TrainingSet, device: str, adversary: Adversary |
     labels = data.labels.to(device)
     text_labels = labels[data.owners.to(device)]
     loss = contrastive_loss(images, texts, labels, logit_scale(model), text_labels)
-    clean = Validation(
-        float(loss),
-        recall_at_1(texts, images, text_labels, labels),
-        recall_at_1(images, texts, labels, text_labels),
-    )
+    clean = Validation(float(loss), **retrieval(images, texts, labels, text_labels))
     if adversary is None or adversary.params.validation is None:
         return clean
     # By name, so that no cell without an adversary depends on attacks (see the loop).
@@ -53,16 +51,43 @@ def validate(model: CLIP, data: TrainingSet, device: str, adversary: Adversary |
     return replace(clean, robust_text_to_image=text_to_image, robust_image_to_text=image_to_text)
 
 
+def retrieval(images: Tensor, texts: Tensor, labels: Tensor, text_labels: Tensor) -> dict[str, float]:
+    """Return the clean fields of `Validation` but for the loss, of embeddings [n, d] and [m, d] with labels."""
+    text_ranks = first_ranks(texts, images, text_labels, labels)
+    image_ranks = first_ranks(images, texts, labels, text_labels)
+    return {
+        "text_to_image": _recall_at_1(text_ranks),
+        "image_to_text": _recall_at_1(image_ranks),
+        "mrr": (_reciprocal(text_ranks) + _reciprocal(image_ranks)) / 2,
+    }
+
+
 def recall_at_1(queries: Tensor, gallery: Tensor, query_labels: Tensor, gallery_labels: Tensor) -> float:
     """Return the share of `queries` [q, d] whose nearest row of `gallery` [g, d] has their label.
 
     A tie with a wrong row counts as wrong, so that a constant model scores 0.
     """
-    hits = 0
+    return _recall_at_1(first_ranks(queries, gallery, query_labels, gallery_labels))
+
+
+def first_ranks(queries: Tensor, gallery: Tensor, query_labels: Tensor, gallery_labels: Tensor) -> Tensor:
+    """Return the rank, from 1, of the best row of `gallery` [g, d] that has a query's label: int64 [q].
+
+    Ties are broken by the worst case, as in statistics/metrics.py: every wrong row that is not below the best
+    right one stands before it, and so does one that cannot be compared with it (a model that diverged).
+    """
+    ranks = []
     for rows, labels in zip(queries.split(1024), query_labels.split(1024), strict=True):
         scores = rows @ gallery.T
         positives = labels.unsqueeze(1) == gallery_labels.unsqueeze(0)
-        right = scores.masked_fill(~positives, -torch.inf).amax(dim=1)
-        wrong = scores.masked_fill(positives, -torch.inf).amax(dim=1)
-        hits += int((right > wrong).sum())
-    return hits / len(queries)
+        right = scores.masked_fill(~positives, -torch.inf).amax(dim=1, keepdim=True)
+        ranks.append(1 + (~positives & ~(scores < right)).sum(dim=1))
+    return torch.cat(ranks)
+
+
+def _recall_at_1(ranks: Tensor) -> float:
+    return int((ranks == 1).sum()) / len(ranks)
+
+
+def _reciprocal(ranks: Tensor) -> float:
+    return float((1.0 / ranks.double()).mean())
