@@ -28,7 +28,7 @@ def test_losses_of_other_datasets_have_a_chart_of_their_own() -> None:
     assert set(others["shift"]) == {"monotone", "high-contrast", "twemoji"}
     assert set(rendered["shift"]).isdisjoint(others["shift"])
     spec = degradation_chart(rendered, CELLS, (0.05, 0.15)).to_dict()
-    assert spec["facet"]["sort"][:2] == ["mean of all shifts", "worst shift"]
+    assert spec["facet"]["sort"][:2] == ["mean of all shifts", "worst kind"]
     assert spec["usermeta"]["panels"] == 10
     assert sum(len(rows) for rows in spec["datasets"].values()) == len(rendered)
     tiles = degradation_map(rendered, CELLS).to_dict()
@@ -37,7 +37,7 @@ def test_losses_of_other_datasets_have_a_chart_of_their_own() -> None:
 
 def test_tables_hold_what_the_numbers_say() -> None:
     summary = robustness_table(NUMBERS, GRID, {}, "text_to_image", "summary")
-    assert summary.columns == ["mean of all shifts", "worst shift"]
+    assert summary.columns == ["mean of all shifts", "worst kind"]
     others = robustness_table(NUMBERS, GRID, {}, "text_to_image", "datasets")
     assert {"monotone", "high-contrast"} <= set(others.columns)
     for table in (summary, others):
@@ -66,7 +66,9 @@ def test_each_shift_stands_in_one_part() -> None:
     assert {name: part_of(name, shifts) for name in ("typos-3", "fog-3", "unknown", "clean", "shifts-worst")} == {
         "typos-3": "texts", "fog-3": "images", "unknown": "images", "clean": "datasets", "shifts-worst": "summary",
     }  # fmt: skip
-    assert part_of("severity-3-mean", shifts) == part_of("text-shifts-mean", {}) == "summary"
+    for variant in ("severity-3-mean", "text-shifts-mean", "kind-gaussian-noise-mean"):
+        assert part_of(variant, shifts) == "summary"
+    assert part_of("kind-3", shifts) == "images"
 
 
 @pytest.mark.parametrize(

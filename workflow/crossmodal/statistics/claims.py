@@ -39,3 +39,5 @@ class Claim:
     instead: tuple[str, str] | None = None
     """A number id that is judged where `number` cannot exist, and the remark that says so."""
     alternatives: Alternatives | None = None
+    beside: bool = False
+    """Whether it is judged and shown, but its hypothesis is not judged by it."""
