@@ -29,7 +29,7 @@ class Attacks(ThreatParameters):
 
 
 class Pair(Parameters):
-    """A method and its own adversarially trained twin: of one method, base model and dataset."""
+    """A cell and its adversarially trained twin: of one kind of method, base model and dataset."""
 
     standard: Name
     """Cell that is trained without an adversary."""
@@ -75,17 +75,15 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
         yield Check(
             f"pairs.{name}.standard", [pair.standard], plain, "cell of the target without an adversary"
         )
-        what = f"adversarially trained twin of {pair.standard}: a cell with its method, model and dataset"
+        what = f"adversarially trained twin of {pair.standard}: a cell with its kind of method, model and dataset"
         yield Check(f"pairs.{name}.adversarial", [pair.adversarial], _twins(pair.standard, study), what)
 
 
 def _twins(cell: str, study: "Study") -> list[str]:
-    """Return the cells trained against an adversary that differ from `cell` in nothing but their training."""
+    """Return the cells trained against an adversary with the kind of method, base model and dataset of `cell`."""
     cells = study.adaptation.cells
-    return [
-        name
-        for name, other in cells.items()
-        if other.adversary
-        and other.method == cells[cell].method
-        and (study.model_of(name), study.target_of(name)) == (study.model_of(cell), study.target_of(cell))
-    ]
+
+    def facts(name: str) -> tuple[str, str, str]:
+        return cells[name].method.kind, study.model_of(name), study.target_of(name)
+
+    return [name for name, other in cells.items() if other.adversary and facts(name) == facts(cell)]
