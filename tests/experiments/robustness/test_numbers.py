@@ -143,7 +143,7 @@ def test_summaries_are_over_the_shifts_that_they_name(numbers):
         by_direction = lost(numbers, name, direction="text_to_image").value
         assert by_direction == max(lost(numbers, s, direction="text_to_image").value for s in over)
     kinds = numbers["robustness/full/s*/openmoji/test/shifts-mean/-/kinds"]
-    assert (kinds.value, kinds.unit) == (3, "count")
+    assert (kinds.value, kinds.unit) == (3, "count") and kinds.source
     assert numbers["robustness/full/s*/openmoji/test/text-shifts-mean/-/kinds"].value == 2
 
 

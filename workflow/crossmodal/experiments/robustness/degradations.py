@@ -28,14 +28,16 @@ def degradation(
     """
     numbers = []
     for metric in RECALLS:
-        for (dataset, variant), directions in losses(clean, measured, metric, shifts or {}).items():
+        lost = losses(clean, measured, metric, shifts or {})
+        for (dataset, variant), directions in lost.items():
             for direction, seeds in directions.items():
                 here = at(place, "robustness", dataset, variant, direction)
                 numbers += numbers_of(here, f"degradation_{metric}", seeds, level)
-    for summary in summaries(_variants(clean, measured), shifts or {}):
-        if summary.name in ("shifts-mean", "text-shifts-mean"):
-            here = at(place, "robustness", clean, summary.name, "-")
-            numbers.append(here.plain(ALL_SEEDS, "kinds", len(summary.kinds), "count", []))
+    for name, _, kinds in summaries(_variants(clean, measured), shifts or {}):
+        if name in ("shifts-mean", "text-shifts-mean") and lost[clean, name]:
+            here = at(place, "robustness", clean, name, "-")
+            total = next(iter(lost[clean, name].values()))[ALL_SEEDS]
+            numbers.append(here.plain(ALL_SEEDS, "kinds", len(kinds), "count", total.sources, total.queries))
     return numbers
 
 
