@@ -1,10 +1,29 @@
 """Images to shift, and a shift by its parameters."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from crossmodal import registry
+from crossmodal.data.images import open_rgb
+
+PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "flickr8k-sample" / "images"
+
+
+@pytest.fixture(scope="session")
+def photographs():
+    """Return real photographs by name, at most 96 px a side; skips where there are none."""
+    files = sorted(PHOTOGRAPHS.glob("*.jpg"))[:4]
+    if not files:
+        pytest.skip("no photographs here")
+    found = {}
+    for file in files:
+        image = open_rgb(file.read_bytes())
+        image.thumbnail((96, 96))
+        found[file.stem] = np.array(image)
+    return found
 
 
 def _photograph(height, width):

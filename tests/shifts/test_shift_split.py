@@ -10,7 +10,8 @@ from crossmodal import registry
 from crossmodal.data.images import encode_png, open_rgb
 from crossmodal.data.tables import Example, read_examples, write_examples
 from crossmodal.errors import UserError
-from crossmodal.shifts.apply import shift_split
+from crossmodal.shifts.apply import losses_of, shift_split
+from flat_drawings import drawn, flag, flat_drawings, heart
 
 NOISE = {"kind": "corruption", "name": "gaussian_noise", "severity": 3}
 
@@ -57,7 +58,7 @@ def test_only_the_images_change(write, examples):
 def test_the_file_says_which_shift_it_holds(write, examples):
     path, _ = _shifted(write("a.parquet", examples))
     metadata = pq.read_schema(path).metadata
-    assert json.loads(metadata[b"shift"]) == NOISE
+    assert json.loads(metadata[b"shift"]) == NOISE | {"largest_loss": 0.01}
     assert metadata[b"seed"] == b"3"
 
 
@@ -88,3 +89,55 @@ def test_a_broken_image_is_named(write, examples):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.parquet"):
         _shifted(tmp_path / "nothing.parquet")
+
+
+def _drawings(**images):
+    return [
+        Example(name, encode_png(image), f"{name}.png", [name], name, "g", "s")
+        for name, image in images.items()
+    ]
+
+
+def test_the_file_says_what_was_lost(write):
+    source = write("a.parquet", _drawings(**flat_drawings()))
+    path, _ = _shifted(source, values={"kind": "pencil_sketch", "severity": 5})
+    assert losses_of(path) == {"blank": [], "merged": []}
+    assert losses_of(source) == {}
+
+
+def test_a_shift_that_blanks_pictures_is_refused(write):
+    source = write("a.parquet", _drawings(heart=drawn(heart("#f00")), flag=drawn(flag(["#fff", "#f00"]))))
+    blanking = {"kind": "corruption", "name": "contrast", "severity": 5}
+    with pytest.raises(UserError) as refused:
+        _shifted(source, values=blanking)
+    message = str(refused.value)
+    assert message.startswith(
+        f"{source}: the shift corruption leaves 2 of 2 images near-blank (heart, flag), more"
+    )
+    assert message.endswith("than 1 %: lower its severity, or raise its largest_loss") and "\n" not in message
+    path, _ = _shifted(source, values=blanking | {"largest_loss": 1.0})
+    assert losses_of(path) == {"blank": ["heart", "flag"], "merged": []}
+
+
+def test_a_shift_that_makes_pictures_alike_is_refused(write):
+    """Stripes of two pixels that begin with another colour are one grey at 2 px; equal pictures stay equal."""
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::4] = stripes[:, 1::4] = 255
+    turned = 255 - stripes
+    pictures = {"a": stripes, "b": turned, "c": drawn(heart("#f00")), "d": drawn(heart("#f00"))}
+    low = {"kind": "resolution", "size": 2, "largest_loss": 0.0}
+    alike = {"kind": "corruption", "name": "defocus_blur", "severity": 1, "largest_loss": 0.0}
+    path, _ = _shifted(write("twins.parquet", _drawings(c=pictures["c"], d=pictures["d"])), values=alike)
+    assert losses_of(path) == {"blank": [], "merged": []}
+    with pytest.raises(UserError, match=r"resolution (leaves|makes) 2 of 4 images"):
+        _shifted(write("a.parquet", _drawings(**pictures)), values=low)
+
+
+def test_pictures_that_were_empty_have_nothing_to_lose(write):
+    white = np.full((64, 64, 3), 255, np.uint8)
+    speck = white.copy()
+    speck[30, 30] = 250
+    source = write("a.parquet", _drawings(white=white, speck=speck, flag=drawn(flag(["#fff"]))))
+    for values in ({"kind": "resolution", "size": 4}, {"kind": "pencil_sketch", "severity": 5}):
+        path, _ = _shifted(source, values=values | {"largest_loss": 0.0})
+        assert losses_of(path) == {"blank": [], "merged": []}

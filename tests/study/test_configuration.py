@@ -79,6 +79,26 @@ def test_default_study_and_overlays_are_valid() -> None:
             ["robustness.attacks.cells:", "which is no cell of the target"],
         ),
         (
+            {"robustness": {"pairs": {"lora": {"adversarial": "full-pgd"}}}},
+            [
+                "robustness.pairs.lora.adversarial:",
+                "which is no adversarially trained twin of lora-r8",
+                "lora-r8-pgd",
+            ],
+        ),
+        (
+            {"robustness": {"pairs": {"lora": {"standard": "lora-r8-pgd"}}}},
+            ["robustness.pairs.lora.standard:", "which is no cell of the target without an adversary"],
+        ),
+        (
+            {"adaptation": {"cells": {"lora-r8-pgd": {"method": {"kind": "full"}}}}},
+            ["robustness.pairs.lora.adversarial:", "a cell with its kind of method, model and dataset"],
+        ),
+        (
+            {"robustness": {"pairs": {"standard": {"standard": "full", "adversarial": "full-pgd"}}}},
+            ["a pair cannot be named standard"],
+        ),
+        (
             {"peft": {"second": {"cell": "lora-r8"}}},
             ["peft.second.cell:", "which is no cell adapted to fluent", "lora-r8-fluent"],
         ),
@@ -270,7 +290,8 @@ def test_a_cell_adapts_the_model_that_it_names_or_the_first() -> None:
     study = load_study(DEFAULTS, named)
     assert {study.model_of(cell) for cell in study.adaptation.cells} == {"base"}
     assert study.used_models() == ["base"], "a model that no cell adapts is not made"
-    study = load_study(DEFAULTS, named | {"adaptation": {"cells": {"full": {"model": "other"}}}})
+    twins = {"full": {"model": "other"}, "full-pgd": {"model": "other"}}
+    study = load_study(DEFAULTS, named | {"adaptation": {"cells": twins}})
     assert study.model_of("full") == "other" and study.used_models() == ["base", "other"]
 
 

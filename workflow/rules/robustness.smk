@@ -107,6 +107,8 @@ rule draw_robustness:
         cells="<results>/numbers/cells.parquet",
         numbers="<results>/numbers/robustness.parquet",
         sanity=rules.number_robustness.input.sanity,
+        images=image_files(STUDY.target_sets()) if SHIFTED else [],
+        shifted=image_files(SHIFTED),
     output:
         section="<results>/sections/robustness.json",
         figures="<results>/figures/degradation.csv",

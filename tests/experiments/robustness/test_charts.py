@@ -2,20 +2,31 @@
 
 import csv
 import math
+from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from crossmodal.experiments.robustness.charts import degradation_chart, degradation_map
 from crossmodal.experiments.robustness.figures import COLUMNS, degradation_rows
 from crossmodal.experiments.robustness.frames import degradation_frame
 from crossmodal.experiments.robustness.jobs import PLOTS
+from crossmodal.experiments.robustness.params import Pair
 from crossmodal.experiments.robustness.records import ShiftFacts
-from crossmodal.experiments.robustness.tables import PARTS, part_of, robustness_table, severity_of
+from crossmodal.experiments.robustness.tables import (
+    PARTS,
+    differences_table,
+    pairs_table,
+    part_of,
+    robustness_table,
+    severity_of,
+)
 from crossmodal.report.cells import Grid
 from crossmodal.report.figures import write_rows
 from crossmodal.report.lookup import Numbers
 from drawn_sections import cell_values
+from judged import number
 from made_up_numbers import CELLS, metric_rows
 
 NUMBERS = Numbers(metric_rows())
@@ -28,7 +39,7 @@ def test_losses_of_other_datasets_have_a_chart_of_their_own() -> None:
     assert set(others["shift"]) == {"monotone", "high-contrast", "twemoji"}
     assert set(rendered["shift"]).isdisjoint(others["shift"])
     spec = degradation_chart(rendered, CELLS, (0.05, 0.15)).to_dict()
-    assert spec["facet"]["sort"][:2] == ["mean of all shifts", "worst shift"]
+    assert spec["facet"]["sort"][:2] == ["mean of all shifts", "worst kind"]
     assert spec["usermeta"]["panels"] == 10
     assert sum(len(rows) for rows in spec["datasets"].values()) == len(rendered)
     tiles = degradation_map(rendered, CELLS).to_dict()
@@ -37,7 +48,7 @@ def test_losses_of_other_datasets_have_a_chart_of_their_own() -> None:
 
 def test_tables_hold_what_the_numbers_say() -> None:
     summary = robustness_table(NUMBERS, GRID, {}, "text_to_image", "summary")
-    assert summary.columns == ["mean of all shifts", "worst shift"]
+    assert summary.columns == ["mean of all shifts", "worst kind"]
     others = robustness_table(NUMBERS, GRID, {}, "text_to_image", "datasets")
     assert {"monotone", "high-contrast"} <= set(others.columns)
     for table in (summary, others):
@@ -66,7 +77,36 @@ def test_each_shift_stands_in_one_part() -> None:
     assert {name: part_of(name, shifts) for name in ("typos-3", "fog-3", "unknown", "clean", "shifts-worst")} == {
         "typos-3": "texts", "fog-3": "images", "unknown": "images", "clean": "datasets", "shifts-worst": "summary",
     }  # fmt: skip
-    assert part_of("severity-3-mean", shifts) == part_of("text-shifts-mean", {}) == "summary"
+    for variant in ("severity-3-mean", "text-shifts-mean", "kind-gaussian-noise-mean"):
+        assert part_of(variant, shifts) == "summary"
+    assert part_of("kind-3", shifts) == "images"
+
+
+def test_pairs_stand_beside_each_other() -> None:
+    """What both lose, the difference and its p-value; then each summary and shift of the target."""
+    place = "robustness/{}/s*/openmoji/test/{}/mean/{}"
+    lost, saved = "degradation_recall@1", "degradation_difference_recall@1"
+    found = [
+        number(place.format(cell, variant, metric), value, value - 0.02, value + 0.02)
+        for variant in ("shifts-mean", "kind-fog-mean", "fog-3")
+        for cell, metric, value in (
+            ("full", lost, 0.3), ("full-pgd", lost, 0.2), ("full-pgd", saved, 0.1),
+            ("full-pgd", f"p_value_{saved}", 0.01),
+        )
+    ]  # fmt: skip
+    rows = [asdict(each) | {"number_id": each.number_id} for each in found]
+    numbers = Numbers(pd.DataFrame(rows))
+    pairs = {
+        "full": Pair(standard="full", adversarial="full-pgd"),
+        "other": Pair(standard="a", adversarial="b"),
+    }
+    table = pairs_table(numbers, "openmoji", pairs)
+    assert table.groups == [("shifts of images", 4)]
+    assert [shown.number.value for shown in table.rows[0].figures] == [0.3, 0.2, 0.1, 0.01]
+    assert [row.name for row in table.rows] == ["full", "other"] and not any(table.rows[1].figures)
+    by_shift = differences_table(numbers, "openmoji", pairs, "mean")
+    assert by_shift.columns == ["mean of all shifts", "mean of fog", "fog-3"]
+    assert not differences_table(numbers, "openmoji", {}, "mean")
 
 
 @pytest.mark.parametrize(

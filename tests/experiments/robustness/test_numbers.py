@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from crossmodal.experiments.robustness.numbers import attacked_numbers, main, shift_numbers
+from crossmodal.experiments.robustness.pairs import SAVED
+from crossmodal.experiments.robustness.params import Pair
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.cells import cell_numbers
@@ -22,9 +24,9 @@ CELLS = {
     "lora-f": CellFacts(dataset="fluent", method="lora"),
 }
 SHIFTS = {
-    "noise-1": ShiftFacts(kind="corruption", severity=1),
-    "fog-3": ShiftFacts(kind="corruption", severity=3),
-    "noise-3": ShiftFacts(kind="corruption", severity=3),
+    "noise-1": ShiftFacts(kind="gaussian_noise", severity=1),
+    "fog-3": ShiftFacts(kind="fog", severity=3),
+    "noise-3": ShiftFacts(kind="gaussian_noise", severity=3),
     "low": ShiftFacts(kind="resolution"),
     "typos-3": ShiftFacts(kind="typos", severity=3, modality="texts"),
     "case": ShiftFacts(kind="letter_case", modality="texts"),
@@ -120,21 +122,96 @@ def lost(numbers, variant, cell="full", dataset="openmoji", direction="mean"):
 
 
 def test_summaries_are_over_the_shifts_that_they_name(numbers):
+    """Of a kind first: noise counts once, though it was measured at two severities."""
     single = {shift: lost(numbers, shift).value for shift in SHIFTS}
+    noise = np.mean([single["noise-1"], single["noise-3"]])
+    assert lost(numbers, "shifts-mean").value == pytest.approx(
+        np.mean([noise, single["fog-3"], single["low"]])
+    )
     for name, over in (
-        ("shifts-mean", ("noise-1", "fog-3", "noise-3", "low")),
-        ("severity-1-mean", ("noise-1",)),
+        ("kind-gaussian-noise-mean", ("noise-1", "noise-3")),
         ("severity-3-mean", ("fog-3", "noise-3")),
         ("text-shifts-mean", ("typos-3", "case")),
     ):
         assert lost(numbers, name).value == pytest.approx(np.mean([single[shift] for shift in over]))
         assert lost(numbers, name).ci_low < lost(numbers, name).value < lost(numbers, name).ci_high
+    assert not any("/severity-1-mean/" in name for name in numbers), "one kind has that severity"
     for name, over in (
-        ("shifts-worst", ("noise-1", "fog-3", "noise-3", "low")),
+        ("shifts-worst", ("kind-gaussian-noise-mean", "fog-3", "low")),
         ("text-shifts-worst", ("typos-3", "case")),
     ):
         by_direction = lost(numbers, name, direction="text_to_image").value
         assert by_direction == max(lost(numbers, s, direction="text_to_image").value for s in over)
+    kinds = numbers["robustness/full/s*/openmoji/test/shifts-mean/-/kinds"]
+    assert (kinds.value, kinds.unit) == (3, "count") and kinds.source
+    assert numbers["robustness/full/s*/openmoji/test/text-shifts-mean/-/kinds"].value == 2
+
+
+def test_twins_are_compared_query_by_query(tmp_path: Path) -> None:
+    """The difference is that of both cells' degradations; a cell and itself differ in nothing."""
+    results = []
+    for cell, seeds, rates in (("full", (0, 1), (0.8, 0.4, 0.5)), ("full-pgd", (0,), (0.7, 0.6, 0.6))):
+        for seed in seeds:
+            results.append(write_result(tmp_path, "peft", cell, seed, "openmoji", "clean", rates[0]))
+            for shift, rate in zip(("fog-3", "noise-1"), rates[1:], strict=True):
+                results.append(write_result(tmp_path, "robustness", cell, seed, "openmoji", shift, rate))
+    pairs = {
+        "twins": Pair(standard="full", adversarial="full-pgd"),
+        "same": Pair(standard="full", adversarial="full"),
+    }
+    cells = CELLS | {"full-pgd": CellFacts(dataset="openmoji", method="full", adversarial=True)}
+    found = shift_numbers(results, "openmoji", cells, SHIFTS, STATISTICS, pairs)
+    numbers = {n.number_id: n for n in found}
+    assert len(numbers) == len(found)
+
+    def at(cell: str, variant: str, metric: str, seed: str = "*", direction: str = "mean") -> Number:
+        return numbers[f"robustness/{cell}/s{seed}/openmoji/test/{variant}/{direction}/{metric}"]
+
+    for variant in ("fog-3", "noise-1", "shifts-mean", "shifts-worst"):
+        for seed, direction in (("*", "mean"), ("0", "mean"), ("*", "text_to_image")):
+            ours, theirs = (
+                at(c, variant, "degradation_recall@1", seed, direction) for c in ("full-pgd", "full")
+            )
+            saved = at("full-pgd", variant, SAVED, seed, direction)
+            assert saved.value == pytest.approx(theirs.value - ours.value)
+            assert saved.ci_low < saved.value < saved.ci_high
+    assert "robustness/full-pgd/s1/openmoji/test/fog-3/mean/degradation_difference_recall@1" not in numbers
+    assert at("full-pgd", "fog-3", SAVED).value > 0.2
+    assert at("full-pgd", "fog-3", f"p_value_{SAVED}").value < 0.05
+    same = at("full", "shifts-mean", SAVED)
+    assert (same.value, same.ci_low, same.ci_high) == (0, 0, 0), "the draws are the same"
+    assert at("full", "shifts-mean", f"p_value_{SAVED}").value == 1
+
+
+def test_the_difference_is_that_of_the_slow_way(tmp_path: Path) -> None:
+    """Each resample of images: recall of both cells, clean and shifted, query by query."""
+    recalls, rates = (
+        {},
+        {("full", "clean"): 0.8, ("full", "fog-3"): 0.4, ("pgd", "clean"): 0.7, ("pgd", "fog-3"): 0.6},
+    )
+    results = []
+    for (cell, variant), rate in rates.items():
+        kind = "peft" if variant == "clean" else "robustness"
+        result = write_result(tmp_path, kind, cell, 0, "openmoji", variant, rate)
+        rows = queries_of(result, "text_to_image")
+        recalls[cell, variant] = (rows["cluster"].to_numpy(), rows["recall@1"].to_numpy())
+        results.append(result)
+    names = sorted(set(recalls["full", "clean"][0]))
+    weights = dict(zip(names, Resampler(len(names), 400, 5).weights.T, strict=True))
+    lost = {}
+    for cell in ("full", "pgd"):
+        clean, shifted = (
+            values @ (drawn := np.stack([weights[c] for c in clusters])) / drawn.sum(axis=0)
+            for clusters, values in (recalls[cell, "clean"], recalls[cell, "fog-3"])
+        )
+        lost[cell] = (clean - shifted) / clean
+    pairs = {"a": Pair(standard="full", adversarial="pgd")}
+    found = shift_numbers(results, "openmoji", {}, SHIFTS, STATISTICS, pairs)
+    [saved] = [
+        n for n in found if n.number_id == f"robustness/pgd/s0/openmoji/test/fog-3/text_to_image/{SAVED}"
+    ]
+    quantiles = np.quantile(lost["full"] - lost["pgd"], [0.025, 0.975])
+    assert (saved.ci_low, saved.ci_high) == pytest.approx(quantiles, abs=1e-5)
 
 
 def test_a_cell_is_compared_with_the_clean_set_of_its_own_target(numbers):
@@ -186,7 +263,13 @@ def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
     sanity.parent.mkdir(parents=True)
     sanity.write_text('{"name": "text-one_step", "statement": "It is.", "passed": true}')
     facts = {"dataset": "openmoji", "model": "base", "method": "full", "adversarial": False}
-    values = {"target": "openmoji", "cells": {"full": facts}, "statistics": {"resamples": 50}, "shifts": {}}
+    values = {
+        "target": "openmoji",
+        "cells": {"full": facts},
+        "statistics": {"resamples": 50},
+        "shifts": {},
+        "room": {},
+    }
     main(
         clean=[placed("peft", "clean", 0.8)],
         shifted=[placed("robustness", "noise", 0.4)],

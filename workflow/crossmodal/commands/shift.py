@@ -31,6 +31,13 @@ def shift(
         int | None, typer.Option(help="Strength from 1 (hardly visible) to 5 (severe).")
     ] = None,
     size: Annotated[int | None, typer.Option(help="For resolution: the shorter side kept, px.")] = None,
+    largest_loss: Annotated[
+        float | None,
+        typer.Option(
+            help="Of images: share of them that may come out near-blank, or equal to another that they did not "
+            "equal before; 0.01 by default."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers; each image and caption has its own.")] = 0,
 ) -> None:
     """Write a copy of a dataset under a shift of its images or of its captions.
@@ -39,7 +46,7 @@ def shift(
     """
     from crossmodal.shifts.apply import shift_split
 
-    params = shift_parameters(kind, {"severity": severity, "size": size})
+    params = shift_parameters(kind, {"severity": severity, "size": size, "largest_loss": largest_loss})
     check_dataset(source, filled=False)
     with written(out, source) as temporary:
         count = shift_split(source, temporary, params, seed)

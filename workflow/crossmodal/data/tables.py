@@ -3,7 +3,7 @@
 Columns: `image_id` string, `image` struct{bytes, path}, `captions` list<string>, `label`, `group`, `style`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,17 @@ class Example:
     style: str
 
 
-def write_examples(path: Path, examples: Iterable[Example], metadata: dict[str, str] | None = None) -> int:
-    """Write `examples` to a Parquet file at `path` in row groups of 1,024 and return how many they were."""
+def write_examples(
+    path: Path,
+    examples: Iterable[Example],
+    metadata: dict[str, str] | None = None,
+    found: Callable[[], dict[str, str]] | None = None,
+) -> int:
+    """Write `examples` to a Parquet file at `path` in row groups of 1,024 and return how many they were.
+
+    `metadata` goes into the schema. What is known only when all are written, `found` returns then; it goes into
+    the metadata of the file (`pyarrow.parquet.read_metadata`).
+    """
     schema = SCHEMA.with_metadata(metadata or {})
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -65,6 +74,8 @@ def write_examples(path: Path, examples: Iterable[Example], metadata: dict[str, 
                 writer.write_table(pa.Table.from_pylist(batch, schema=schema))
                 count, batch = count + len(batch), []
         writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+        if found:
+            writer.add_key_value_metadata(found())
     return count + len(batch)
 
 

@@ -116,8 +116,8 @@ def dvc_yaml(overlays: Sequence[Path] = ()) -> str:
     }
     figures = [
         path
-        for listed in jobs.values()
-        for job in listed
+        for stage in content  # in their own order: Snakemake's order of jobs changes from run to run
+        for job in jobs[stage]
         for path in job.outputs
         if Path(path).parent.name == FIGURES
     ]

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from crossmodal import registry
 from crossmodal.data.images import encode_png, open_rgb
@@ -19,6 +20,8 @@ from crossmodal.data.tables import Example, read_examples, write_examples
 from crossmodal.errors import UserError
 from crossmodal.parameters import Parameters
 from crossmodal.progress import progress
+from crossmodal.shifts.base import LARGEST_LOSS
+from crossmodal.shifts.losses import Losses
 
 
 def image_generator(seed: int, image_id: str) -> np.random.Generator:
@@ -44,11 +47,14 @@ def shift_split(source: Path, destination: Path, params: Parameters, seed: int) 
 
     A shift of images changes them at the size they are stored in and writes PNG; captions stay. A shift of
     texts changes every caption; the bytes of the images stay. The schema's metadata holds the shift's
-    parameters and the seed. Raises UserError if `source` or an image in it cannot be read.
+    parameters and the seed; that of the file, of a shift of images, also what it lost (key `lost`, see losses.py).
+    Raises UserError if `source` or an image in it cannot be read, or if the shift blanks or merges more images
+    than its `largest_loss` allows.
     """
     kind = str(params.model_dump()["kind"])
     module = registry.load("shifts", kind)
     texts = params.space == "texts"  # type: ignore[attr-defined]  # every kind's parameters have it
+    losses = Losses()
 
     def shifted() -> Iterator[Example]:
         for example in progress(read_examples(source), f"{kind} {source.stem}", unit="image"):
@@ -56,19 +62,32 @@ def shift_split(source: Path, destination: Path, params: Parameters, seed: int) 
                 if texts:
                     yield _with_captions(example, module.apply_text, params, seed)
                 else:
-                    yield _with_image(example, module.apply, params, seed)
+                    yield _with_image(example, module.apply, params, seed, losses)
             except ValueError as error:
                 raise UserError(
                     f"{source}: image {example.image_id}: {error}; build the dataset again"
                 ) from None
 
     described = {"shift": json.dumps(params.model_dump(), sort_keys=True), "seed": str(seed)}
-    return write_examples(destination, shifted(), described)
+    if texts:
+        return write_examples(destination, shifted(), described)
+    count = write_examples(destination, shifted(), described, lambda: {"lost": json.dumps(losses.found())})
+    losses.check(f"{source}: the shift {kind}", getattr(params, "largest_loss", LARGEST_LOSS))
+    return count
 
 
-def _with_image(example: Example, apply: Callable[..., Any], params: Parameters, seed: int) -> Example:
+def losses_of(path: Path) -> dict[str, list[str]]:
+    """Return what the shift of the dataset file at `path` lost (losses.py); empty where none was applied."""
+    found = (pq.read_metadata(path).metadata or {}).get(b"lost", b"{}")
+    return dict(json.loads(found))
+
+
+def _with_image(
+    example: Example, apply: Callable[..., Any], params: Parameters, seed: int, losses: Losses
+) -> Example:
     pixels = np.asarray(open_rgb(example.image))
     changed = apply(pixels, params, image_generator(seed, example.image_id))
+    losses.add(example.image_id, pixels, changed)
     return replace(example, image=encode_png(changed), path=_png_name(example.path))
 
 

@@ -1,8 +1,9 @@
 """Parameters of the shift `corruption`."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from crossmodal.parameters import Parameters, Severity
+from crossmodal.parameters import Severity
+from crossmodal.shifts.base import ImageShift
 
 Corruption = Literal[
     "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur",
@@ -11,11 +12,8 @@ Corruption = Literal[
 ]  # fmt: skip
 
 
-class Params(Parameters):
+class Params(ImageShift):
     """One of the 19 corruptions of Hendrycks and Dietterich (2019)."""
-
-    space: ClassVar[str] = "images"
-    """What it changes."""
 
     kind: Literal["corruption"]
     name: Corruption

@@ -1,15 +1,13 @@
 """Parameters of the shift `letter_case`."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from crossmodal.parameters import Parameters, Severity
+from crossmodal.parameters import Severity
+from crossmodal.shifts.base import TextShift
 
 
-class Params(Parameters):
+class Params(TextShift):
     """Small letters written as capitals."""
-
-    space: ClassVar[str] = "texts"
-    """What it changes."""
 
     kind: Literal["letter_case"]
     severity: Severity

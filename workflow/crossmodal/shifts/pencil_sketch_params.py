@@ -1,16 +1,14 @@
 """Parameters of the shift `pencil_sketch`."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from crossmodal.parameters import Parameters, Severity
+from crossmodal.parameters import Severity
+from crossmodal.shifts.base import ImageShift
 
 
-class Params(Parameters):
-    """A grey pencil sketch of the image."""
-
-    space: ClassVar[str] = "images"
-    """What it changes."""
+class Params(ImageShift):
+    """A drawing of the image in coloured pencils."""
 
     kind: Literal["pencil_sketch"]
     severity: Severity
-    """1 to 5: from dense shading to a few faint outlines."""
+    """1 to 5: from dense shading to outlines with faint hatching."""

@@ -1,15 +1,13 @@
 """Parameters of the shift `resolution`."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from crossmodal.parameters import Count, Parameters
+from crossmodal.parameters import Count
+from crossmodal.shifts.base import ImageShift
 
 
-class Params(Parameters):
+class Params(ImageShift):
     """Loss of resolution."""
-
-    space: ClassVar[str] = "images"
-    """What it changes."""
 
     kind: Literal["resolution"]
     size: Count

@@ -1,15 +1,13 @@
 """Parameters of the shift `synonym`."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from crossmodal.parameters import Parameters, Severity
+from crossmodal.parameters import Severity
+from crossmodal.shifts.base import TextShift
 
 
-class Params(Parameters):
+class Params(TextShift):
     """Words replaced by words of the same meaning."""
-
-    space: ClassVar[str] = "texts"
-    """What it changes."""
 
     kind: Literal["synonym"]
     severity: Severity

@@ -1,15 +1,13 @@
 """Parameters of the shift `word_order`."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from crossmodal.parameters import Parameters, Severity
+from crossmodal.parameters import Severity
+from crossmodal.shifts.base import TextShift
 
 
-class Params(Parameters):
+class Params(TextShift):
     """Words in another order."""
-
-    space: ClassVar[str] = "texts"
-    """What it changes."""
 
     kind: Literal["word_order"]
     severity: Severity

@@ -42,3 +42,5 @@ class Claim:
     control: tuple[str, str] | None = None
     """What the number of an A/A comparison is of, in words, and its id: the same thing measured twice, 0 but for
     the error of measuring. Where its interval excludes 0 the note says what cannot be trusted."""
+    beside: bool = False
+    """Whether it is judged and shown, but its hypothesis is not judged by it."""

@@ -32,6 +32,8 @@ class Hypothesis:
     note: str
     relation: str
     unit: str
+    beside: bool = False
+    """Whether it is reported beside its hypothesis, which is not judged by it."""
 
 
 def judge(claims: Iterable[Claim], numbers: Iterable[Number]) -> list[Hypothesis]:
@@ -41,13 +43,17 @@ def judge(claims: Iterable[Claim], numbers: Iterable[Number]) -> list[Hypothesis
 
 
 def rollup(hypotheses: Iterable[Hypothesis]) -> dict[str, Verdict]:
-    """Return a verdict on each whole hypothesis: refuted if any part is, supported if all parts are."""
+    """Return a verdict on each whole hypothesis: refuted if any part is, supported if all parts are.
+
+    What is reported beside it is no part; with nothing else it is inconclusive.
+    """
     parts: dict[str, list[Verdict]] = {}
     for hypothesis in hypotheses:
-        parts.setdefault(hypothesis.id.partition(".")[0], []).append(hypothesis.verdict)
+        verdicts = parts.setdefault(hypothesis.id.partition(".")[0], [])
+        verdicts += [] if hypothesis.beside else [hypothesis.verdict]
     return {
         name: "refuted" if "refuted" in verdicts
-        else "supported" if all(verdict == "supported" for verdict in verdicts)
+        else "supported" if verdicts and all(verdict == "supported" for verdict in verdicts)
         else "inconclusive"
         for name, verdicts in parts.items()
     }  # fmt: skip
@@ -129,7 +135,7 @@ def _hypothesis(
     value, low, high = (number.value, number.ci_low, number.ci_high) if number else (None, None, None)
     return Hypothesis(
         claim.id, claim.statement, claim.target, value, low, high, verdict, ids, note, claim.relation,
-        claim.unit,
+        claim.unit, claim.beside,
     )  # fmt: skip
 
 

@@ -1,30 +1,18 @@
 """What a shift or an attack degrades: (clean - shifted) / clean, each query beside itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.experiments.robustness.summaries import Shift, summaries
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.statistics.comparisons import RECALLS, at, loss_of, with_mean
-from crossmodal.statistics.estimates import (
-    Estimate,
-    Place,
-    Seeds,
-    aggregate,
-    combine,
-    highest,
-    mean,
-    merge,
-    numbers_of,
-)
-from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.estimates import Place, Seeds, aggregate, combine, mean, merge, numbers_of
+from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.panel import Measured
 from crossmodal.statistics.queries import DIRECTIONS
 
-Shift = tuple[str, str]
-"""Dataset and variant."""
-
-Summary = tuple[str, Callable[[Sequence[Estimate]], Estimate], list[Shift]]
-"""Name of a summary, how it sums up, and the shifts that it is over."""
+Directions = dict[str, Seeds]
+"""What both directions and their mean lost, by direction."""
 
 
 def degradation(
@@ -34,59 +22,67 @@ def degradation(
 
     `clean` names the dataset whose clean set is the reference, the cell's own target. Shifts of it are its
     other variants and the clean sets of other datasets; shifted sets of other datasets have no reference and
-    are left out. Over the variants of `clean` there are summaries (see `summaries`). Direction `mean` is the
-    mean of what both directions gave.
+    are left out. Over the variants of `clean` there are summaries (see `summaries`), and as `kinds` of
+    `shifts-mean` and of `text-shifts-mean` the number of kinds that they are over. Direction `mean` is the mean of
+    what both directions gave.
     """
-    found = {
-        (key.dataset, key.variant, key.direction, key.metric): seeds
-        for key, seeds in measured.items()
-        if key.experiment in ("peft", "robustness")
-    }
-    sets = [s for s in dict.fromkeys((key[0], key[1]) for key in found) if s != (clean, "clean")]
-    sets = [(dataset, variant) for dataset, variant in sets if dataset == clean or variant == "clean"]
-    summed = summaries([shift for shift in sets if shift[0] == clean], shifts or {})
     numbers = []
     for metric in RECALLS:
-        lost: dict[Shift, dict[str, Seeds]] = {}
-        for dataset, variant in sets:
-            directions = {
-                d: combine(loss_of, found[dataset, variant, d, metric], found[clean, "clean", d, metric])
-                for d in DIRECTIONS
-                if (dataset, variant, d, metric) in found and (clean, "clean", d, metric) in found
-            }
-            lost[dataset, variant] = with_mean(directions)
-        for name, function, over in summed:
-            shared = [d for d in (*DIRECTIONS, "mean") if all(d in lost[shift] for shift in over)]
-            lost[clean, name] = {d: merge(function, [lost[shift][d] for shift in over]) for d in shared}
+        lost = losses(clean, measured, metric, shifts or {})
         for (dataset, variant), directions in lost.items():
             for direction, seeds in directions.items():
                 here = at(place, "robustness", dataset, variant, direction)
                 numbers += numbers_of(here, f"degradation_{metric}", seeds, level)
+    for name, _, kinds in summaries(_variants(clean, measured), shifts or {}):
+        if name in ("shifts-mean", "text-shifts-mean") and lost[clean, name]:
+            here = at(place, "robustness", clean, name, "-")
+            total = next(iter(lost[clean, name].values()))[ALL_SEEDS]
+            numbers.append(here.plain(ALL_SEEDS, "kinds", len(kinds), "count", total.sources, total.queries))
     return numbers
 
 
-def summaries(variants: Sequence[Shift], facts: Mapping[str, ShiftFacts]) -> list[Summary]:
-    """Return the summaries over shifted variants of one dataset that are not empty.
+def losses(
+    clean: str, measured: Measured, metric: str, shifts: Mapping[str, ShiftFacts]
+) -> dict[Shift, Directions]:
+    """Return what each shift in `measured` costs of `metric`, and after them what each summary does."""
+    found = _recalls(measured, metric)
+    lost: dict[Shift, Directions] = {}
+    for dataset, variant in _shifts(clean, measured):
+        lost[dataset, variant] = with_mean(
+            {
+                d: combine(loss_of, found[dataset, variant, d], found[clean, "clean", d])
+                for d in DIRECTIONS
+                if (dataset, variant, d) in found and (clean, "clean", d) in found
+            }
+        )
+    for name, function, kinds in summaries(_variants(clean, measured), shifts):
+        shared = [
+            d for d in (*DIRECTIONS, "mean") if all(d in lost[shift] for kind in kinds for shift in kind)
+        ]
+        lost[clean, name] = {
+            d: merge(function, [merge(mean, [lost[shift][d] for shift in kind]) for kind in kinds])
+            for d in shared
+        }
+    return lost
 
-    Over shifts of images `shifts-mean` and `shifts-worst` (the highest degradation, found anew in every
-    resample) and for each severity n `severity-<n>-mean`; over shifts of texts `text-shifts-mean` and
-    `text-shifts-worst`. A variant without facts is taken for a shift of images.
-    """
-    texts = [shift for shift in variants if shift[1] in facts and facts[shift[1]].modality == "texts"]
-    images = [shift for shift in variants if shift not in texts]
-    graded: dict[int, list[Shift]] = {}
-    for shift in images:
-        severity = facts[shift[1]].severity if shift[1] in facts else None
-        if severity is not None:
-            graded.setdefault(severity, []).append(shift)
-    found: list[Summary] = [
-        ("shifts-mean", mean, images),
-        ("shifts-worst", highest, images),
-        *((f"severity-{severity}-mean", mean, graded[severity]) for severity in sorted(graded)),
-        ("text-shifts-mean", mean, texts),
-        ("text-shifts-worst", highest, texts),
-    ]
-    return [summary for summary in found if summary[2]]
+
+def _recalls(measured: Measured, metric: str) -> dict[tuple[str, str, str], Seeds]:
+    return {
+        (key.dataset, key.variant, key.direction): seeds
+        for key, seeds in measured.items()
+        if key.experiment in ("peft", "robustness") and key.metric == metric
+    }
+
+
+def _shifts(clean: str, measured: Measured) -> list[Shift]:
+    """Return the sets that have the clean set of `clean` as their reference."""
+    sets = dict.fromkeys(key[:2] for key in _recalls(measured, RECALLS[0]))
+    return [(dataset, variant) for dataset, variant in sets
+            if (dataset == clean) != (variant == "clean")]  # fmt: skip
+
+
+def _variants(clean: str, measured: Measured) -> list[Shift]:
+    return [shift for shift in _shifts(clean, measured) if shift[0] == clean]
 
 
 def attack_numbers(place: Place, measured: Measured, level: float) -> list[Number]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crossmodal.experiments.robustness.degradations import attack_numbers, degradation
+from crossmodal.experiments.robustness.pairs import pair_numbers
+from crossmodal.experiments.robustness.params import Pair, Params
 from crossmodal.experiments.robustness.records import SanityCheck, ShiftFacts
 from crossmodal.experiments.robustness.sanity import sanity_numbers
 from crossmodal.experiments.robustness.selection import selection_numbers
@@ -29,9 +31,10 @@ def main(clean: Ins, shifted: Ins, cards: Ins, attacked: Ins, sanity: Ins, numbe
         *(retrieval_record(path, "robustness") for path in shifted),
     ]
     facts = {name: ShiftFacts.model_validate(shift) for name, shift in values["shifts"].items()}
+    pairs = Params.model_validate(values["room"]).pairs
     found = [
         *shift_numbers(
-            [read_result(record) for record in records], values["target"], cells, facts, parameters
+            [read_result(record) for record in records], values["target"], cells, facts, parameters, pairs
         ),
         *attacked_numbers([read_result(retrieval_record(path, "attack")) for path in attacked], parameters),
         *sanity_numbers([check for path in sanity for check in SanityCheck.read(path, **_run(path))]),
@@ -46,8 +49,9 @@ def shift_numbers(
     cells: Mapping[str, CellFacts],
     shifts: Mapping[str, ShiftFacts],
     parameters: StatisticsParameters,
+    pairs: Mapping[str, Pair] = {},
 ) -> list[Number]:
-    """Return recall on every shifted set, and what each shift and each other dataset costs of the clean recall.
+    """Return recall on every shifted set, what each shift and each other dataset costs, and how `pairs` differ.
 
     `results` are those on clean sets (experiment `peft`) and on shifted ones (`robustness`). The clean set of a
     cell is the one that it is adapted to. A variant that `shifts` does not know is taken for a shift of images
@@ -65,6 +69,10 @@ def shift_numbers(
             numbers += quality(place, shifted, parameters.level)
             if dataset == homes.get(cell, target):
                 numbers += degradation(place, dataset, measured, parameters.level, shifts)
+        for pair in pairs.values() if dataset == target else ():
+            place = Place("-", pair.adversarial, dataset, split, "-", "-")
+            standard, adversarial = panel.measure(pair.standard), panel.measure(pair.adversarial)
+            numbers += pair_numbers(place, dataset, standard, adversarial, parameters.level, shifts)
         for home in dict.fromkeys(homes.get(cell, target) for cell in cells_of(group)):
             if home != dataset:
                 adapted = [r for r in results if homes.get(r.record.cell, target) == home]

@@ -1,7 +1,9 @@
 """Parameters of H2: which shifts and attacks cells are measured under, and which cells are compared."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
 
 from crossmodal.experiments.robustness.threats import ThreatParameters
 from crossmodal.parameters import Check, Name, Parameters
@@ -13,6 +15,8 @@ PLACE = 2
 TITLE = "Robustness"
 QUESTION = "Does adversarial training bound what is lost under shift and attack?"
 KEY = "H2"
+ROLES = ("adversarial", "standard")
+"""The cells that the proposal's two thresholds are about."""
 
 
 class Attacks(ThreatParameters):
@@ -24,20 +28,38 @@ class Attacks(ThreatParameters):
     """Whether each seed of a cell is attacked, or its first one only."""
 
 
+class Pair(Parameters):
+    """A cell and its adversarially trained twin: of one kind of method, base model and dataset."""
+
+    standard: Name
+    """Cell that is trained without an adversary."""
+    adversarial: Name
+    """The same cell trained against one."""
+
+
 class Params(Parameters):
     """What shifted or attacked data cost, and whether adversarial training helps. Null claims nothing."""
 
     shifts: list[Name] = []
     """Shifts applied to the target's test split."""
+    pairs: dict[Name, Pair] = {}
+    """Twins whose losses under shift are compared, query by query: what H2 is judged by."""
     adversarial: Name | None = None
-    """Adversarially trained cell that the claims are about."""
+    """Adversarially trained cell that the proposal's threshold of 5 % is reported for."""
     standard: Name | None = None
-    """Cell that is trained without an adversary."""
+    """Cell trained without an adversary that the proposal's threshold of 15 % is reported for."""
     attacks: Attacks = Attacks()
 
     def roles(self) -> list[str]:
         """Return the cells that the claims are about."""
-        return [name for name in (self.adversarial, self.standard) if name]
+        twins = [name for pair in self.pairs.values() for name in (pair.standard, pair.adversarial)]
+        return list(dict.fromkeys(name for name in (*twins, self.adversarial, self.standard) if name))
+
+    @model_validator(mode="after")
+    def _names_of_claims(self) -> Self:
+        if taken := next((name for name in self.pairs if name in ROLES), None):
+            raise ValueError(f"a pair cannot be named {taken}: that is the name of a claim about one cell")
+        return self
 
 
 def checks(params: Params, study: "Study") -> Iterator[Check]:
@@ -46,5 +68,22 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     attackable = [name for name in cells if study.target_of(name) == study.adaptation.dataset]
     yield Check("shifts", params.shifts, study.shifts, "shift")
     yield Check("attacks.cells", params.attacks.cells, attackable, "cell of the target")
-    for role in ("adversarial", "standard"):
+    for role in ROLES:
         yield Check(role, [getattr(params, role)], cells, "cell")
+    plain = [name for name in attackable if not cells[name].adversary]
+    for name, pair in params.pairs.items():
+        yield Check(
+            f"pairs.{name}.standard", [pair.standard], plain, "cell of the target without an adversary"
+        )
+        what = f"adversarially trained twin of {pair.standard}: a cell with its kind of method, model and dataset"
+        yield Check(f"pairs.{name}.adversarial", [pair.adversarial], _twins(pair.standard, study), what)
+
+
+def _twins(cell: str, study: "Study") -> list[str]:
+    """Return the cells trained against an adversary with the kind of method, base model and dataset of `cell`."""
+    cells = study.adaptation.cells
+
+    def facts(name: str) -> tuple[str, str, str]:
+        return cells[name].method.kind, study.model_of(name), study.target_of(name)
+
+    return [name for name, other in cells.items() if other.adversary and facts(name) == facts(cell)]

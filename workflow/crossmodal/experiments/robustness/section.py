@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from crossmodal.experiments.robustness import charts, frames
+from crossmodal.experiments.robustness.contact_sheet import draw_sheet
 from crossmodal.experiments.robustness.figures import COLUMNS, degradation_rows
 from crossmodal.experiments.robustness.params import Params
 from crossmodal.experiments.robustness.records import SanityCheck, ShiftFacts
 from crossmodal.experiments.robustness.tables import (
     PARTS,
+    differences_table,
+    pairs_table,
     robustness_table,
     sanity_table,
     selection_table,
@@ -36,7 +39,10 @@ def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
         ]
         for direction in DIRECTIONS
     }
+    pairs = Params.model_validate(values["room"]).pairs
     return found | {
+        "pairs": [("", pairs_table(numbers, grid.target, pairs))],
+        "pairs-by-shift": [("", differences_table(numbers, grid.target, pairs, "mean"))],
         "shifts": [("", robustness_table(numbers, grid, shifts, "mean", "summary"))],
         "threats": [("", threats_table(numbers, grid))],
         "sanity": [("", sanity_table(numbers, grid))],
@@ -49,7 +55,9 @@ def shift_facts(values: Mapping[str, Any]) -> dict[str, ShiftFacts]:
     return {name: ShiftFacts.model_validate(facts) for name, facts in values["shifts"].items()}
 
 
-def main(cells: In, numbers: In, sanity: Ins, section: Out, figures: Out, spec: Spec) -> None:
+def main(
+    cells: In, numbers: In, sanity: Ins, images: Ins, shifted: Ins, section: Out, figures: Out, spec: Spec
+) -> None:
     values = spec["parameters"]
     params, found = Params.model_validate(values["room"]), Numbers.read(cells, numbers)
     grid, shifts = grid_of(values, found, params.roles()), shift_facts(values)
@@ -65,12 +73,26 @@ def main(cells: In, numbers: In, sanity: Ins, section: Out, figures: Out, spec: 
         few=len(grid.cells) <= FEW,
         limits=LIMITS,
         all_directions=ALL_DIRECTIONS,
+        pairs=pairs_table(found, grid.target, params.pairs),
+        differences=differences_table(found, grid.target, params.pairs, "mean"),
+        kinds=_kinds(shifts),
+        sheet=draw_sheet(images[0], dict(zip(params.shifts, shifted, strict=True)), shifts)
+        if shifted
+        else None,
         robustness=_degradations(found, grid, shifts, headline),
         threats=threats_table(found, grid, headline),
         sanity=sanity_table(found, grid, statements),
         selection=selection_table(found, grid, headline),
     )
     write_rows(figures, COLUMNS, degradation_rows(found, grid.target))
+
+
+def _kinds(shifts: Mapping[str, ShiftFacts]) -> dict[str, list[str]]:
+    """Return the kinds of the shifts of images and of texts, in words."""
+    kinds: dict[str, list[str]] = {"images": [], "texts": []}
+    for facts in shifts.values():
+        kinds[facts.modality].append(facts.kind.replace("_", " "))
+    return {modality: list(dict.fromkeys(found)) for modality, found in kinds.items()}
 
 
 def _degradations(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from crossmodal.experiments.robustness.pairs import LOST, SAVED
+from crossmodal.experiments.robustness.params import Pair
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.report.cells import Grid
@@ -10,9 +12,9 @@ from crossmodal.report.tables import OWN, Column, Row, Table, by_cell, figure, w
 
 SHIFT_TITLES = {
     "shifts-mean": "mean of all shifts",
-    "shifts-worst": "worst shift",
+    "shifts-worst": "worst kind",
     "text-shifts-mean": "mean of text shifts",
-    "text-shifts-worst": "worst text shift",
+    "text-shifts-worst": "worst kind of text shift",
 }
 PARTS = {
     "summary": "summaries",
@@ -36,6 +38,8 @@ def shift_names(numbers: Numbers, target: str) -> dict[tuple[str, str], str]:
         title = SHIFT_TITLES.get(variant, variant)
         if severity := severity_of(variant):
             title = f"mean of severity {severity}"
+        if kind := kind_of(variant):
+            title = f"mean of {kind}"
         if variant == "clean":
             title = dataset
         elif dataset not in (target, "-"):
@@ -50,9 +54,15 @@ def severity_of(variant: str) -> int | None:
     return int(tail) if variant.endswith("-mean") and not head and tail.isdigit() else None
 
 
+def kind_of(variant: str) -> str:
+    """Return the kind, in words, of the summary `kind-<kind>-mean`; nothing for any other variant."""
+    head, _, tail = variant.partition("kind-")
+    return tail.removesuffix("-mean").replace("-", " ") if not head and tail.endswith("-mean") else ""
+
+
 def is_summary(variant: str) -> bool:
     """Return whether a variant stands for several shifts."""
-    return variant in SHIFT_TITLES or severity_of(variant) is not None
+    return variant in SHIFT_TITLES or severity_of(variant) is not None or bool(kind_of(variant))
 
 
 def part_of(variant: str, shifts: Mapping[str, ShiftFacts]) -> str:
@@ -85,6 +95,44 @@ def robustness_table(
     name = f"robustness-{part}-{direction.replace('_', '-')}"
     table = by_cell(numbers, name, grid, [("", columns)], headline, heat=lambda value: value / 0.5)
     return Table(name, "cell", [], table.columns, table.rows)
+
+
+def pairs_table(numbers: Numbers, target: str, pairs: Mapping[str, Pair]) -> Table:
+    """Return what each pair of twins loses under shift, the difference, and its p-value: what H2 is judged by.
+
+    Losses are means over kinds of shifts and over both directions.
+    """
+    rows, titles = [], {"shifts-mean": "shifts of images", "text-shifts-mean": "shifts of texts"}
+    columns = ["loss %", "loss of its twin %", "difference", "p"]
+    for name, pair in pairs.items():
+        figures = []
+        for variant in titles:
+            where = {"dataset": target, "variant": variant, "direction": "mean"}
+            for cell, metric in (
+                (pair.standard, LOST),
+                (pair.adversarial, LOST),
+                (pair.adversarial, SAVED),
+                (pair.adversarial, f"p_value_{SAVED}"),
+            ):
+                figures.append(figure(numbers, numbers.find("robustness", metric, cell=cell, **where)))
+        rows.append(Row(name, figures, note=f"{pair.standard} and its twin {pair.adversarial}"))
+    groups = [(title, len(columns)) for title in titles.values()]
+    return without_empty(Table("pairs", "pair", groups, columns * len(titles), rows))
+
+
+def differences_table(numbers: Numbers, target: str, pairs: Mapping[str, Pair], direction: str) -> Table:
+    """Return by how much each pair's losses differ under each shift and summary, above zero where it helps."""
+    found = {key: name for key, name in shift_names(numbers, target).items() if key[0] == target}
+    rows = []
+    for name, pair in pairs.items():
+        where = {"cell": pair.adversarial, "dataset": target, "direction": direction}
+        figures = [
+            figure(numbers, numbers.find("robustness", SAVED, variant=variant, **where))
+            for _, variant in found
+        ]
+        rows.append(Row(name, figures))
+    table = Table(f"pairs-{direction.replace('_', '-')}", "pair", [], list(found.values()), rows)
+    return without_empty(table)
 
 
 def threats_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
@@ -146,9 +194,9 @@ def selection_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
 
 
 def _place(variant: str) -> tuple[int, int]:
-    """Order summaries before shifts, and those in the order of SHIFT_TITLES with severities after the worst."""
+    """Order summaries before shifts, and those as in SHIFT_TITLES with severities, then kinds, after the worst."""
     if variant in SHIFT_TITLES:
         place = list(SHIFT_TITLES).index(variant)
-        return (0 if place < 2 else 2, place)
+        return (0 if place < 2 else 3, place)
     severity = severity_of(variant)
-    return (1, severity) if severity is not None else (3, 0)
+    return (1, severity) if severity is not None else (2 if kind_of(variant) else 4, 0)
