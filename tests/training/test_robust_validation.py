@@ -5,7 +5,7 @@ import csv
 import pytest
 import torch
 
-from crossmodal.attacks import attack_images
+from crossmodal.attacks.api import attack_images
 from crossmodal.models.dual_encoder import encode_images, encode_texts, to_pixels
 from crossmodal.training.adversary import make_adversary
 from crossmodal.training.adversary_settings import AdversaryParameters

@@ -1,6 +1,6 @@
 """Attacks for use outside training: on images, on texts, on embeddings, and on both sides together.
 
-Offered as `crossmodal.attacks.attack_images` and so on. An attack is given as in params.yaml, for example
+An attack is given as in params.yaml, for example
 `{"kind": "pgd_images", "norm": "linf", "epsilon": "8/255", "steps": 20, "restarts": 3}`, or as its typed
 parameters; each kind's `<kind>_params.py` says what it accepts and in which unit epsilon is.
 """
