@@ -91,7 +91,7 @@ def test_the_attack_meets_the_network_of_the_step(towers, params) -> None:
     methods.attach(model, params("full"), seed=0)
     batch = data(model)
     pixels, tokens, labels = to_pixels(batch.images[:6]), batch.tokens[:12:2].long(), batch.labels[:6]
-    adversary = make_adversary(model, AdversaryParameters.model_validate(BOTH))
+    adversary = make_adversary(model, AdversaryParameters.model_validate(BOTH), batch.tokens)
     prepared, losses = [], []
     for training in (True, False):
         model.train(training)
@@ -111,7 +111,7 @@ def test_fare_remembers_the_images_of_the_base_model(towers_base, towers, params
     model, values = towers(), params("lora", rank=4, towers="image")
     methods.attach(model, values, seed=0)
     fare = {"images": IMAGES, "objective": "fare"}
-    adversary = make_adversary(model, AdversaryParameters.model_validate(fare))
+    adversary = make_adversary(model, AdversaryParameters.model_validate(fare), data(model).tokens)
     train(model, values, tmp_path, fare, learning_rate=1e-2)
     pixels = to_pixels(data(model).images)
     with torch.no_grad():

@@ -38,7 +38,7 @@ def trained(tiny_clip, patterns, tmp_path_factory):
 
 
 def measured(model, data, params):
-    return validate(model, data, "cpu", make_adversary(model, params))
+    return validate(model, data, "cpu", make_adversary(model, params, data.tokens))
 
 
 def test_without_the_parameter_nothing_is_attacked(trained, patterns):

@@ -24,5 +24,6 @@ class SanityCheck(Record):
     statement: str
     measured: dict[str, float] = {}
     """What it compared, by what it is of, such as "recall@1, one step" or "loss, one step"."""
-    passed: bool
+    passed: bool | None
+    """Null where there was nothing to lose, so that the check says nothing."""
     source: str = ""
