@@ -193,7 +193,8 @@ def attack_pairs(
     Parameters
     ----------
     model, pixels, tokens, labels, text_labels, unit, generator
-        As in `attack_images` and `attack_texts`; the whole batch is attacked at once, by the contrastive loss of both directions.
+        As in `attack_images` and `attack_texts`; the whole batch is attacked at once, by the contrastive loss of
+        both directions.
     images, texts : Parameters or mapping, optional
         An attack on images and one on texts, or one on embeddings for either; a side without one stays.
 

@@ -10,8 +10,8 @@ from crossmodal.parameters import NotNegative, Parameters, Positive
 class Params(Parameters):
     """One step on the pixels of images in [0, 1].
 
-    From the image to the edge of the ball (Goodfellow et al. 2015), or from a random point of the ball with a step of
-    1.25 epsilon, then back into the ball: FGSM-RS (Wong et al. 2020), for training in one step.
+    From the image to the edge of the ball (Goodfellow et al. 2015), or from a random point of the ball with a step
+    of 1.25 epsilon, then back into the ball: FGSM-RS (Wong et al. 2020), for training in one step.
     """
 
     space: ClassVar[str] = "images"

@@ -22,8 +22,8 @@ def perturb(
 
     `inputs` are token embeddings, or zeros where `loss` wants δ alone (as `encode_texts` does); `mask`
     [b, context] is true for tokens that may change; `scale` is the mean norm of the base model's used token
-    embeddings (`mean_token_norm`), the unit of epsilon. `loss` returns a scalar or one value a caption. ‖δ‖₂ ≤ epsilon · scale
-    for each token. For `keep_best` see `ascend`.
+    embeddings (`mean_token_norm`), the unit of epsilon. `loss` returns a scalar or one value a caption.
+    ‖δ‖₂ ≤ epsilon · scale for each token. For `keep_best` see `ascend`.
     """
     ball = make_ball(inputs, params, mask, scale)
     return ascend(lambda deltas: loss(inputs + deltas[0]), [ball], generator, keep_best)[0]

@@ -139,7 +139,10 @@ def padding(model: CLIP) -> int | None:
 
 
 def used_tokens(model: CLIP, tokens: Tensor) -> Tensor:
-    """Return the distinct ids of the words in captions `tokens` int [m, context], ascending int64: no start, end, padding."""
+    """Return the distinct ids of the words in the captions `tokens` [m, context], ascending int64.
+
+    Start, end and padding are no words.
+    """
     return tokens[perturbable(tokens, model)].unique().long()
 
 

@@ -12,6 +12,17 @@ class ValidationRecall(Record):
     robust_image_to_text: float | None = None
 
 
+class Overfitting(Record):
+    """What an adversary of one step did to recall@1 on validation data, fractions, means of both directions."""
+
+    found: bool
+    """Whether training ended because an epoch was catastrophically overfitted."""
+    epoch: int
+    """That epoch, else the last one: the one that the recalls are of."""
+    several_steps: float
+    one_step: float
+
+
 class AdapterCard(Record):
     """What training one cell with one seed took."""
 
@@ -30,6 +41,8 @@ class AdapterCard(Record):
     epochs: int | None = None
     validation: ValidationRecall | None = None
     """Of the epoch whose weights are the result; null without validation data or training."""
+    overfitting: Overfitting | None = None
+    """Null unless the adversary takes one step and its validation several."""
     source: str = ""
 
     @property

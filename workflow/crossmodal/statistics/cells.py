@@ -55,8 +55,8 @@ def cells_of(results: Sequence[Result]) -> list[str]:
 def validation_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFacts]) -> list[Number]:
     """Return recall@1 on validation data, mean of both directions, by seed and as the mean `s*`.
 
-    `validation_recall@1`, and `validation_robust_recall@1` under the attack of the cell's adversary. Nothing for
-    cards without validation.
+    `validation_recall@1`, unattacked. Nothing for cards without validation. What a cell's own adversary measured
+    while it trained is not comparable between cells and is no number.
     """
     numbers = []
     for cell in distinct(cards, "cell"):
@@ -65,18 +65,16 @@ def validation_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFac
         place = Place("peft", cell, cells[cell].dataset, "val", "clean", "mean")
         own = [card for card in cards if card.cell == cell]
         groups = [(str(card.seed), [card]) for card in own] + [(ALL_SEEDS, own)]
-        for metric, robust in (("validation_recall@1", False), ("validation_robust_recall@1", True)):
-            for seed, group in groups:
-                value = validation_recall(group, robust=robust)
-                if value is not None:
-                    sources = [card.source for card in group]
-                    numbers.append(place.plain(seed, metric, value, "fraction", sources))
+        for seed, group in groups:
+            value = validation_recall(group)
+            if value is not None:
+                sources = [card.source for card in group]
+                numbers.append(place.plain(seed, "validation_recall@1", value, "fraction", sources))
     return numbers
 
 
-def validation_recall(cards: Sequence[AdapterCard], *, robust: bool) -> float | None:
+def validation_recall(cards: Sequence[AdapterCard]) -> float | None:
     """Return the mean over cards and directions of recall@1, None unless every card has all of them."""
-    names = [f"robust_{direction}" if robust else direction for direction in DIRECTIONS]
-    values = [getattr(card.validation, name, None) for card in cards for name in names]
+    values = [getattr(card.validation, name, None) for card in cards for name in DIRECTIONS]
     known = [value for value in values if value is not None]
     return average(known) if known and len(known) == len(values) else None

@@ -17,8 +17,8 @@ from crossmodal.training.step import Adversary, Prepared, prepare
 def make_adversary(model: CLIP, params: AdversaryParameters, tokens: Tensor) -> Adversary:
     """Return the adversary of `params` for `model`, which is as it stands before training.
 
-    `tokens` [m, context] are all captions that it is trained with: epsilon of an attack on texts counts in the mean
-    norm of the embeddings of their words, which no method changes before training.
+    `tokens` [m, context] are all captions that it is trained with: epsilon of an attack on texts counts in the
+    mean norm of the embeddings of their words, which no method changes before training.
     """
     unit = mean_token_norm(model, tokens)
     if params.objective == "fare":
@@ -76,9 +76,9 @@ def attack_part(
 ) -> Attacked:  # fmt: skip
     """Return the batch with the first pairs attacked at `strength` times epsilon, and the rest clean.
 
-    All pairs but `clean_share` of them are attacked; `unit` is that of `attack_sides`. The attack makes the loss of the whole batch large,
-    the one that the step then makes small: clean pairs take part as negatives, encoded once. Offsets are those
-    of the whole batch, 0 for the clean pairs.
+    All pairs but `clean_share` of them are attacked; `unit` is that of `attack_sides`. The attack makes the loss
+    of the whole batch large, the one that the step then makes small: clean pairs take part as negatives, encoded
+    once. Offsets are those of the whole batch, 0 for the clean pairs.
     """
     attacked = attacked_rows(adversary, len(pixels))
     if attacked == 0 or strength == 0:

@@ -65,8 +65,8 @@ class AdversaryParameters(_Sides):
     epsilon_warmup_share: Share = 0.0
     """Share of all steps over which epsilon, and with it the step size, rises linearly from 0; 0 for none."""
     validation: RobustValidation | None = None
-    """Attacks on the validation split after each epoch; none for clean validation only. Where training attacks with
-    one step, the recall under that step is measured too, and the two tell catastrophic overfitting."""
+    """Attacks on the validation split after each epoch; none for clean validation only. Where training attacks
+    with one step, the recall under that step is measured too, and the two tell catastrophic overfitting."""
 
     @model_validator(mode="after")
     def _trains(self) -> Self:
@@ -87,13 +87,21 @@ class AdversaryParameters(_Sides):
 
     @property
     def one_step(self) -> RobustCheck | None:
-        """Return the validation under the attack of training itself where that takes one step and several check it.
+        """Return the validation under the attack of training where that takes one step and several check it.
 
-        None where nothing is checked, where training attacks with several steps, or the check does with one.
+        It is on the sides that are checked, so that the two compare. None where nothing is checked, where training
+        leaves a checked side alone or attacks with several steps, or where the check takes one step itself.
         """
-        if self.validation is None or not _takes_one_step(self) or _takes_one_step(self.validation):
+        check = self.validation
+        if check is None or not _takes_one_step(self) or _takes_one_step(check):
             return None
-        return RobustCheck(images=self.images, texts=self.texts, max_images=self.validation.max_images)
+        images, texts = (
+            own if checked else None
+            for own, checked in ((self.images, check.images), (self.texts, check.texts))
+        )
+        if (images is None) != (check.images is None) or (texts is None) != (check.texts is None):
+            return None
+        return RobustCheck(images=images, texts=texts, max_images=check.max_images)
 
     @property
     def select_on(self) -> Literal["clean", "robust"]:

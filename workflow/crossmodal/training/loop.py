@@ -45,11 +45,12 @@ def fit(
 
     The loss is the multi-positive contrastive loss, min-max against `adversary` where there is one; `hooks`
     are the method's own part in each step. With `validation` data the weights of the best epoch are restored
-    at the end (see `validation_score`); a catastrophically overfitted one ends training and is none. `log` gets one CSV row an epoch. A checkpoint is written to
-    `checkpoint_folder` after each epoch; a run with the same `identity` (a digest of the job's spec), initial
-    weights and data continues from it. The caller removes the checkpoints once the result is safe
-    (`discard_checkpoints`). `after_epoch` is called after each epoch's checkpoint. The model ends in eval() on
-    the device where it was. With no trainable parameter nothing is done.
+    at the end (see `validation_score`); a catastrophically overfitted one (`is_overfitted`) ends training and is
+    never the best. `log` gets one CSV row an epoch. A checkpoint is written to `checkpoint_folder` after each
+    epoch; a run with the same `identity` (a digest of the job's spec), initial weights and data continues from
+    it. The caller removes the checkpoints once the result is safe (`discard_checkpoints`). `after_epoch` is called
+    after each epoch's checkpoint. The model ends in eval() on the device where it was. With no trainable parameter
+    nothing is done.
 
     Where processes share the work (`distributed`), all call this alike and end with the same weights; the first
     one validates and writes. Raises UserError where the loss is not finite, a checkpoint is another job's, the

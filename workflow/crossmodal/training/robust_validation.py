@@ -41,13 +41,9 @@ def robust_recall(
     captions, and of clean captions among attacked images. `unit` is the norm that epsilon counts in on token
     embeddings (`mean_token_norm`). `model` is on `device` and is left as it is.
     """
-    chosen = _evenly_spaced(len(data), params.max_images)
-    captions = torch.isin(data.owners, chosen).nonzero().squeeze(1)
-    pixels, tokens = data.images[chosen], data.tokens[captions]
-    labels, text_labels = (data.labels[rows].to(device) for rows in (chosen, data.owners[captions]))
+    pixels, tokens, labels, text_labels = _chosen(data, params, device)
     with frozen(model), torch.no_grad():
-        images = _in_batches(len(pixels), lambda rows: _images(model, pixels[rows], device))
-        texts = _in_batches(len(tokens), lambda rows: encode_texts(model, tokens[rows].to(device).long()))
+        images, texts = _clean(model, pixels, tokens, device)
         if params.images is None:
             hidden = images
         else:
@@ -61,6 +57,30 @@ def robust_recall(
     return (
         recall_at_1(asked, hidden if params.texts is None else images, text_labels, labels),
         recall_at_1(hidden, asked if params.images is None else texts, labels, text_labels),
+    )
+
+
+def clean_recall(model: CLIP, data: TrainingSet, params: RobustCheck, device: str) -> tuple[float, float]:
+    """Return what `robust_recall` is without an attack: of the same queries against the same gallery."""
+    pixels, tokens, labels, text_labels = _chosen(data, params, device)
+    with frozen(model), torch.no_grad():
+        images, texts = _clean(model, pixels, tokens, device)
+    return recall_at_1(texts, images, text_labels, labels), recall_at_1(images, texts, labels, text_labels)
+
+
+def _chosen(data: TrainingSet, params: RobustCheck, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return some images of `data` with their captions: uint8 pixels, tokens, and the labels of either."""
+    rows = _evenly_spaced(len(data), params.max_images)
+    captions = torch.isin(data.owners, rows).nonzero().squeeze(1)
+    labels, text_labels = data.labels[rows], data.labels[data.owners[captions]]
+    return data.images[rows], data.tokens[captions], labels.to(device), text_labels.to(device)
+
+
+def _clean(model: CLIP, pixels: Tensor, tokens: Tensor, device: str) -> tuple[Tensor, Tensor]:
+    """Return the embeddings of all images and of all captions."""
+    return (
+        _in_batches(len(pixels), lambda rows: encode_images(model, to_pixels(pixels[rows].to(device)))),
+        _in_batches(len(tokens), lambda rows: encode_texts(model, tokens[rows].to(device).long())),
     )
 
 
@@ -106,10 +126,6 @@ def _changed_texts(
         return encode_texts(model, own, delta)
 
     return change
-
-
-def _images(model: CLIP, images: Tensor, device: str) -> Tensor:
-    return encode_images(model, to_pixels(images.to(device)))
 
 
 def _in_batches(count: int, of: Callable[[Tensor], Tensor]) -> Tensor:
