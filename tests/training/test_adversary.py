@@ -36,6 +36,10 @@ SIDES = {
     "images": {"images": IMAGES},
     "texts": {"texts": TEXTS},
     "fgsm": {"images": {"kind": "fgsm"}},
+    "fgsm-rs": {
+        "images": {"kind": "fgsm", "step": 1.25, "random_start": True},
+        "texts": {"kind": "fgm_texts", "step": 1.25, "random_start": True},
+    },
     "embeddings": {"images": EMBEDDINGS, "texts": EMBEDDINGS},
     "mixed": {"images": IMAGES, "texts": EMBEDDINGS},
 }

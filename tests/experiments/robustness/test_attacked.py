@@ -17,9 +17,9 @@ from crossmodal.data.tables import Example, write_examples
 from crossmodal.errors import UserError
 from crossmodal.experiments.robustness.attacked import attacked_embeddings, attacked_queries, evaluate_attacks
 from crossmodal.experiments.robustness.attacked_sanity import check_attacks
-from crossmodal.experiments.robustness.attacked_split import read_captions, read_split
+from crossmodal.experiments.robustness.attacked_split import read_split
 from crossmodal.experiments.robustness.threats import Threat, Variant, points, variants
-from crossmodal.experiments.robustness.units import measure_unit
+from crossmodal.experiments.robustness.units import measure_unit, read_captions
 from crossmodal.models.clip import build_clip, save_clip, tokenize
 from crossmodal.models.dual_encoder import (
     encode_images,

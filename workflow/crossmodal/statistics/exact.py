@@ -1,8 +1,8 @@
 """Exact interval of a share that no resample can vary: nothing, or everything, was answered.
 
-A bootstrap of queries that are all answered has one value in every resample, so its interval has no width, although
-a few queries more might have shown another. The interval of Clopper and Pearson (1934) has at least its nominal
-level whatever the share is.
+A bootstrap of queries that are all answered has one value in every resample, so its interval has no width,
+although a few queries more might have shown another. The interval of Clopper and Pearson (1934) has at least its
+nominal level whatever the share is.
 """
 
 import numpy as np

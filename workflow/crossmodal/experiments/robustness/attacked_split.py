@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.data.images import Pixels, decode_split
-from crossmodal.data.tables import read_table
 from crossmodal.errors import UserError
 from crossmodal.experiments.robustness.threats import ThreatParameters
+from crossmodal.experiments.robustness.units import read_captions
 from crossmodal.models import clip
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.dual_encoder import mean_token_norm
@@ -71,12 +71,6 @@ def read_split(
         *choose_queries(images.ids, captions, params),
         mean_token_norm(model, clip.tokenize(model, texts)) if unit is None else unit,
     )  # fmt: skip
-
-
-def read_captions(split: Path) -> list[str]:
-    """Return all captions of the dataset file `split`, those of one image side by side."""
-    rows = read_table(split, ["captions"]).column("captions").to_pylist()
-    return [caption for own in rows for caption in own]
 
 
 def choose_queries(

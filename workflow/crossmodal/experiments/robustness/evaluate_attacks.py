@@ -5,9 +5,9 @@ import json
 from crossmodal.adaptation import methods
 from crossmodal.experiments.robustness.attacked import evaluate_attacks
 from crossmodal.experiments.robustness.attacked_sanity import check_attacks
-from crossmodal.experiments.robustness.attacked_split import read_captions, read_split
+from crossmodal.experiments.robustness.attacked_split import read_split
 from crossmodal.experiments.robustness.threats import ThreatParameters
-from crossmodal.experiments.robustness.units import measure_unit
+from crossmodal.experiments.robustness.units import measure_unit, read_captions
 from crossmodal.jobs.run import In, Ins, Out, Outs, Spec, run
 from crossmodal.models.clip import load_clip
 from crossmodal.torch_setup import device, prepare_torch

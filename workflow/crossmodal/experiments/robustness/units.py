@@ -1,10 +1,18 @@
 """The unit that epsilon of an attack on texts counts in."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from crossmodal.data.tables import read_table
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import tokenize
 from crossmodal.models.dual_encoder import mean_token_norm, used_tokens
+
+
+def read_captions(split: Path) -> list[str]:
+    """Return all captions of the dataset file `split`, those of one image side by side."""
+    rows = read_table(split, ["captions"]).column("captions").to_pylist()
+    return [caption for own in rows for caption in own]
 
 
 def measure_unit(model: CLIP, captions: Sequence[str]) -> dict[str, float]:

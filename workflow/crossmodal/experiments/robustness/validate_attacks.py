@@ -3,8 +3,7 @@
 import json
 
 from crossmodal.adaptation import methods
-from crossmodal.experiments.robustness.attacked_split import read_captions
-from crossmodal.experiments.robustness.units import measure_unit
+from crossmodal.experiments.robustness.units import measure_unit, read_captions
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.clip import load_clip
 from crossmodal.torch_setup import device, prepare_torch
