@@ -14,7 +14,7 @@ from crossmodal.attacks.pgd_images_params import Params as ImageAttack
 from crossmodal.attacks.pgd_texts_params import Params as TextAttack
 from crossmodal.errors import UserError
 from crossmodal.models import clip
-from crossmodal.models.dual_encoder import encode_images, encode_texts
+from crossmodal.models.dual_encoder import encode_images, encode_texts, mean_token_norm
 from crossmodal.models.loss import contrastive_loss
 
 METHODS = [
@@ -146,13 +146,14 @@ def test_an_attack_finds_its_way_through(values, fresh, train) -> None:
     def loss(images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
         return contrastive_loss(images, texts, labels, 10.0)
 
+    unit = mean_token_norm(model, tokens)
     attacks = {
         "images": (ImageAttack(kind="pgd_images", epsilon=0.1, steps=2), None),
         "texts": (None, TextAttack(kind="pgd_texts", epsilon=1.0, steps=2)),
     }
     for side, (images, texts) in attacks.items():
         changed, delta = attack_batch(
-            model, pixels, tokens, loss, images, texts, torch.Generator().manual_seed(0)
+            model, pixels, tokens, loss, images, texts, unit, torch.Generator().manual_seed(0)
         )
         with torch.no_grad():
             clean = loss(encode_images(model, pixels), encode_texts(model, tokens))

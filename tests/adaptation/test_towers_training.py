@@ -9,14 +9,16 @@ from torch import nn
 
 from crossmodal.adaptation import methods
 from crossmodal.adaptation.trainable import BATCH_NORMALISATION
+from crossmodal.attacks.api import attack_images, attack_texts
 from crossmodal.models import clip
-from crossmodal.models.dual_encoder import encode_images, to_pixels
+from crossmodal.models.dual_encoder import encode_images, mean_token_norm, to_pixels
 from crossmodal.training.adversary import make_adversary
-from crossmodal.training.adversary_settings import AdversaryParameters
+from crossmodal.training.adversary_settings import AdversaryParameters, RobustCheck
 from crossmodal.training.batches import TrainingSet
 from crossmodal.training.gradcache import cached_backward
 from crossmodal.training.loop import fit
 from crossmodal.training.precision import Precision
+from crossmodal.training.robust_validation import robust_recall
 from crossmodal.training.settings import TrainingParameters
 from crossmodal.training.step import batch_loss, prepare
 
@@ -61,6 +63,10 @@ def statistics(model: nn.Module) -> dict[str, torch.Tensor]:
     }
 
 
+def statistics_modules(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, BATCH_NORMALISATION)]
+
+
 def gradients(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
@@ -91,7 +97,7 @@ def test_the_attack_meets_the_network_of_the_step(towers, params) -> None:
     methods.attach(model, params("full"), seed=0)
     batch = data(model)
     pixels, tokens, labels = to_pixels(batch.images[:6]), batch.tokens[:12:2].long(), batch.labels[:6]
-    adversary = make_adversary(model, AdversaryParameters.model_validate(BOTH))
+    adversary = make_adversary(model, AdversaryParameters.model_validate(BOTH), batch.tokens)
     prepared, losses = [], []
     for training in (True, False):
         model.train(training)
@@ -107,11 +113,33 @@ def test_the_attack_meets_the_network_of_the_step(towers, params) -> None:
     assert not gradients(model)
 
 
+@pytest.mark.parametrize("held", [True, False], ids=["held", "free"])
+def test_an_attack_leaves_statistics_and_modes_as_they_were(towers, params, held) -> None:
+    """Bit for bit, in a model in train() with a part of it in eval(), held or not."""
+    model = towers()
+    if held:
+        methods.attach(model, params("lora", rank=4), seed=0)
+    model.train()
+    next(module for module in model.modules() if isinstance(module, nn.Dropout)).eval()
+    statistics_modules(model)[1].eval()
+    batch, before = data(model), statistics(model)
+    modes = [module.training for module in model.modules()]
+    assert any(modes) and not all(modes)
+    pixels, tokens, labels = to_pixels(batch.images), batch.tokens[::2].long(), batch.labels
+    attack_images(model, pixels, tokens, labels, IMAGES, goal="margin")
+    attack_texts(model, pixels, tokens, labels, TEXTS, goal="margin")
+    check = RobustCheck.model_validate(BOTH)
+    robust_recall(model, batch, check, mean_token_norm(model, tokens), "cpu")
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(tensor, before[name]) for name, tensor in statistics(model).items())
+    assert before and not gradients(model)
+
+
 def test_fare_remembers_the_images_of_the_base_model(towers_base, towers, params, tmp_path) -> None:
     model, values = towers(), params("lora", rank=4, towers="image")
     methods.attach(model, values, seed=0)
     fare = {"images": IMAGES, "objective": "fare"}
-    adversary = make_adversary(model, AdversaryParameters.model_validate(fare))
+    adversary = make_adversary(model, AdversaryParameters.model_validate(fare), data(model).tokens)
     train(model, values, tmp_path, fare, learning_rate=1e-2)
     pixels = to_pixels(data(model).images)
     with torch.no_grad():

@@ -62,15 +62,24 @@ def _attack(model: CLIP, pixels: torch.Tensor, tokens: torch.Tensor, labels: tor
     def objective(image_features: torch.Tensor, text_features: torch.Tensor) -> torch.Tensor:
         return contrastive_loss(image_features, text_features, labels, scale)
 
+    unit = mean_token_norm(model, tokens)
     changed, delta = attack_batch(
-        model, pixels, tokens, objective, images, texts, torch.Generator().manual_seed(2), keep_best=False
+        model,
+        pixels,
+        tokens,
+        objective,
+        images,
+        texts,
+        unit,
+        torch.Generator().manual_seed(2),
+        keep_best=False,
     )
     assert delta is not None
     assert 0 < (changed - pixels).abs().max() <= EPSILON * (1 + 1e-5)
     words = perturbable(tokens)
     norms = delta.norm(dim=-1)
     assert (norms[words] > 0).all() and not norms[~words].any()
-    assert norms.max() <= 0.3 * mean_token_norm(model) * (1 + 1e-5)
+    assert norms.max() <= 0.3 * unit * (1 + 1e-5)
     with torch.no_grad():
         clean = batch_loss(model, prepare(pixels, labels), tokens)
         attacked = batch_loss(model, prepare(changed, labels)._replace(delta=delta), tokens)

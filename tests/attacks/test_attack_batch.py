@@ -9,7 +9,13 @@ from crossmodal.attacks.context import evaluating, frozen
 from crossmodal.attacks.joint import attack_batch
 from crossmodal.attacks.pgd_images_params import Params as ImageParams
 from crossmodal.attacks.pgd_texts_params import Params as TextParams
-from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, perturbable
+from crossmodal.models.dual_encoder import (
+    encode_images,
+    encode_texts,
+    logit_scale,
+    mean_token_norm,
+    perturbable,
+)
 from crossmodal.models.loss import contrastive_loss
 
 
@@ -36,7 +42,7 @@ def loss_of(trained, pixels, delta=None):
 def run(trained, images, texts, keep_best=True, seed=0):
     return attack_batch(
         trained.model, trained.pixels, trained.tokens, objective(trained), images, texts,
-        torch.Generator().manual_seed(seed), keep_best,
+        mean_token_norm(trained.model, trained.tokens), torch.Generator().manual_seed(seed), keep_best,
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from crossmodal.attacks import fgsm, pgd_images
+from crossmodal.attacks import fgm_texts, fgsm, pgd_images
+from crossmodal.attacks.fgm_texts_params import Params as TextParams
 from crossmodal.attacks.fgsm_params import Params
 from crossmodal.attacks.pgd_images_params import Params as PgdParams
 from crossmodal.registry import parse
@@ -46,3 +47,53 @@ def test_is_found_by_its_kind_and_checked():
     for wrong in ({"epsilon": -0.1}, {"epsilon": 8}, {"steps": 3}):
         with pytest.raises(ValidationError):
             parse("attacks", {"kind": "fgsm"} | wrong)
+
+
+def test_from_a_random_start_it_is_the_step_of_wong_et_al():
+    """δ₀ uniform in the ball, δ = clip(δ₀ + 1.25 ε sign(g(δ₀)), ±ε), by hand."""
+    epsilon = 0.1
+    params = Params(kind="fgsm", epsilon=epsilon, step=1.25, random_start=True)
+    start = (2 * torch.rand(PIXELS.shape, generator=torch.Generator().manual_seed(4)) - 1) * epsilon
+    start = (PIXELS + start).clamp(0, 1) - PIXELS
+    inputs = (PIXELS + start).requires_grad_(True)
+    loss(inputs).sum().backward()
+    expected = (start + 1.25 * epsilon * inputs.grad.sign()).clamp(-epsilon, epsilon)
+    expected = (PIXELS + expected).clamp(0, 1) - PIXELS
+    generator = torch.Generator().manual_seed(4)
+    found = fgsm.perturb(loss, PIXELS, params, generator, keep_best=False)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    assert found.abs().max() <= epsilon
+
+
+TOKENS = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(6))
+MASK = torch.tensor([[0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 1, 0, 0, 0]]).bool()
+
+
+def text_loss(inputs):
+    weights = torch.randn(40, 5, generator=torch.Generator().manual_seed(3))
+    return (inputs.flatten(1) @ weights).sin().sum(dim=1)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.1])
+def test_on_tokens_it_is_the_gradient_at_length_epsilon(epsilon):
+    inputs = TOKENS.clone().requires_grad_(True)
+    text_loss(inputs).sum().backward()
+    expected = 2.0 * epsilon * inputs.grad / inputs.grad.norm(dim=-1, keepdim=True) * MASK.unsqueeze(-1)
+    params = TextParams(kind="fgm_texts", epsilon=epsilon)
+    found = fgm_texts.perturb(
+        text_loss, TOKENS, params, torch.Generator(), mask=MASK, scale=2.0, keep_best=False
+    )
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+def test_on_tokens_a_random_start_stays_in_the_ball_and_off_the_mask():
+    params = TextParams(kind="fgm_texts", epsilon=0.1, step=1.25, random_start=True)
+    generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    found = [
+        fgm_texts.perturb(text_loss, TOKENS, params, generator, mask=MASK, scale=3.0, keep_best=False)
+        for generator in generators
+    ]
+    assert not torch.equal(*found)
+    for delta in found:
+        assert torch.count_nonzero(delta[~MASK]) == 0 and delta[MASK].norm(dim=-1).max() <= 0.3 + 1e-6
+        assert (text_loss(TOKENS + delta) > text_loss(TOKENS)).all()

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch.nn import functional
 
-from crossmodal.attacks import attack_embeddings, pgd_embeddings
+from crossmodal.attacks import pgd_embeddings
+from crossmodal.attacks.api import attack_embeddings
 from crossmodal.attacks.pgd_embeddings_params import Params
 from crossmodal.registry import parse
 

@@ -11,6 +11,7 @@ from crossmodal.attacks.pgd_embeddings_params import Params as EmbeddingParams
 from crossmodal.attacks.pgd_images_params import Params as ImageParams
 from crossmodal.attacks.pgd_texts_params import Params as TextParams
 from crossmodal.attacks.sanity import sanity_checks
+from crossmodal.models.dual_encoder import mean_token_norm
 
 NAMES = ["one_step", "large_epsilon", "more_steps", "noise", "restarts"]
 ATTACKS = {
@@ -23,9 +24,9 @@ ATTACKS = {
 
 def checks(trained, params, model=None, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return sanity_checks(
-        model or trained.model, trained.pixels, trained.tokens, trained.labels, params, generator
-    )
+    model = model or trained.model
+    unit = mean_token_norm(model)
+    return sanity_checks(model, trained.pixels, trained.tokens, trained.labels, params, generator, unit=unit)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -87,3 +88,14 @@ def test_without_a_ball_nothing_happens_and_large_epsilon_still_breaks(trained):
 def test_an_attack_without_steps_is_an_error(trained):
     with pytest.raises(ValueError, match="parameters of a PGD"):
         checks(trained, FgsmParams(kind="fgsm"))
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_where_there_is_nothing_to_lose_the_checks_say_nothing(trained, name):
+    """Labels turned by one: the model finds the wrong caption of every image, so no attack can cost it a query."""
+    wrong = trained._replace(tokens=trained.tokens.roll(1, dims=0))
+    found = checks(wrong, ATTACKS[name])
+    assert [check.name for check in found] == NAMES and [check.passed for check in found] == [None] * 5
+    measured = next(check.measured for check in found if check.name == "large_epsilon")
+    assert measured["recall, clean"] == 0.0
+    assert all(check.measured for check in found)

@@ -179,6 +179,11 @@ def test_scale_and_token_norm(nano: CLIP) -> None:
     assert dual_encoder.logit_scale(nano).item() == pytest.approx(1 / 0.07, rel=1e-5)
     slow = sum(float(row.pow(2).sum().sqrt()) for row in nano.token_embedding.weight[:2000].detach()) / 2000
     assert dual_encoder.mean_token_norm(nano) == pytest.approx(slow, rel=0.02)
+    captions = ["a red fox!", "two red foxes", "a!"]  # "!" is a word, although padding has its id
+    ids = {number for caption in captions for number in TOKENIZER.encode(caption)}
+    norms = [float(nano.token_embedding.weight[number].detach().norm()) for number in ids]
+    unit = dual_encoder.mean_token_norm(nano, clip.tokenize(nano, captions))
+    assert unit == pytest.approx(sum(norms) / len(norms), rel=1e-5)
 
 
 def test_saving_an_unmerged_adapter_is_refused(nano: CLIP, tmp_path: Path) -> None:

@@ -51,6 +51,19 @@ def test_words_are_embedded_by_the_tower(bert) -> None:
     )
 
 
+def test_the_unit_of_text_attacks_is_of_the_words_that_occur_each_once(bert) -> None:
+    """Against a walk over the captions: start, end and padding are no words, and a word counts once."""
+    captions = [[10, 11, 10], [12], [11, 40, 41, 10]]
+    tokens, table = rows(*captions), dual_encoder.token_embedding(bert).weight.detach()
+    words = {word for caption in captions for word in caption}
+    slow = sum(float(sum(float(x) ** 2 for x in table[word])) ** 0.5 for word in sorted(words)) / len(words)
+    assert dual_encoder.used_tokens(bert, tokens).tolist() == sorted(words)
+    assert dual_encoder.mean_token_norm(bert, tokens) == pytest.approx(slow, rel=1e-5)
+    assert dual_encoder.mean_token_norm(bert, tokens.int()) == dual_encoder.mean_token_norm(bert, tokens)
+    with pytest.raises(ValueError, match="no caption has a word"):
+        dual_encoder.mean_token_norm(bert, rows([], []))
+
+
 def test_texts_are_open_clips_own_encoding(bert) -> None:
     tokens = rows([10, 11, 12], [13], [14] * 30)
     with torch.no_grad():

@@ -58,7 +58,7 @@ def attacked(model, params, part, parts):
     """Return the tokens and the attacked batch of one part, each with draws of its own."""
     pixels, batch = batch_of(part, parts)
     generator = torch.Generator().manual_seed(50 + part)
-    adversary = make_adversary(model, params)
+    adversary = make_adversary(model, params, batch.tokens)
     return batch, adversary.prepare(model, pixels, batch.tokens, batch.labels, generator, 1.0)
 
 

@@ -11,7 +11,13 @@ from crossmodal.adaptation import methods
 from crossmodal.attacks.context import frozen
 from crossmodal.attacks.joint import attack_batch
 from crossmodal.errors import UserError
-from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.dual_encoder import (
+    encode_images,
+    encode_texts,
+    logit_scale,
+    mean_token_norm,
+    to_pixels,
+)
 from crossmodal.models.loss import contrastive_loss
 from crossmodal.registry import kinds, parse
 from crossmodal.training.adversary import attack_part, make_adversary
@@ -30,6 +36,10 @@ SIDES = {
     "images": {"images": IMAGES},
     "texts": {"texts": TEXTS},
     "fgsm": {"images": {"kind": "fgsm"}},
+    "fgsm-rs": {
+        "images": {"kind": "fgsm", "step": 1.25, "random_start": True},
+        "texts": {"kind": "fgm_texts", "step": 1.25, "random_start": True},
+    },
     "embeddings": {"images": EMBEDDINGS, "texts": EMBEDDINGS},
     "mixed": {"images": IMAGES, "texts": EMBEDDINGS},
 }
@@ -42,7 +52,7 @@ def adversary(sides="both", **changes):
 
 def prepared(model, batch, params, seed=0, progress=1.0):
     generator = torch.Generator().manual_seed(seed)
-    return make_adversary(model, params).prepare(model, *batch, generator, progress)
+    return make_adversary(model, params, batch[1]).prepare(model, *batch, generator, progress)
 
 
 def train(model, folder, data, params, seed=0, after_epoch=None, **changes):
@@ -96,7 +106,7 @@ def test_every_kind_of_attack_makes_the_loss_grow(tiny_clip, batch, sides):
 def test_an_attack_on_embeddings_is_added_to_the_features(tiny_clip, batch):
     """Against the loss at features moved by hand; its gradient reaches the clean features."""
     model, params = tiny_clip(), adversary("embeddings", clean_share=0.5)
-    found = attack_part(model, *batch, params, torch.Generator().manual_seed(0))
+    found = attack_part(model, *batch, params, 1.0, torch.Generator().manual_seed(0))
     assert found.image_offsets[:4].norm(dim=1).tolist() == pytest.approx([0.05] * 4, abs=1e-4)
     assert torch.count_nonzero(found.image_offsets[4:]) == 0
     images = encode_images(model, batch[0]).detach().requires_grad_(True)
@@ -117,7 +127,8 @@ def test_without_clean_pairs_it_is_the_attack_on_the_batch(tiny_clip, batch):
     scale = logit_scale(model).detach()
     pixels, delta = attack_batch(
         model, batch[0], batch[1], lambda i, t: contrastive_loss(i, t, batch[2], scale),
-        params.images, params.texts, torch.Generator().manual_seed(0), keep_best=False,
+        params.images, params.texts, mean_token_norm(model, batch[1]), torch.Generator().manual_seed(0),
+        keep_best=False,
     )  # fmt: skip
     ready = prepared(model, batch, params)
     assert torch.equal(ready.pixels, pixels) and torch.equal(ready.delta, delta)

@@ -38,10 +38,10 @@ def batch(patterns):
 
 def test_an_unchanged_model_without_a_ball_has_no_loss(tiny_clip, batch):
     model = tiny_clip()
-    adversary = make_adversary(model, fare(images=PGD | {"epsilon": 0.0}))
+    adversary = make_adversary(model, fare(images=PGD | {"epsilon": 0.0}), batch[1])
     assert isinstance(adversary, FareAdversary)
-    warming = make_adversary(model, fare(epsilon_warmup_share=0.5))
-    clean = make_adversary(model, fare(clean_share=1.0))
+    warming = make_adversary(model, fare(epsilon_warmup_share=0.5), batch[1])
+    clean = make_adversary(model, fare(clean_share=1.0), batch[1])
     with torch.no_grad():
         found = [
             loss(model, adversary, batch), loss(model, warming, batch, progress=0.0), loss(model, clean, batch)
@@ -51,19 +51,19 @@ def test_an_unchanged_model_without_a_ball_has_no_loss(tiny_clip, batch):
 
 def test_the_attack_makes_the_distance_grow_beyond_that_of_noise(tiny_clip, batch):
     model = tiny_clip()
-    attacked = float(loss(model, make_adversary(model, fare()), batch).detach())
+    attacked = float(loss(model, make_adversary(model, fare(), batch[1]), batch).detach())
     noise = 0.1 * torch.rand(batch[0].shape, generator=torch.Generator().manual_seed(0)) - 0.05
     with torch.no_grad():
         clean = encode_images(model, batch[0])
         moved = encode_images(model, (batch[0] + noise).clamp(0, 1))
     assert attacked > 2 * float(distances(moved, clean).mean())
-    half = float(loss(model, make_adversary(model, fare(clean_share=0.5)), batch).detach())
+    half = float(loss(model, make_adversary(model, fare(clean_share=0.5), batch[1]), batch).detach())
     assert 0 < half < attacked
 
 
 def test_the_pixels_stay_in_the_ball_and_the_captions_clean(tiny_clip, batch):
     model = tiny_clip().train()
-    ready = make_adversary(model, fare(clean_share=0.25)).prepare(
+    ready = make_adversary(model, fare(clean_share=0.25), batch[1]).prepare(
         model, *batch, torch.Generator().manual_seed(0), 1.0
     )
     assert ready.delta is None and model.training
@@ -94,24 +94,24 @@ def test_the_original_is_what_a_copy_of_the_model_would_be(tiny_clip, batch, kin
 def test_the_gradient_goes_to_what_is_trained_of_the_image_tower(tiny_clip, batch):
     model = tiny_clip()
     methods.attach(model, parse("adaptation", {"kind": "lora"}), 0)
-    loss(model, make_adversary(model, fare()), batch).backward()
+    loss(model, make_adversary(model, fare(), batch[1]), batch).backward()
     with_gradient = {name for name, p in model.named_parameters() if p.grad is not None}
     assert with_gradient and all(name.startswith("visual.") for name in with_gradient)
     assert with_gradient == {name for name in trainable(model) if name.startswith("visual.")}
 
 
-def test_a_method_that_leaves_the_image_tower_alone_is_an_error(tiny_clip):
+def test_a_method_that_leaves_the_image_tower_alone_is_an_error(batch, tiny_clip):
     model = tiny_clip()
     for parameter in model.visual.parameters():
         parameter.requires_grad_(False)
     with pytest.raises(UserError, match="of which this method trains nothing") as error:
-        make_adversary(model, fare())
+        make_adversary(model, fare(), batch[1])
     assert "\n" not in str(error.value)
 
 
 def test_training_keeps_attacked_images_where_the_clean_ones_were(tmp_path, tiny_clip, patterns, batch):
     model = tiny_clip()
-    adversary = make_adversary(model, fare())
+    adversary = make_adversary(model, fare(), batch[1])
     before = float(loss(model, adversary, batch).detach())
     texts = {name: t.clone() for name, t in model.state_dict().items() if not name.startswith("visual.")}
     settings = TrainingParameters(epochs=5, batch_size=8, learning_rate=1e-3, augmentation=None)

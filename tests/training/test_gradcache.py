@@ -69,7 +69,7 @@ def test_equals_the_whole_batch(tiny_clip, patterns, pairs, chunk, weight):
 def test_equals_the_whole_batch_under_attack(tiny_clip, patterns, name):
     model, reference = tiny_clip().train(), tiny_clip().train()
     pixels, tokens, labels = batch(patterns(), 12)
-    adversary = make_adversary(model, AdversaryParameters.model_validate(ADVERSARIES[name]))
+    adversary = make_adversary(model, AdversaryParameters.model_validate(ADVERSARIES[name]), tokens)
     prepared = adversary.prepare(model, pixels, tokens, labels, torch.Generator().manual_seed(0), 1.0)
     assert not torch.equal(prepared.pixels, pixels)
     expected = batch_loss(reference, prepared, tokens)

@@ -1,16 +1,19 @@
 """Validation under attack: what it measures, and that the best epoch may be chosen by it."""
 
 import csv
+import dataclasses
 
 import pytest
 import torch
 
-from crossmodal.attacks import attack_images
-from crossmodal.models.dual_encoder import encode_images, encode_texts, to_pixels
+from crossmodal.attacks.api import attack_images, attack_texts
+from crossmodal.models.dual_encoder import encode_images, encode_texts, mean_token_norm, to_pixels
+from crossmodal.training import loop
 from crossmodal.training.adversary import make_adversary
 from crossmodal.training.adversary_settings import AdversaryParameters
-from crossmodal.training.history import Epoch, validation_score
+from crossmodal.training.history import Epoch, is_overfitted, validation_score
 from crossmodal.training.loop import fit
+from crossmodal.training.robust_validation import clean_recall
 from crossmodal.training.settings import TrainingParameters
 from crossmodal.training.validation import recall_at_1, validate
 
@@ -38,7 +41,7 @@ def trained(tiny_clip, patterns, tmp_path_factory):
 
 
 def measured(model, data, params):
-    return validate(model, data, "cpu", make_adversary(model, params))
+    return validate(model, data, "cpu", make_adversary(model, params, data.tokens))
 
 
 def test_without_the_parameter_nothing_is_attacked(trained, patterns):
@@ -90,17 +93,36 @@ def test_some_images_with_their_captions_stand_for_the_split(trained, patterns):
     assert found.robust_image_to_text == recall_at_1(images, texts, labels, text_labels)
 
 
-def test_it_is_about_as_strong_as_an_attack_on_each_query(trained, patterns):
-    data = patterns(1)
-    found = measured(trained, data, watched(images=IMAGES | {"epsilon": 0.05, "steps": 10}))
+@pytest.mark.parametrize("sides", ["images", "texts", "both"])
+def test_it_is_the_attack_of_each_query_by_its_margin(trained, patterns, sides):
+    """Against the functions for use outside training: one side attacked at a time, the other side clean."""
+    data, steps = patterns(1), {"steps": 5, "random_start": False}
+    attacks = {
+        "images": {"kind": "pgd_images", "epsilon": 0.04} | steps,
+        "texts": {"kind": "pgd_texts", "epsilon": 0.3} | steps,
+    }
+    attacks = attacks if sides == "both" else {sides: attacks[sides]}
+    found = measured(trained, data, watched(**attacks))
     labels, text_labels, tokens = data.labels, data.labels[data.owners], data.tokens.long()
-    pixels = attack_images(
-        trained, to_pixels(data.images), tokens, labels, IMAGES | {"epsilon": 0.05, "steps": 10},
-        text_labels=text_labels,
-    )  # fmt: skip
+    pixels = to_pixels(data.images)
+    args = {"text_labels": text_labels, "goal": "margin"}
+    unit = mean_token_norm(trained, tokens)
     with torch.no_grad():
         images, texts = encode_images(trained, pixels), encode_texts(trained, tokens)
-    assert found.robust_image_to_text <= recall_at_1(images, texts, labels, text_labels) + 0.2
+    hidden, asked = images, texts
+    if "images" in attacks:
+        changed = attack_images(trained, pixels, tokens, labels, attacks["images"], **args)
+        hidden = encode_images(trained, changed).detach()
+    if "texts" in attacks:
+        delta = attack_texts(trained, pixels, tokens, labels, attacks["texts"], unit=unit, **args)
+        asked = encode_texts(trained, tokens, delta).detach()
+    met = {"images": (hidden, texts), "texts": (images, asked), "both": (images, texts)}[sides]
+    assert found.robust_text_to_image == recall_at_1(asked, met[0], text_labels, labels)
+    assert found.robust_image_to_text == recall_at_1(hidden, met[1], labels, text_labels)
+    assert found.robust_text_to_image < found.text_to_image
+    assert clean_recall(trained, data, watched(**attacks).validation, "cpu") == (
+        found.text_to_image, found.image_to_text,
+    )  # fmt: skip
 
 
 def test_select_on_decides_what_the_best_epoch_is():
@@ -134,3 +156,83 @@ def test_training_logs_it_and_stops_on_what_it_selects(tmp_path, tiny_clip, patt
     assert (again.robust_text_to_image, again.text_to_image) == (
         best.robust_text_to_image, best.validation_text_to_image,
     )  # fmt: skip
+
+
+def story(*recalls: tuple[float, float]) -> list[Epoch]:
+    """Return epochs with these recalls under several steps and under one."""
+    return [
+        Epoch(i, i, 1.0, 1.0, 0.5, 0.5, 1e-3, 1.0, 1.0, several, several, one, one)
+        for i, (several, one) in enumerate(recalls, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recalls", "overfitted"),
+    [
+        ([(0.4, 0.5), (0.02, 0.7)], True),
+        ([(0.1, 0.2), (0.4, 0.5), (0.1, 0.4)], True),
+        ([(0.4, 0.5), (0.11, 0.7)], False),  # more than a quarter is left
+        ([(0.4, 0.5), (0.02, 0.3)], False),  # lost under one step as well: it has unlearnt, not overfitted
+        ([(0.02, 0.7)], False),  # it has not withstood anything yet
+        ([(0.01, 0.1), (0.02, 0.7)], False),
+        ([(0.04, 0.1), (0.0, 0.7)], False),  # a fall of a few queries
+    ],
+)
+def test_catastrophic_overfitting_is_a_fall_under_several_steps_alone(recalls, overfitted):
+    assert is_overfitted(story(*recalls)) == overfitted
+    plain = [Epoch(1, 1, 1.0, 1.0, 0.5, 0.5, 1e-3, 1.0, 1.0, 0.4, 0.4)] * 2
+    assert not is_overfitted(plain), "one step was not measured"
+
+
+FGSM = {"kind": "fgsm", "epsilon": 0.2, "step": 1.25, "random_start": True}
+
+
+def test_the_attack_of_training_is_measured_where_it_takes_one_step(trained, patterns):
+    """On the sides that are checked, so that the two recalls are of the same queries."""
+
+    def adversary(**values):
+        return AdversaryParameters.model_validate(values)
+
+    check = {"images": IMAGES | {"epsilon": 0.2, "steps": 5}, "max_images": 12}
+    both = adversary(images=FGSM, texts={"kind": "fgm_texts"}, validation=check)
+    assert both.one_step.images == both.images and both.one_step.texts is None
+    assert both.one_step.max_images == 12
+    found = measured(trained, patterns(1), both)
+    alone = measured(trained, patterns(1), adversary(images=FGSM, validation=check | {"images": FGSM}))
+    assert found.one_step_image_to_text == alone.robust_image_to_text
+    assert found.one_step_image_to_text >= found.robust_image_to_text
+    assert alone.one_step_image_to_text is None
+    for values in (
+        {"images": FGSM},
+        {"images": IMAGES, "validation": check},
+        {"images": FGSM, "validation": check | {"texts": {"kind": "pgd_texts"}}},
+    ):
+        assert adversary(**values).one_step is None
+
+
+def test_an_overfitted_epoch_ends_training_and_is_not_the_result(tmp_path, tiny_clip, patterns, monkeypatch):
+    """What the epochs score is laid down here; what the loop makes of it is not."""
+    scores = iter([(0.3, 0.4), (0.5, 0.6), (0.0, 0.9)])
+
+    def scored(epoch, model, validation, device, adversary):
+        several, one = next(scores)
+        return dataclasses.replace(
+            epoch, validation_loss=1.0, validation_text_to_image=0.1 * epoch.epoch, validation_image_to_text=0.9,
+            robust_text_to_image=several, robust_image_to_text=several,
+            one_step_text_to_image=one, one_step_image_to_text=one,
+        )  # fmt: skip
+
+    monkeypatch.setattr(loop, "_validated", scored)
+    states = []
+    model = tiny_clip()
+    model.token_embedding.requires_grad_(False)
+    history = fit(
+        model, patterns(), patterns(1),
+        TrainingParameters(epochs=5, batch_size=12, augmentation=None), 0,
+        AdversaryParameters.model_validate({"images": FGSM, "validation": {"images": IMAGES}}),
+        tmp_path / "checkpoints", tmp_path / "log.csv", "job",
+        lambda epoch: states.append({name: t.clone() for name, t in model.state_dict().items()}),
+    )  # fmt: skip
+    assert len(history.epochs) == 3 and history.stopped_early
+    assert (history.overfitted_epoch, history.best_epoch) == (3, 2)
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in model.state_dict().items())

@@ -3,6 +3,7 @@ from crossmodal.experiments.robustness.jobs import (
     attacked_sets,
     shifted_runs,
     shifted_sets,
+    validated_runs,
 )
 
 SHIFTED = shifted_sets(STUDY)
@@ -49,9 +50,11 @@ rule evaluate_attacks:
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         images=f"<data>/datasets/{TARGET}/test.parquet",
+        train=f"<data>/datasets/{TARGET}/train.parquet",
     output:
         queries=query_files(attacked_sets(STUDY), kind="attacks"),
         sanity="<results>/evaluation/attacks/{cell}/s{seed}/sanity.json",
+        unit="<results>/evaluation/attacks/{cell}/s{seed}/unit.json",
         manifest="<results>/evaluation/attacks/{cell}/s{seed}/manifest.json",
     log:
         "<results>/logs/robustness/attacks-{cell}-s{seed}.log",
@@ -66,6 +69,32 @@ rule evaluate_attacks:
         arguments=arguments_of("evaluate_attacks"),
     shell:
         "python -m crossmodal.experiments.robustness.evaluate_attacks @{params.arguments:q} > {log:q} 2>&1"
+
+
+rule validate_attacks:
+    input:
+        config=model_file("open_clip_config.json"),
+        weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
+        adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
+        adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
+        train=cell_split("train"),
+        validation=cell_split("val"),
+    output:
+        recalls="<results>/evaluation/validation/{cell}/s{seed}/robust.json",
+        manifest="<results>/evaluation/validation/{cell}/s{seed}/manifest.json",
+    log:
+        "<results>/logs/robustness/validation-{cell}-s{seed}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
+        gpu=STUDY.compute.gpus_per_job,
+    params:
+        arguments=arguments_of("validate_attacks"),
+    shell:
+        "python -m crossmodal.experiments.robustness.validate_attacks @{params.arguments:q} > {log:q} 2>&1"
 
 
 rule number_robustness:
@@ -85,6 +114,14 @@ rule number_robustness:
         sanity=[
             f"<results>/evaluation/attacks/{cell}/s{seed}/sanity.json"
             for cell, seed in ATTACKED
+        ],
+        units=[
+            f"<results>/evaluation/attacks/{cell}/s{seed}/unit.json"
+            for cell, seed in ATTACKED
+        ],
+        validated=[
+            f"<results>/evaluation/validation/{cell}/s{seed}/robust.json"
+            for cell, seed in validated_runs(STUDY)
         ],
     output:
         numbers="<results>/numbers/robustness.parquet",

@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,16 +15,27 @@ from PIL import Image
 from crossmodal.data.images import encode_png
 from crossmodal.data.tables import Example, write_examples
 from crossmodal.errors import UserError
-from crossmodal.experiments.robustness.attacked import attacked_queries, evaluate_attacks
+from crossmodal.experiments.robustness.attacked import attacked_embeddings, attacked_queries, evaluate_attacks
 from crossmodal.experiments.robustness.attacked_sanity import check_attacks
 from crossmodal.experiments.robustness.attacked_split import read_split
-from crossmodal.experiments.robustness.threats import points, variants
+from crossmodal.experiments.robustness.threats import Threat, Variant, points, variants
+from crossmodal.experiments.robustness.units import measure_unit, read_captions
 from crossmodal.models.clip import build_clip, save_clip, tokenize
-from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.dual_encoder import (
+    encode_images,
+    encode_texts,
+    logit_scale,
+    mean_token_norm,
+    to_pixels,
+)
 from crossmodal.models.embeddings import read_embeddings
 from crossmodal.models.export import export_embeddings
 from crossmodal.models.loss import contrastive_loss
 from crossmodal.statistics.queries import SCHEMA, evaluate_set
+from crossmodal.training.adversary import make_adversary
+from crossmodal.training.adversary_settings import AdversaryParameters, RobustCheck
+from crossmodal.training.batches import load_training_set
+from crossmodal.training.robust_validation import clean_recall, robust_recall
 
 CONFIG = {
     "model_cfg": {
@@ -214,6 +226,82 @@ def test_an_empty_split_is_one_line(trained, tmp_path, parameters):
         read_split(model, tmp_path / "empty.parquet", parameters())
 
 
+def margins(data, threat, features):
+    """What each attacked item [n, d] adds to the queries' being missed, by hand: one item after the other."""
+    images, captions = (torch.from_numpy(side.vectors) for side in (data.images, data.captions))
+    labels, caption_labels = data.image_labels, data.caption_labels
+    found = []
+    for place, feature in enumerate(features):
+        if threat == "gallery-image":
+            own = [c for c, label in enumerate(caption_labels) if label == labels[place]]
+            others = [i for i, label in enumerate(labels) if label != labels[place]]
+            each = [max(float(captions[c] @ images[i]) for i in others) for c in own]
+            each = [best - float(captions[c] @ feature) for c, best in zip(own, each, strict=True)]
+            found.append(sum(each) / len(each))
+            continue
+        mine, gallery = (labels, captions) if threat == "query-image" else (caption_labels, images)
+        theirs = caption_labels if threat == "query-image" else labels
+        cosines = [
+            (float(item @ feature), label == mine[place]) for item, label in zip(gallery, theirs, strict=True)
+        ]
+        found.append(max(c for c, right in cosines if not right) - max(c for c, right in cosines if right))
+    return torch.tensor(found)
+
+
+@pytest.mark.parametrize("threat", ["query-image", "gallery-image", "text"])
+def test_what_is_kept_is_the_best_by_margin_that_was_met(trained, parameters, threat):
+    """Of all features that the model gave on the way, item by item; the last is the encoding of the result."""
+    model, path = trained
+    side = (
+        {"kind": "pgd_texts", "step_size": 6.0}
+        if threat == "text"
+        else {"kind": "pgd_images", "step_size": 0.5}
+    )
+    attack = side | {"steps": 8, "momentum": 0.0}  # steps so long that the climb goes to and fro
+    values = {"threat": threat, "attack": attack, "epsilons": [3.0 if threat == "text" else "64/255"]}
+    params = parameters(batch_size=64, threats={threat: values})
+    data, met, watched = read_split(model, path, params), [], deepcopy(model)
+    encode_image, encode_text = watched.encode_image, watched.encode_text
+
+    def kept(features):
+        met.append(torch.nn.functional.normalize(features.detach(), dim=-1))
+        return features
+
+    watched.encode_image = lambda images: kept(encode_image(images))
+    watched.encode_text = lambda tokens: kept(encode_text(tokens))
+    variant = next(v for v in points(params) if v.epsilon)
+    assert variant.threat.objective == "margin"
+    places = np.arange(len(data.captions.ids if threat == "text" else data.images.ids))
+    found = torch.from_numpy(attacked_embeddings(watched, data, variant, places, params))
+    *walked, result = [margins(data, threat, features) for features in met]
+    assert len(walked) == variant.threat.attack.steps + 2  # the clean items, the start and each step
+    best = torch.stack(walked).amax(dim=0)
+    torch.testing.assert_close(result, best, atol=1e-5, rtol=0)
+    torch.testing.assert_close(margins(data, threat, found), best, atol=2e-3, rtol=0)  # kept in float16
+    assert (best > walked[0]).all() and (best > walked[-1] + 1e-5).any(), (
+        "the last step is not always the best"
+    )
+
+
+def test_captions_attacked_by_length_come_back_in_their_places(trained, parameters):
+    """With a radius of next to nothing they are the clean ones, row by row, whatever their length."""
+    model, path = trained
+    params = parameters(batch_size=3)
+    data = read_split(model, path, params)
+    texts = [" ".join(["red", *WORDS[: 1 + place * 5 % 4]]) for place in range(len(data.texts))]
+    tiny = Threat.model_validate(
+        {"threat": "text", "attack": {"kind": "pgd_texts", "steps": 1}, "epsilons": [1e-3]}
+    )
+    places = np.array([0, 1, 2, 3, 5, 8, 13, 21])
+    found = attacked_embeddings(
+        model, replace(data, texts=texts), Variant("tiny", tiny, 1e-3), places, params
+    )
+    with torch.no_grad():
+        clean = encode_texts(model, tokenize(model, [texts[place] for place in places]))
+    np.testing.assert_allclose(found, clean.numpy(), atol=5e-3)
+    assert (clean @ clean.T).fill_diagonal_(0).min() < 0.9, "the captions differ by more than that"
+
+
 def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path, parameters):
     """The job on files, as the rule calls it, equals the library's call."""
     from crossmodal import registry
@@ -230,7 +318,7 @@ def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path, paramete
     outputs = [tmp_path / f"{name}.parquet" for name in variants(params)]
     main(
         tmp_path / "config.json", tmp_path / "weights", [], tmp_path / "adapter.json", tmp_path / "adapter",
-        path, outputs, tmp_path / "sanity.json",
+        path, path, outputs, tmp_path / "sanity.json", tmp_path / "unit.json",
         {"threads": 1, "seed": 0, "parameters": {"threats": params.model_dump(mode="json")}},
     )  # fmt: skip
     torch.use_deterministic_algorithms(False)
@@ -238,3 +326,55 @@ def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path, paramete
     for variant, output in zip(points(params), outputs, strict=True):
         assert pq.read_table(output).equals(attacked_queries(model, data, variant, params))
     assert len(json.loads((tmp_path / "sanity.json").read_text())) >= 2
+    unit = json.loads((tmp_path / "unit.json").read_text())
+    assert unit == measure_unit(
+        model, [caption for word in WORDS for caption in (f"a {word}", f"one {word}")]
+    )
+    assert unit["norm"] == data.unit and unit["table"] == mean_token_norm(model) and unit["tokens"] == 14
+
+
+def test_training_validation_and_evaluation_count_in_one_unit(trained, tmp_path, parameters):
+    """Also where the cell has a token table of its own: the unit is of the base model's, before training."""
+    from crossmodal import registry
+    from crossmodal.adaptation import methods
+    from crossmodal.experiments.robustness import evaluate_attacks as job
+    from crossmodal.experiments.robustness.validate_attacks import main as validate
+
+    model, path = trained
+    files = (
+        tmp_path / "config.json",
+        tmp_path / "weights",
+        [],
+        tmp_path / "adapter.json",
+        tmp_path / "adapter",
+    )
+    save_clip(model, *files[:2])
+    full, cell = registry.parse("adaptation", {"kind": "full"}), deepcopy(model)
+    methods.attach(cell, full, seed=0)
+    attack = {"kind": "pgd_texts", "epsilon": 0.5, "steps": 2}
+    params = AdversaryParameters.model_validate({"texts": attack})
+    adversary = make_adversary(cell, params, load_training_set(cell, [path]).tokens)
+    with torch.no_grad():
+        cell.token_embedding.weight.mul_(3.0)  # what training may do
+    methods.save_adapter(cell, full, *files[3:])
+    threats = parameters(
+        images=2, threats={"text": {"threat": "text", "attack": {"kind": "pgd_texts"}, "epsilons": [0.1]}}
+    )
+    outputs = [tmp_path / f"{name}.parquet" for name in variants(threats)]
+    values = {"threats": threats.model_dump(mode="json"), "validation": {"texts": attack, "max_images": 6}}
+    spec = {"threads": 1, "seed": 0, "parameters": values}
+    job.main(*files, path, path, outputs, tmp_path / "sanity.json", tmp_path / "unit.json", spec)
+    validate(*files, path, path, tmp_path / "robust.json", spec)
+    torch.use_deterministic_algorithms(False)
+    assert json.loads((tmp_path / "unit.json").read_text())["norm"] == adversary.unit
+    assert adversary.unit == mean_token_norm(model, tokenize(model, read_captions(path)))
+    check = RobustCheck.model_validate(values["validation"])
+    data, robust = load_training_set(cell, [path]), json.loads((tmp_path / "robust.json").read_text())
+    cell.eval()
+    assert (robust["text_to_image"], robust["image_to_text"]) == robust_recall(
+        cell, data, check, adversary.unit, "cpu"
+    )
+    assert (robust["clean_text_to_image"], robust["clean_image_to_text"]) == clean_recall(
+        cell, data, check, "cpu"
+    )
+    assert robust["text_to_image"] < robust["clean_text_to_image"]

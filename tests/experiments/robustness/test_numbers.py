@@ -1,5 +1,6 @@
 """Numbers of H2: degradation by severity, by modality, of cells with a target of their own, and under attack."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -262,6 +263,11 @@ def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
     sanity = tmp_path / "attacks" / "full" / "s3" / "sanity.json"
     sanity.parent.mkdir(parents=True)
     sanity.write_text('{"name": "text-one_step", "statement": "It is.", "passed": true}')
+    unit = sanity.with_name("unit.json")
+    unit.write_text('{"norm": 1.5, "table": 2.0, "tokens": 70}')
+    robust = sanity.with_name("robust.json")
+    names = ("text_to_image", "image_to_text", "clean_text_to_image", "clean_image_to_text")
+    robust.write_text(json.dumps(dict(zip(names, (0.1, 0.3, 0.5, 0.6), strict=True))))
     facts = {"dataset": "openmoji", "model": "base", "method": "full", "adversarial": False}
     values = {
         "target": "openmoji",
@@ -269,6 +275,7 @@ def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
         "statistics": {"resamples": 50},
         "shifts": {},
         "room": {},
+        "twins": {},
     }
     main(
         clean=[placed("peft", "clean", 0.8)],
@@ -276,14 +283,25 @@ def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
         cards=[],
         attacked=[placed("attack", "text-0", 0.8), placed("attack", "text-0.1", 0.3)],
         sanity=[sanity],
+        units=[unit],
+        validated=[robust],
         numbers=tmp_path / "numbers.parquet",
         spec={"parameters": values},
     )
-    found = {number.number_id for number in read_numbers(tmp_path / "numbers.parquet")}
+    values = {number.number_id: number.value for number in read_numbers(tmp_path / "numbers.parquet")}
+    found = set(values)
     assert {
         "robustness/full/s3/openmoji/test/noise/text_to_image/recall@1",
         "robustness/full/s3/openmoji/test/noise/mean/degradation_recall@1",
         "attack/full/s3/openmoji/test/text-0.1/text_to_image/degradation_recall@1",
         "attack/full/s3/-/-/text-one_step/-/sanity_passed",
     } <= found
-    assert not [name for name in found if name.startswith("peft/")], "those are the numbers of every cell"
+    place = "attack/full/s3/openmoji/train/clean/-/text_epsilon_"
+    assert {name: values[place + name] for name in ("unit", "unit_ratio", "tokens")} == {
+        "unit": 1.5, "unit_ratio": 0.75, "tokens": 70.0,
+    }  # fmt: skip
+    place = "peft/full/s{}/openmoji/val/clean/mean/validation_{}_recall@1"
+    for seed in ("3", "*"):
+        assert values.pop(place.format(seed, "robust")) == pytest.approx(0.2)
+        assert values.pop(place.format(seed, "unattacked")) == pytest.approx(0.55)
+    assert not [name for name in values if name.startswith("peft/")], "those are the numbers of every cell"

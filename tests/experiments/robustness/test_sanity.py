@@ -24,6 +24,9 @@ def test_checks_for_masked_gradients(tmp_path: Path) -> None:
         "sanity_passed": 0.0, "sanity_recall@1_one-step": 0.25, "sanity_loss_attack": 3.5,
     }  # fmt: skip
     assert numbers[f"{place}sanity_passed"].source == str(path)
+    path.write_text(json.dumps([check | {"passed": None}]))
+    (unknown, *_) = sanity_numbers(SanityCheck.read(path, cell="full", seed=1))
+    assert unknown.metric == "sanity_passed" and unknown.value is None
     path.write_text(json.dumps([{"name": "x"}]))
     with pytest.raises(UserError, match="SanityCheck record, key 'statement'"):
         SanityCheck.read(path, cell="full", seed=1)

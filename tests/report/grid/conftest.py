@@ -15,7 +15,7 @@ from crossmodal.experiments.peft.records import EncoderCost
 from crossmodal.experiments.robustness.claims import claims as h2_claims
 from crossmodal.experiments.robustness.numbers import attacked_numbers, shift_numbers
 from crossmodal.experiments.robustness.params import Params as Robustness
-from crossmodal.experiments.robustness.records import SanityCheck, ShiftFacts
+from crossmodal.experiments.robustness.records import RobustRecall, SanityCheck, ShiftFacts
 from crossmodal.experiments.robustness.sanity import sanity_numbers
 from crossmodal.experiments.robustness.selection import selection_numbers
 from crossmodal.report.lookup import Numbers
@@ -161,6 +161,17 @@ def encoders() -> list[EncoderCost]:
     return costs
 
 
+def recalls() -> list[RobustRecall]:
+    return [
+        RobustRecall(
+            cell=cell, seed=0, text_to_image=m.quality * 0.7, image_to_text=m.quality * 0.7,
+            clean_text_to_image=m.quality, clean_image_to_text=m.quality, source="robust.json",
+        )
+        for cell, m in CELLS.items()
+        if m.adversarial
+    ]  # fmt: skip
+
+
 def checks() -> list[SanityCheck]:
     return [
         SanityCheck(
@@ -183,6 +194,7 @@ STATEMENTS = {
 def sums(writer: Writer) -> list[Number]:
     """Return what the jobs of a study with these results compute."""
     cells, made, roles = cell_facts(FACTS), cards(), Peft.model_validate(ROLES["peft"])
+    twins = {cell: cell.rpartition("-")[0] for cell, m in CELLS.items() if m.adversarial}
     results = queries(writer)
     clean = [result for result in results if result.record.variant == "clean"]
     return [
@@ -191,7 +203,7 @@ def sums(writer: Writer) -> list[Number]:
         *shift_numbers(results, "openmoji", cells, SHIFTS, STATISTICS),
         *attacked_numbers(attacks(writer), STATISTICS),
         *sanity_numbers(checks()),
-        *selection_numbers(made, cells),
+        *selection_numbers(made, cells, twins, recalls()),
     ]
 
 

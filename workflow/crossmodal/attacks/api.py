@@ -1,6 +1,6 @@
 """Attacks for use outside training: on images, on texts, on embeddings, and on both sides together.
 
-Offered as `crossmodal.attacks.attack_images` and so on. An attack is given as in params.yaml, for example
+An attack is given as in params.yaml, for example
 `{"kind": "pgd_images", "norm": "linf", "epsilon": "8/255", "steps": 20, "restarts": 3}`, or as its typed
 parameters; each kind's `<kind>_params.py` says what it accepts and in which unit epsilon is.
 """
@@ -94,7 +94,7 @@ def attack_images(
 def attack_texts(
     model: CLIP, pixels: Tensor, tokens: Tensor, labels: Tensor, attack: Attack, *,
     text_labels: Tensor | None = None, targets: Tensor | None = None, goal: Goal = "loss",
-    generator: Generator | None = None, batch_size: int = 256,
+    unit: float | None = None, generator: Generator | None = None, batch_size: int = 256,
 ) -> Tensor:  # fmt: skip
     """Attack captions that ask for images, by their token embeddings.
 
@@ -104,7 +104,10 @@ def attack_texts(
         As in `attack_images`, with captions as queries and images as the gallery.
     attack : Parameters or mapping
         An attack on texts, such as `{"kind": "pgd_texts", "epsilon": 0.1}`: the radius of each token's L2 ball
-        as a multiple of the mean norm of the model's token embeddings.
+        as a multiple of `unit`.
+    unit : float, optional
+        The norm that epsilon counts in; a study's is `mean_token_norm` of its base model and training captions.
+        If not given, that of `model` and of the captions given.
     targets : Tensor, optional
         A label a caption, int64 [m], that the attack leads it to; without it, away from its own.
 
@@ -123,7 +126,7 @@ def attack_texts(
     weight = token_embedding(model).weight
     with frozen(model), torch.no_grad():
         images = _encoded(lambda rows: encode_images(model, pixels[rows]), len(pixels), batch_size)
-    unit = mean_token_norm(model)
+    unit = mean_token_norm(model, tokens) if unit is None else unit
 
     def change(rows: Tensor, generator: Generator) -> Tensor:
         own = tokens[rows]
@@ -183,14 +186,15 @@ def attack_embeddings(
 def attack_pairs(
     model: CLIP, pixels: Tensor, tokens: Tensor, labels: Tensor,
     images: Attack | None = None, texts: Attack | None = None, *,
-    text_labels: Tensor | None = None, generator: Generator | None = None,
+    text_labels: Tensor | None = None, unit: float | None = None, generator: Generator | None = None,
 ) -> Attacked:  # fmt: skip
     """Attack both sides of a batch together, as training does: each item is query and gallery at once.
 
     Parameters
     ----------
-    model, pixels, tokens, labels, text_labels, generator
-        As in `attack_images`; the whole batch is attacked at once, by the contrastive loss of both directions.
+    model, pixels, tokens, labels, text_labels, unit, generator
+        As in `attack_images` and `attack_texts`; the whole batch is attacked at once, by the contrastive loss of
+        both directions.
     images, texts : Parameters or mapping, optional
         An attack on images and one on texts, or one on embeddings for either; a side without one stays.
 
@@ -208,7 +212,9 @@ def attack_pairs(
     of_images = None if images is None else _typed(images, "images", "embeddings")
     of_texts = None if texts is None else _typed(texts, "texts", "embeddings")
     objective = retrieval_loss(labels, logit_scale(model).detach(), text_labels)
-    return attack_sides(model, pixels, tokens, objective, of_images, of_texts, _source(generator, pixels))
+    source = _source(generator, pixels)
+    unit = mean_token_norm(model, tokens) if unit is None else unit
+    return attack_sides(model, pixels, tokens, objective, of_images, of_texts, unit, source)
 
 
 def _typed(attack: Attack, *spaces: str) -> Any:

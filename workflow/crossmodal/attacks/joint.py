@@ -16,7 +16,6 @@ from crossmodal.models.architecture import CLIP
 from crossmodal.models.dual_encoder import (
     encode_images,
     encode_texts,
-    mean_token_norm,
     perturbable,
     token_embedding,
 )
@@ -49,7 +48,8 @@ class _Side(NamedTuple):
 
 def attack_batch(
     model: CLIP, pixels: Tensor, tokens: Tensor, objective: Objective,
-    images: Parameters | None, texts: Parameters | None, generator: Generator, keep_best: bool = True,
+    images: Parameters | None, texts: Parameters | None, unit: float, generator: Generator,
+    keep_best: bool = True,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """Return attacked pixels, float [b, c, h, w] in [0, 1], and token offsets, float [t, context, width].
 
@@ -57,27 +57,28 @@ def attack_batch(
     """
     if "embeddings" in (_space(images), _space(texts)):
         raise ValueError("an attack on embeddings changes neither pixels nor tokens: use attack_sides")
-    attacked = attack_sides(model, pixels, tokens, objective, images, texts, generator, keep_best)
+    attacked = attack_sides(model, pixels, tokens, objective, images, texts, unit, generator, keep_best)
     return attacked.pixels, attacked.token_offsets
 
 
 def attack_sides(
     model: CLIP, pixels: Tensor, tokens: Tensor, objective: Objective,
-    images: Parameters | None, texts: Parameters | None, generator: Generator, keep_best: bool = True,
-    strength: float = 1.0,
+    images: Parameters | None, texts: Parameters | None, unit: float, generator: Generator,
+    keep_best: bool = True, strength: float = 1.0,
 ) -> Attacked:  # fmt: skip
     """Return `pixels` [b, c, h, w] in [0, 1] and `tokens` [t, context] attacked so that `objective` is large.
 
     `images` and `texts` are parameters of an attack on pixels, on token embeddings, or (for either side) on
-    the joint embedding; a side without an attack stays as it is, and its features are computed once. The
-    model is in eval() meanwhile and no gradient reaches its parameters. `strength` multiplies radii and
-    steps. For `keep_best` see `ascend`.
+    the joint embedding; a side without an attack stays as it is, and its features are computed once. `unit` is
+    the norm that epsilon counts in on token embeddings (`mean_token_norm` of the base model). The model is in
+    eval() meanwhile and no gradient reaches its parameters. `strength` multiplies radii and steps. For
+    `keep_best` see `ascend`.
     """
     if images is None and texts is None:
         return Attacked(pixels)
     with frozen(model), torch.no_grad():
         image = _image_side(model, pixels, images, strength)
-        text = _text_side(model, tokens, texts, strength)
+        text = _text_side(model, tokens, texts, unit, strength)
         balls = [side.ball for side in (image, text) if side.ball is not None]
 
         def loss(deltas: Sequence[Tensor]) -> Tensor:
@@ -103,12 +104,13 @@ def _image_side(model: CLIP, pixels: Tensor, params: Parameters | None, strength
     return _features_side(encode_images(model, pixels), params, strength)
 
 
-def _text_side(model: CLIP, tokens: Tensor, params: Parameters | None, strength: float) -> _Side:
+def _text_side(model: CLIP, tokens: Tensor, params: Parameters | None, unit: float, strength: float) -> _Side:
     if params is not None and _space(params) == "texts":
         weight = token_embedding(model).weight
         zeros = torch.zeros(*tokens.shape, weight.shape[1], dtype=weight.dtype, device=weight.device)
-        scale = mean_token_norm(model) * strength
-        ball = load("attacks", _kind(params)).make_ball(zeros, params, perturbable(tokens, model), scale)
+        ball = load("attacks", _kind(params)).make_ball(
+            zeros, params, perturbable(tokens, model), unit * strength
+        )
         return _Side(ball, lambda delta: encode_texts(model, tokens, delta))
     return _features_side(encode_texts(model, tokens), params, strength)
 

@@ -21,9 +21,9 @@ def perturb(
     """Return δ, float of the shape of `inputs` [b, context, width], that makes `loss` of `inputs` + δ large.
 
     `inputs` are token embeddings, or zeros where `loss` wants δ alone (as `encode_texts` does); `mask`
-    [b, context] is true for tokens that may change; `scale` is the mean norm of the model's token
-    embeddings, the unit of epsilon. `loss` returns a scalar or one value a caption. ‖δ‖₂ ≤ epsilon · scale
-    for each token. For `keep_best` see `ascend`.
+    [b, context] is true for tokens that may change; `scale` is the mean norm of the base model's used token
+    embeddings (`mean_token_norm`), the unit of epsilon. `loss` returns a scalar or one value a caption.
+    ‖δ‖₂ ≤ epsilon · scale for each token. For `keep_best` see `ascend`.
     """
     ball = make_ball(inputs, params, mask, scale)
     return ascend(lambda deltas: loss(inputs + deltas[0]), [ball], generator, keep_best)[0]

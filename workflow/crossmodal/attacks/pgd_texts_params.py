@@ -16,7 +16,8 @@ class Params(Parameters):
     kind: Literal["pgd_texts"]
     """Projected gradient descent on token embeddings."""
     epsilon: NotNegative = 0.1
-    """Radius of each token's L2 ball, as a multiple of the mean norm of the model's token embeddings."""
+    """Radius of each token's L2 ball, in mean norms of the base model's token embeddings, of those
+    that the training captions use."""
     steps: Count = 7
     """Gradient steps."""
     step_size: Positive | None = None

@@ -138,7 +138,7 @@ def attacked_images(
     from crossmodal.experiments.robustness.attacked import attack_pixels, objective_of
     from crossmodal.progress import progress
 
-    objective = objective_of(model, data, threat, "loss")
+    objective = objective_of(model, data, threat, "margin")
     generator, out = torch.Generator().manual_seed(seed), np.empty_like(data.pixels)
     with frozen(model), torch.no_grad():
         batches = torch.arange(len(out)).split(batch_size)

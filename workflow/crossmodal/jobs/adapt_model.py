@@ -1,6 +1,7 @@
 """Job: adapt the base model to the target by one cell's method."""
 
 import json
+from typing import Any
 
 from crossmodal.adaptation import methods
 from crossmodal.adaptation.reach import reached_parameters
@@ -10,7 +11,7 @@ from crossmodal.registry import parse
 from crossmodal.torch_setup import prepare_torch
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.batches import load_training_set
-from crossmodal.training.history import Epoch
+from crossmodal.training.history import Epoch, History
 from crossmodal.training.loop import fit
 from crossmodal.training.settings import TrainingParameters
 
@@ -47,6 +48,7 @@ def main(
         "best_epoch": history.best_epoch,
         "seconds": sum(epoch.seconds for epoch in history.epochs),
         "validation": _validation(history.best) if history.best else None,
+        "overfitting": _overfitting(history),
     }
     card.write_text(json.dumps(facts, indent=1) + "\n")
 
@@ -60,6 +62,16 @@ def _validation(best: Epoch) -> dict[str, float | None]:
         "robust_text_to_image": best.robust_text_to_image,
         "robust_image_to_text": best.robust_image_to_text,
     }
+
+
+def _overfitting(history: History) -> dict[str, Any] | None:
+    """Return what the attack of training, where it takes one step, did to the robust validation recall."""
+    epoch = history.overfitted_epoch or len(history.epochs)
+    last = history.epochs[epoch - 1] if epoch else None
+    if last is None or last.one_step is None:
+        return None
+    found = history.overfitted_epoch > 0
+    return {"found": found, "epoch": epoch, "several_steps": last.robust, "one_step": last.one_step}
 
 
 if __name__ == "__main__":

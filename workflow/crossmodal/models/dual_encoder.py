@@ -147,9 +147,28 @@ def padding(model: CLIP) -> int | None:
     return getattr(config, "pad_token_id", None)
 
 
-def mean_token_norm(model: CLIP) -> float:
-    """Return the mean L2 norm of the token embeddings, the unit of the text attack's radius."""
-    return float(token_embedding(model).weight.detach().float().norm(dim=-1).mean())
+def used_tokens(model: CLIP, tokens: Tensor) -> Tensor:
+    """Return the distinct ids of the words in the captions `tokens` [m, context], ascending int64.
+
+    Start, end and padding are no words.
+    """
+    return tokens[perturbable(tokens, model)].unique().long()
+
+
+def mean_token_norm(model: CLIP, tokens: Tensor | None = None) -> float:
+    """Return the mean L2 norm of the token embeddings of `model` as they are now.
+
+    Of those that the captions `tokens` [m, context] use, each once: the unit of a text attack's radius, where
+    `model` is the base model and the captions are those it is adapted with. Without `tokens`, of the whole table,
+    most of which occurs in no caption. Raises ValueError where no caption has a word.
+    """
+    weight = token_embedding(model).weight.detach()
+    if tokens is not None:
+        used = used_tokens(model, tokens)
+        if not len(used):
+            raise ValueError("no caption has a word, so there is no norm of the words' embeddings")
+        weight = weight[used.to(weight.device)]
+    return float(weight.float().norm(dim=-1).mean())
 
 
 def logit_scale(model: CLIP) -> Tensor:

@@ -23,10 +23,6 @@ CANNOT_INFLUENCE_RESULTS = (
 )
 """Modules (and their submodules) left out of every fingerprint, each with its reason."""
 
-
-LAZY = {"crossmodal.attacks": "87b50a080014"}
-"""Packages above a module whose code, as long as it has this digest, does nothing until a name is asked of it."""
-
 SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)
 """In the order in which Python looks for them."""
 
@@ -94,9 +90,7 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
     """Return the digest of a source file's code and the dotted names that it imports, wherever it does."""
     tree = ast.parse(path.read_bytes())
     names: set[str] = set()
-    # What a package offers under its own name, imported when first asked for, stands there for type checkers.
-    nodes = ast.walk(tree) if path.name == "__init__.py" else _nodes_that_run(tree)
-    for node in nodes:
+    for node in _nodes_that_run(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -144,19 +138,13 @@ def closure(roots: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
         if path.stat().st_size:  # the empty __init__ of a package says nothing
             code[module] = digest
         queue.extend(names)
-        queue.extend(package for package in _packages_above(module) if not _waits(package))
+        queue.extend(_packages_above(module))
     return dict(sorted(code.items())), outside
 
 
 def _packages_above(module: str) -> list[str]:
     parts = module.split(".")
     return [".".join(parts[:i]) for i in range(1, len(parts))]
-
-
-def _waits(package: str) -> bool:
-    """Return whether importing a package does nothing: it is one of LAZY, and nobody has edited it."""
-    path = _file_of(package)
-    return path is not None and LAZY.get(package) == _read(path)[0]
 
 
 @cache

@@ -14,6 +14,17 @@ class ValidationRecall(Record):
     """Mean reciprocal rank, clean, mean of both directions."""
 
 
+class Overfitting(Record):
+    """What an adversary of one step did to recall@1 on validation data, fractions, means of both directions."""
+
+    found: bool
+    """Whether training ended because an epoch was catastrophically overfitted."""
+    epoch: int
+    """That epoch, else the last one: the one that the recalls are of."""
+    several_steps: float
+    one_step: float
+
+
 class AdapterCard(Record):
     """What training one cell with one seed took."""
 
@@ -35,6 +46,8 @@ class AdapterCard(Record):
     epochs: int | None = None
     validation: ValidationRecall | None = None
     """Of the epoch whose weights are the result, 0 included; null without validation data or training."""
+    overfitting: Overfitting | None = None
+    """Null unless the adversary takes one step and its validation several."""
     source: str = ""
 
     @property

@@ -1,7 +1,6 @@
 """What is measured of every cell, whatever a study asks: recall on clean test sets, costs, validation recall."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from crossmodal.statistics.card import AdapterCard
@@ -56,8 +55,8 @@ def cells_of(results: Sequence[Result]) -> list[str]:
 def validation_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFacts]) -> list[Number]:
     """Return recall@1 and MRR on validation data, means of both directions, by seed and as the mean `s*`.
 
-    `validation_recall@1` and `validation_mrr`, and `validation_robust_recall@1` under the attack of the cell's
-    adversary. Nothing for cards without validation.
+    `validation_recall@1`, unattacked, and `validation_mrr`. Nothing for cards without validation. What a cell's
+    own adversary measured while it trained is not comparable between cells and is no number.
     """
     numbers = []
     for cell in distinct(cards, "cell"):
@@ -66,11 +65,7 @@ def validation_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFac
         place = Place("peft", cell, cells[cell].dataset, "val", "clean", "mean")
         own = [card for card in cards if card.cell == cell]
         groups = [(str(card.seed), [card]) for card in own] + [(ALL_SEEDS, own)]
-        measures: dict[str, Callable[[Sequence[AdapterCard]], float | None]] = {
-            "validation_recall@1": partial(validation_recall, robust=False),
-            "validation_robust_recall@1": partial(validation_recall, robust=True),
-            "validation_mrr": validation_mrr,
-        }
+        measures = {"validation_recall@1": validation_recall, "validation_mrr": validation_mrr}
         for metric, measure in measures.items():
             for seed, group in groups:
                 value = measure(group)
@@ -80,10 +75,9 @@ def validation_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFac
     return numbers
 
 
-def validation_recall(cards: Sequence[AdapterCard], *, robust: bool) -> float | None:
+def validation_recall(cards: Sequence[AdapterCard]) -> float | None:
     """Return the mean over cards and directions of recall@1, None unless every card has all of them."""
-    names = [f"robust_{direction}" if robust else direction for direction in DIRECTIONS]
-    values = [getattr(card.validation, name, None) for card in cards for name in names]
+    values = [getattr(card.validation, name, None) for card in cards for name in DIRECTIONS]
     known = [value for value in values if value is not None]
     return average(known) if known and len(known) == len(values) else None
 

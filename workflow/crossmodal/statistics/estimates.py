@@ -1,12 +1,13 @@
 """A statistic with its bootstrap samples, and the little algebra that keeps ratios and differences paired."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.statistics.bootstrap import percentile_interval
+from crossmodal.statistics.exact import certain_interval
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 
 NOTHING = 1e-6  # resamples of graded metrics are kept to float32: below this one is zero, no denominator
@@ -22,6 +23,8 @@ class Estimate:
     queries: int
     """Number of queries; of the larger set where two are compared."""
     sources: tuple[str, ...]
+    clusters: int = 0
+    """Images that the queries belong to, where this is a mean of values in [0, 1] over queries; else 0."""
 
 
 Seeds = dict[str, Estimate]
@@ -30,7 +33,8 @@ Seeds = dict[str, Estimate]
 
 def mean(estimates: Sequence[Estimate]) -> Estimate:
     """Return the mean of estimates, for example over seeds or over directions."""
-    return _derive(lambda values: np.mean(values, axis=0), estimates)
+    derived = _derive(lambda values: np.mean(values, axis=0), estimates)
+    return replace(derived, clusters=min(part.clusters for part in estimates))
 
 
 def highest(estimates: Sequence[Estimate]) -> Estimate:
@@ -91,7 +95,9 @@ class Place:
 
     def number(self, seed: str, metric: str, estimate: Estimate, level: float, unit: str) -> Number:
         """Return `estimate` with its interval as a number at this place; undefined values are None."""
-        interval = percentile_interval(estimate.samples, level) if np.isfinite(estimate.value) else None
+        interval = certain_interval(estimate.value, estimate.samples, estimate.clusters, level)
+        if interval is None and np.isfinite(estimate.value):
+            interval = percentile_interval(estimate.samples, level)
         low, high = interval or (None, None)
         return self.plain(seed, metric, estimate.value, unit, estimate.sources, estimate.queries, low, high)
 

@@ -122,8 +122,9 @@ class Panel:
             for offset, metric in enumerate(METRICS):
                 column = width * index + offset
                 estimate = Estimate(
-                    float(values[column]), samples[:, column], int(part.counts.sum()), (str(record.path),)
-                )
+                    float(values[column]), samples[:, column], int(part.counts.sum()), (str(record.path),),
+                    clusters=len(part.keys),
+                )  # fmt: skip
                 key = Key(record.experiment, record.dataset, record.variant, direction, metric)
                 measured.setdefault(key, {})[str(record.seed)] = estimate
         return measured

@@ -7,27 +7,32 @@ from crossmodal.attacks.context import frozen
 from crossmodal.attacks.joint import Attacked, attack_sides
 from crossmodal.attacks.sphere import moved
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale
+from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, mean_token_norm
 from crossmodal.models.loss import contrastive_loss
 from crossmodal.registry import load
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.step import Adversary, Prepared, prepare
 
 
-def make_adversary(model: CLIP, params: AdversaryParameters) -> Adversary:
-    """Return the adversary of `params` for `model`, which is as it stands before training."""
+def make_adversary(model: CLIP, params: AdversaryParameters, tokens: Tensor) -> Adversary:
+    """Return the adversary of `params` for `model`, which is as it stands before training.
+
+    `tokens` [m, context] are all captions that it is trained with: epsilon of an attack on texts counts in the
+    mean norm of the embeddings of their words, which no method changes before training.
+    """
+    unit = mean_token_norm(model, tokens)
     if params.objective == "fare":
         # By name, so that an edit of one objective leaves the cells of the other alone.
-        adversary: Adversary = load("training", "fare").FareAdversary(model, params)
+        adversary: Adversary = load("training", "fare").FareAdversary(model, params, unit)
         return adversary
-    return RetrievalAdversary(params)
+    return RetrievalAdversary(params, unit)
 
 
 class RetrievalAdversary:
     """Attacks part of each batch so that its contrastive loss grows."""
 
-    def __init__(self, params: AdversaryParameters) -> None:
-        self.params = params
+    def __init__(self, params: AdversaryParameters, unit: float) -> None:
+        self.params, self.unit = params, unit
 
     def prepare(
         self, model: CLIP, pixels: Tensor, tokens: Tensor, labels: Tensor,
@@ -39,7 +44,7 @@ class RetrievalAdversary:
         through it to the clean ones.
         """
         strength = warmed_up(self.params, progress)
-        attacked = attack_part(model, pixels, tokens, labels, self.params, generator, strength)
+        attacked = attack_part(model, pixels, tokens, labels, self.params, self.unit, generator, strength)
         ready = prepare(attacked.pixels, labels)._replace(delta=attacked.token_offsets)
         if attacked.image_offsets is None and attacked.text_offsets is None:
             return ready
@@ -67,13 +72,13 @@ def attacked_rows(params: AdversaryParameters, pairs: int) -> int:
 
 def attack_part(
     model: CLIP, pixels: Tensor, tokens: Tensor, labels: Tensor,
-    adversary: AdversaryParameters, generator: Generator, strength: float = 1.0,
+    adversary: AdversaryParameters, unit: float, generator: Generator, strength: float = 1.0,
 ) -> Attacked:  # fmt: skip
     """Return the batch with the first pairs attacked at `strength` times epsilon, and the rest clean.
 
-    All pairs but `clean_share` of them are attacked. The attack makes the loss of the whole batch large,
-    the one that the step then makes small: clean pairs take part as negatives, encoded once. Offsets are those
-    of the whole batch, 0 for the clean pairs.
+    All pairs but `clean_share` of them are attacked; `unit` is that of `attack_sides`. The attack makes the loss
+    of the whole batch large, the one that the step then makes small: clean pairs take part as negatives, encoded
+    once. Offsets are those of the whole batch, 0 for the clean pairs.
     """
     attacked = attacked_rows(adversary, len(pixels))
     if attacked == 0 or strength == 0:
@@ -90,7 +95,7 @@ def attack_part(
 
     found = attack_sides(
         model, pixels[:attacked], tokens[:attacked], objective,
-        adversary.images, adversary.texts, generator, keep_best=False, strength=strength,
+        adversary.images, adversary.texts, unit, generator, keep_best=False, strength=strength,
     )  # fmt: skip
     return Attacked(
         torch.cat([found.pixels, pixels[attacked:]]),

@@ -37,12 +37,17 @@ class _Sides(Parameters):
         return [module_name("attacks", attack.kind) for attack in (self.images, self.texts) if attack]
 
 
-class RobustValidation(_Sides):
-    """Attacks on validation data after each epoch, from the same random starts each time."""
+class RobustCheck(_Sides):
+    """Attacks on validation data by the margin, from the same random starts each time."""
 
     max_images: Count | None = 256
     """At most so many images, evenly spaced in the split, with all of their captions: both the queries and the
     gallery of the robust recall. None for the whole split, whose clean recall is then comparable."""
+
+
+class RobustValidation(RobustCheck):
+    """Attacks on validation data after each epoch."""
+
     select_on: Literal["clean", "robust"] = "clean"
     """Recall@1 by which the best epoch is chosen and training ends early. After the first epochs of adversarial
     training the clean one often falls while the robust one still rises."""
@@ -60,7 +65,8 @@ class AdversaryParameters(_Sides):
     epsilon_warmup_share: Share = 0.0
     """Share of all steps over which epsilon, and with it the step size, rises linearly from 0; 0 for none."""
     validation: RobustValidation | None = None
-    """Attacks on the validation split after each epoch; none for clean validation only."""
+    """Attacks on the validation split after each epoch; none for clean validation only. Where training attacks
+    with one step, the recall under that step is measured too, and the two tell catastrophic overfitting."""
 
     @model_validator(mode="after")
     def _trains(self) -> Self:
@@ -80,6 +86,24 @@ class AdversaryParameters(_Sides):
         return self
 
     @property
+    def one_step(self) -> RobustCheck | None:
+        """Return the validation under the attack of training where that takes one step and several check it.
+
+        It is on the sides that are checked, so that the two compare. None where nothing is checked, where training
+        leaves a checked side alone or attacks with several steps, or where the check takes one step itself.
+        """
+        check = self.validation
+        if check is None or not _takes_one_step(self) or _takes_one_step(check):
+            return None
+        images, texts = (
+            own if checked else None
+            for own, checked in ((self.images, check.images), (self.texts, check.texts))
+        )
+        if (images is None) != (check.images is None) or (texts is None) != (check.texts is None):
+            return None
+        return RobustCheck(images=images, texts=texts, max_images=check.max_images)
+
+    @property
     def select_on(self) -> Literal["clean", "robust"]:
         """Return the validation recall by which the best epoch is chosen."""
         return "clean" if self.validation is None else self.validation.select_on
@@ -91,3 +115,8 @@ class AdversaryParameters(_Sides):
         if self.validation is not None:
             names += ["crossmodal.training.robust_validation", *self.validation.modules()]
         return list(dict.fromkeys(names))
+
+
+def _takes_one_step(sides: _Sides) -> bool:
+    """Return whether every attack of `sides` is of one gradient step (Goodfellow et al. 2015)."""
+    return all(getattr(attack, "steps", 1) == 1 for attack in (sides.images, sides.texts) if attack)

@@ -29,14 +29,17 @@ from crossmodal.training.step import Prepared
 class FareAdversary:
     """Attacks part of each batch's images so that their embeddings leave those of the model before training."""
 
-    def __init__(self, model: CLIP, params: AdversaryParameters) -> None:
-        """`model` is as it stands before training. Raises UserError where it trains nothing of the image tower."""
+    def __init__(self, model: CLIP, params: AdversaryParameters, unit: float) -> None:
+        """`model` is as it stands before training; `unit` is for the validation, which may attack texts.
+
+        Raises UserError where it trains nothing of the image tower.
+        """
         if not _has_gradient(model):
             raise UserError(
                 "adversary: the objective fare trains the image tower, of which this method trains nothing;"
                 " use objective: retrieval"
             )
-        self.params, self.attack = params, cast(Any, params.images)
+        self.params, self.unit, self.attack = params, unit, cast(Any, params.images)
         self.original = OriginalImages(model)
 
     def prepare(

@@ -1,6 +1,7 @@
 """What a training run did, epoch by epoch, and its CSV log."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,20 @@ class Epoch:
     """recall@1 under attack, a fraction."""
     validation_mrr: float | None = None
     """Mean reciprocal rank, clean, mean of both directions."""
+    one_step_text_to_image: float | None = None
+    """recall@1 under the attack of training, a fraction; None unless that takes one step and the other several."""
+    one_step_image_to_text: float | None = None
+    """recall@1 under the attack of training, a fraction."""
+
+    @property
+    def robust(self) -> float | None:
+        """The mean of both directions of recall@1 under attack."""
+        return _mean(self.robust_text_to_image, self.robust_image_to_text)
+
+    @property
+    def one_step(self) -> float | None:
+        """The mean of both directions of recall@1 under the attack of training."""
+        return _mean(self.one_step_text_to_image, self.one_step_image_to_text)
 
 
 @dataclass(slots=True)
@@ -47,6 +62,8 @@ class History:
     start: Epoch | None = None
     """The model before training, as validation saw it: the result where no epoch is better. None where it may not
     be, or nothing was trained or validated."""
+    overfitted_epoch: int = 0
+    """The epoch after which training ended because it was catastrophically overfitted, from 1; 0 if none was."""
 
     @property
     def best(self) -> Epoch | None:
@@ -57,6 +74,25 @@ class History:
     def rows(self) -> list[Epoch]:
         """The start, where it was validated, and all epochs."""
         return [*([self.start] if self.start else []), *self.epochs]
+
+
+LEFT, FALL = 0.25, 0.05
+"""What is left of the robust recall at most, as a share, and how far it fell at least, as a difference."""
+
+
+def is_overfitted(epochs: Sequence[Epoch]) -> bool:
+    """Return whether the last of `epochs` is catastrophically overfitted (Wong et al. 2020).
+
+    That is where recall under an attack of several steps fell from its highest, that of an earlier epoch, to at
+    most a quarter of it, and by no less than 0.05, while under the one step of training it is still no lower than
+    that highest. False where the two were not measured.
+    """
+    *before, last = epochs
+    highest = max((epoch.robust or 0.0 for epoch in before), default=0.0)
+    if last.robust is None or last.one_step is None:
+        return False
+    fell = last.robust <= LEFT * highest and highest - last.robust >= FALL
+    return fell and last.one_step >= highest
 
 
 def validation_score(epoch: Epoch, select_on: Literal["clean", "robust"] = "clean") -> tuple[float, ...]:
@@ -83,7 +119,12 @@ def joined(first: History, second: History) -> History:
     epochs, steps = len(first.epochs), first.epochs[-1].steps
     later = [replace(epoch, epoch=epoch.epoch + epochs, steps=epoch.steps + steps) for epoch in second.epochs]
     best = second.best_epoch + epochs if second.best_epoch else first.best_epoch
-    return History([*first.epochs, *later], best, second.stopped_early, first.start)
+    overfitted = second.overfitted_epoch + epochs if second.overfitted_epoch else first.overfitted_epoch
+    return History([*first.epochs, *later], best, second.stopped_early, first.start, overfitted)
+
+
+def _mean(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else (first + second) / 2
 
 
 def write_log(path: Path, history: History) -> None:

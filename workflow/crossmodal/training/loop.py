@@ -27,7 +27,7 @@ from crossmodal.training.checkpoint import (
     set_model_state,
     set_optimiser_state,
 )
-from crossmodal.training.history import Epoch, History, validation_score, write_log
+from crossmodal.training.history import Epoch, History, is_overfitted, validation_score, write_log
 from crossmodal.training.interruption import noticing_sigterm
 from crossmodal.training.optimiser import trainable
 from crossmodal.training.settings import TrainingParameters
@@ -45,11 +45,12 @@ def fit(
 
     The loss is the multi-positive contrastive loss, min-max against `adversary` where there is one; `hooks`
     are the method's own part in each step. With `validation` data the weights of the best epoch are restored
-    at the end (see `validation_score`), those from before training if no epoch is better (see `_start`). `log`
-    gets one CSV row an epoch. A checkpoint is written to `checkpoint_folder` after each epoch; a run with the same
-    `identity` (a digest of the job's spec), initial weights and data continues from it. The caller removes the
-    checkpoints once the result is safe (`discard_checkpoints`). `after_epoch` is called after each epoch's
-    checkpoint. The model ends in eval() on the device where it was. With no trainable parameter nothing is done.
+    at the end (see `validation_score`), those from before training if no epoch is better (see `_start`); a
+    catastrophically overfitted one (`is_overfitted`) ends training and is never the best. `log` gets one CSV row
+    an epoch. A checkpoint is written to `checkpoint_folder` after each epoch; a run with the same `identity` (a
+    digest of the job's spec), initial weights and data continues from it. The caller removes the checkpoints once
+    the result is safe (`discard_checkpoints`). `after_epoch` is called after each epoch's checkpoint. The model
+    ends in eval() on the device where it was. With no trainable parameter nothing is done.
 
     Where processes share the work (`distributed`), all call this alike and end with the same weights; the first
     one validates and writes. Raises UserError where the loss is not finite, a checkpoint is another job's, the
@@ -84,13 +85,15 @@ def fit(
                 epoch = trainer.train_epoch(len(history.epochs) + 1)
                 epoch = _validated(epoch, model, validation, device, trainer.adversary)
                 history.epochs.append(epoch)
-                if trainer.may_be_result(epoch) and _is_best(history, adversary):
+                if is_overfitted(history.epochs):
+                    history.overfitted_epoch, history.stopped_early = epoch.epoch, True
+                elif trainer.may_be_result(epoch) and _is_best(history, adversary):
                     history.best_epoch = epoch.epoch
                     if validation is not None:
                         best = _copy(model)
                 patience = settings.early_stopping_patience
                 if validation is not None and patience is not None and history.best:
-                    history.stopped_early = epoch.epoch - history.best_epoch >= patience
+                    history.stopped_early |= epoch.epoch - history.best_epoch >= patience
                 if first:
                     write_log(log, history)
                     # Where the epoch is the best one its tensors are stored once.
@@ -168,6 +171,8 @@ def _validated(
             robust_text_to_image=measured.robust_text_to_image,
             robust_image_to_text=measured.robust_image_to_text,
             validation_mrr=measured.mrr,
+            one_step_text_to_image=measured.one_step_text_to_image,
+            one_step_image_to_text=measured.one_step_image_to_text,
         )
     return Epoch(**distributed.tell(asdict(epoch)))
 

@@ -35,6 +35,8 @@ class Adversary(Protocol):
     """Whoever attacks batches before the step (`training.adversary`)."""
 
     params: AdversaryParameters
+    unit: float
+    """The norm that epsilon of an attack on token embeddings counts in."""
 
     def prepare(
         self,

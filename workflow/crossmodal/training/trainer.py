@@ -51,7 +51,7 @@ class Trainer:
         # Loaded by name, so that an edit of the attacks makes no cell stale that is trained without them: a job
         # with an adversary names this module as a root of its fingerprint.
         make = load("training", "adversary").make_adversary if adversary else None
-        self.adversary: Adversary | None = make(model, adversary) if make else None
+        self.adversary: Adversary | None = make(model, adversary, train.tokens) if make else None
         self.parameters = trainable(model)
         self.optimiser = make_optimiser(self.parameters, settings, tables(model))
         self.batches = count_batches(len(train), settings.batch_size)

@@ -27,6 +27,9 @@ class Validation:
     robust_text_to_image: float | None = None
     """None where the adversary asks for no robust validation; else of the images that it asks for."""
     robust_image_to_text: float | None = None
+    one_step_text_to_image: float | None = None
+    """Under the attack of training; None unless that takes one step and the adversary's validation several."""
+    one_step_image_to_text: float | None = None
 
 
 @torch.no_grad()
@@ -47,8 +50,13 @@ def validate(model: CLIP, data: TrainingSet, device: str, adversary: Adversary |
         return clean
     # By name, so that no cell without an adversary depends on attacks (see the loop).
     robust_recall = load("training", "robust_validation").robust_recall
-    text_to_image, image_to_text = robust_recall(model, data, adversary.params.validation, device)
-    return replace(clean, robust_text_to_image=text_to_image, robust_image_to_text=image_to_text)
+    params, unit = adversary.params, adversary.unit
+    text_to_image, image_to_text = robust_recall(model, data, params.validation, unit, device)
+    found = replace(clean, robust_text_to_image=text_to_image, robust_image_to_text=image_to_text)
+    if params.one_step is None:
+        return found
+    text_to_image, image_to_text = robust_recall(model, data, params.one_step, unit, device)
+    return replace(found, one_step_text_to_image=text_to_image, one_step_image_to_text=image_to_text)
 
 
 def retrieval(images: Tensor, texts: Tensor, labels: Tensor, text_labels: Tensor) -> dict[str, float]:

@@ -35,6 +35,6 @@ def check_attacks(model: CLIP, data: AttackedSplit, params: ThreatParameters) ->
         attack, generator = threat.at(max(threat.epsilons)), Generator().manual_seed(params.seed)
         if threat.threat == "gallery-image" or not {"steps", "restarts"} <= type(attack).model_fields.keys():
             continue
-        for check in sanity_checks(model, pixels, tokens, labels, attack, generator):
+        for check in sanity_checks(model, pixels, tokens, labels, attack, generator, data.unit):
             checks.append(asdict(check) | {"name": f"{name}-{check.name}"})
     return checks

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.data.images import Pixels, decode_split
-from crossmodal.data.tables import read_table
 from crossmodal.errors import UserError
 from crossmodal.experiments.robustness.threats import ThreatParameters
+from crossmodal.experiments.robustness.units import read_captions
 from crossmodal.models import clip
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.dual_encoder import mean_token_norm
 from crossmodal.models.embeddings import Embeddings, read_embeddings
 from crossmodal.models.export import export_embeddings
 
@@ -41,12 +42,18 @@ class AttackedSplit:
     """Places of the images that are queries, ascending."""
     asking_captions: Places
     """Places of the captions that are queries, ascending."""
+    unit: float
+    """The norm that epsilon of an attack on token embeddings counts in."""
 
 
-def read_split(model: CLIP, split: Path, params: ThreatParameters) -> AttackedSplit:
+def read_split(
+    model: CLIP, split: Path, params: ThreatParameters, unit: float | None = None
+) -> AttackedSplit:
     """Return the dataset file `split` with the embeddings of `model`, and the queries that `params` choose.
 
-    Raises UserError where it cannot be read or holds no image or no caption.
+    `unit` is `mean_token_norm` of the base model and the captions that cells are adapted with; if not given, that
+    of `model` and of the split's own captions. Raises UserError where it cannot be read or holds no image or no
+    caption.
     """
     with TemporaryDirectory() as folder:  # through files: these are the embeddings that a study evaluates
         paths = Path(folder, "images.parquet"), Path(folder, "captions.parquet")
@@ -55,13 +62,14 @@ def read_split(model: CLIP, split: Path, params: ThreatParameters) -> AttackedSp
     for name, table in (("image", images), ("caption", captions)):
         if not table.ids:
             raise UserError(f"{split}: holds no {name}, so there is nothing to attack")
-    rows = read_table(split, ["captions"]).column("captions").to_pylist()
+    texts = read_captions(split)
     _, labels = np.unique([*images.labels, *captions.labels], return_inverse=True)
     return AttackedSplit(
         decode_split(split, clip.image_size(model)),
-        [caption for own in rows for caption in own],
+        texts,
         images, captions, labels[: len(images.ids)], labels[len(images.ids) :],
         *choose_queries(images.ids, captions, params),
+        mean_token_norm(model, clip.tokenize(model, texts)) if unit is None else unit,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from crossmodal.experiments.robustness.threats import variants
 from crossmodal.jobs.rules import Job, Rule, Wildcards
-from crossmodal.study.rules import EMBED, EVALUATE, embedding, kind_module, method_module, retrieval
+from crossmodal.study.rules import EMBED, EVALUATE, embedding, kind_module, method_module, plain, retrieval
 from crossmodal.study.study import SetName, Study
 
 PARAMETERS = ("embeddings", "robustness", "shifts")
@@ -32,6 +32,8 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
             yield rule, {"cell": cell, "seed": str(seed)}
     for cell, seed in attacked_runs(study):
         yield "evaluate_attacks", {"cell": cell, "seed": str(seed)}
+    for cell, seed in validated_runs(study):
+        yield "validate_attacks", {"cell": cell, "seed": str(seed)}
 
 
 def shifted_sets(study: Study) -> list[SetName]:
@@ -56,14 +58,39 @@ def attacked_sets(study: Study) -> list[SetName]:
 def attacked_runs(study: Study) -> Iterator[tuple[str, int]]:
     """Yield the (cell, seed) that are evaluated under attack."""
     attacks = study.room("robustness").attacks
-    for cell in attacks.cells if attacks.threats else ():
+    for cell in attacks.attacked() if attacks.threats else ():
         seeds = study.seeds_of(cell)
         yield from ((cell, seed) for seed in (seeds if attacks.every_seed else seeds[:1]))
 
 
+def validated_runs(study: Study) -> Iterator[tuple[str, int]]:
+    """Yield the (cell, seed) that are attacked on validation data: cells with an adversary and their twins."""
+    if study.room("robustness").validation is None:
+        return
+    cells = dict.fromkeys(cell for pair in twins(study).items() for cell in pair if cell is not None)
+    for cell in cells:
+        yield from ((cell, seed) for seed in study.seeds_of(cell))
+
+
+def twins(study: Study) -> dict[str, str | None]:
+    """Return for each cell with an adversary its plain twin: the first cell alike in all but how it is trained."""
+
+    def alike(name: str) -> tuple[str, str, Any]:
+        return study.model_of(name), study.target_of(name), study.adaptation.cells[name].method
+
+    cells = study.adaptation.cells
+    plain = [name for name, cell in cells.items() if cell.adversary is None]
+    return {
+        name: next((other for other in plain if alike(other) == alike(name)), None)
+        for name, cell in cells.items()
+        if cell.adversary is not None
+    }
+
+
 def facts(study: Study) -> dict[str, Any]:
-    """Return what its numbers and its section depend on beside its parameters: what each shift is."""
-    return {"shifts": {name: _shift_facts(study.shifts[name]) for name in study.room("robustness").shifts}}
+    """Return what its numbers and its section depend on beside its parameters: what shifts are, cells' twins."""
+    shifts = {name: _shift_facts(study.shifts[name]) for name in study.room("robustness").shifts}
+    return {"shifts": shifts, "twins": twins(study)}
 
 
 def _shift_facts(shift: Any) -> dict[str, Any]:
@@ -72,15 +99,21 @@ def _shift_facts(shift: Any) -> dict[str, Any]:
 
 
 def _attacks(study: Study, cell: str, seed: str) -> Job:
-    attacks = study.room("robustness").attacks
-    threats = attacks.model_dump(mode="json", exclude={"cells", "every_seed"})
+    attacks = study.room("robustness").attacks.of(cell)
     kinds = {kind_module("attacks", threat.attack) for threat in attacks.threats.values()}
     modules = (method_module(study, cell), *sorted(kinds))
-    return Job({"threats": threats}, seed=int(seed), modules=modules, models=(study.model_of(cell),))
+    return Job({"threats": plain(attacks)}, seed=int(seed), modules=modules, models=(study.model_of(cell),))
+
+
+def _validation(study: Study, cell: str, seed: str) -> Job:
+    params = study.room("robustness").validation
+    modules = (method_module(study, cell), *params.modules())
+    return Job({"validation": plain(params)}, seed=int(seed), modules=modules, models=(study.model_of(cell),))
 
 
 RULES = {
     "embed_shifted": Rule(EMBED, embedding, "embeddings"),
     "evaluate_shifted": Rule(EVALUATE, retrieval, "embeddings"),
+    "validate_attacks": Rule("crossmodal.experiments.robustness.validate_attacks", _validation, "attacks"),
     "evaluate_attacks": Rule("crossmodal.experiments.robustness.evaluate_attacks", _attacks, "attacks"),
 }

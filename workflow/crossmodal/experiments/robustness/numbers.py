@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crossmodal.experiments.robustness.degradations import attack_numbers, degradation
+from crossmodal.experiments.robustness.overfitting import overfitting_numbers
 from crossmodal.experiments.robustness.pairs import pair_numbers
 from crossmodal.experiments.robustness.params import Pair, Params
-from crossmodal.experiments.robustness.records import SanityCheck, ShiftFacts
+from crossmodal.experiments.robustness.records import RobustRecall, SanityCheck, ShiftFacts, TextUnit
 from crossmodal.experiments.robustness.sanity import sanity_numbers
 from crossmodal.experiments.robustness.selection import selection_numbers
+from crossmodal.experiments.robustness.unit_numbers import unit_numbers
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.card import AdapterCard
 from crossmodal.statistics.cells import by_split, cells_of, retrieval_record
@@ -22,7 +24,10 @@ from crossmodal.statistics.settings import StatisticsParameters
 CLEAN = "clean"
 
 
-def main(clean: Ins, shifted: Ins, cards: Ins, attacked: Ins, sanity: Ins, numbers: Out, spec: Spec) -> None:
+def main(
+    clean: Ins, shifted: Ins, cards: Ins, attacked: Ins, sanity: Ins, units: Ins, validated: Ins,
+    numbers: Out, spec: Spec,
+) -> None:  # fmt: skip
     values = spec["parameters"]
     cells = cell_facts(values["cells"])
     parameters = StatisticsParameters.model_validate(values["statistics"])
@@ -32,14 +37,22 @@ def main(clean: Ins, shifted: Ins, cards: Ins, attacked: Ins, sanity: Ins, numbe
     ]
     facts = {name: ShiftFacts.model_validate(shift) for name, shift in values["shifts"].items()}
     pairs = Params.model_validate(values["room"]).pairs
+    found_cards = [card for path in cards for card in AdapterCard.read(path)]
     found = [
         *shift_numbers(
             [read_result(record) for record in records], values["target"], cells, facts, parameters, pairs
         ),
         *attacked_numbers([read_result(retrieval_record(path, "attack")) for path in attacked], parameters),
         *sanity_numbers([check for path in sanity for check in SanityCheck.read(path, **_run(path))]),
-        *selection_numbers([card for path in cards for card in AdapterCard.read(path)], cells),
-    ]
+        *unit_numbers(
+            [unit for path in units for unit in TextUnit.read(path, **_run(path))], values["target"]
+        ),
+        *selection_numbers(
+            found_cards, cells, values["twins"],
+            [recall for path in validated for recall in RobustRecall.read(path, **_run(path))],
+        ),
+        *overfitting_numbers(found_cards, cells),
+    ]  # fmt: skip
     write_numbers(numbers, found)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Self
 from pydantic import model_validator
 
 from crossmodal.experiments.robustness.threats import ThreatParameters
-from crossmodal.parameters import Check, Name, Parameters
+from crossmodal.parameters import Check, Count, Name, Parameters
+from crossmodal.training.adversary_settings import RobustCheck
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
@@ -19,13 +20,40 @@ ROLES = ("adversarial", "standard")
 """The cells that the proposal's two thresholds are about."""
 
 
+class FewAttacks(Parameters):
+    """Cells that are attacked on a part of the images only."""
+
+    cells: list[Name] = []
+    images: Count
+    """Images that are attacked, or whose captions ask, in place of `attacks.images`: some of those."""
+
+
 class Attacks(ThreatParameters):
     """Retrieval under attack on the target's test split."""
 
     cells: list[Name] = []
-    """Cells that are attacked; empty for none."""
+    """Cells that are attacked on `images`, by default on all; empty for none."""
+    few: FewAttacks | None = None
+    """Further cells, that no claim is about, attacked on fewer images; null for none."""
     every_seed: bool = False
     """Whether each seed of a cell is attacked, or its first one only."""
+
+    @model_validator(mode="after")
+    def _attacked_once(self) -> Self:
+        if twice := sorted(set(self.cells) & set(self.few.cells if self.few else [])):
+            raise ValueError(f"few.cells: {twice[0]!r} stands in `cells` too; a cell is attacked once")
+        return self
+
+    def attacked(self) -> list[str]:
+        """Return the cells that are attacked."""
+        return [*self.cells, *(self.few.cells if self.few else [])]
+
+    def of(self, cell: str) -> ThreatParameters:
+        """Return what `cell` is attacked with."""
+        few = self.few is not None and cell in self.few.cells
+        images = self.few.images if self.few is not None and few else self.images
+        values = {name: getattr(self, name) for name in ThreatParameters.model_fields}
+        return ThreatParameters.model_construct(**(values | {"images": images}))
 
 
 class Pair(Parameters):
@@ -49,6 +77,9 @@ class Params(Parameters):
     standard: Name | None = None
     """Cell trained without an adversary that the proposal's threshold of 15 % is reported for."""
     attacks: Attacks = Attacks()
+    validation: RobustCheck | None = None
+    """One attack for all on validation data: of every cell with an adversary and of its plain twin, the cell with
+    the same model, method and dataset. What the adversarial cell is chosen by; null for no choice."""
 
     def roles(self) -> list[str]:
         """Return the cells that the claims are about."""
@@ -68,6 +99,8 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     attackable = [name for name in cells if study.target_of(name) == study.adaptation.dataset]
     yield Check("shifts", params.shifts, study.shifts, "shift")
     yield Check("attacks.cells", params.attacks.cells, attackable, "cell of the target")
+    few = params.attacks.few.cells if params.attacks.few else []
+    yield Check("attacks.few.cells", few, attackable, "cell of the target")
     for role in ROLES:
         yield Check(role, [getattr(params, role)], cells, "cell")
     plain = [name for name in attackable if not cells[name].adversary]

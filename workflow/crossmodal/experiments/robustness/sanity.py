@@ -12,7 +12,7 @@ UNIT = "passed/failed"
 
 
 def sanity_numbers(checks: Sequence[SanityCheck]) -> list[Number]:
-    """Return `sanity_passed`, 1 or 0, of each check and what it measured.
+    """Return `sanity_passed`, 1, 0 or None where it says nothing, of each check and what it measured.
 
     The name of the check stands in `variant`; a check is of one cell and seed. Measured is
     `sanity_recall@1_<attack>`, a fraction, and `sanity_loss_<attack>` in nats.
@@ -21,7 +21,8 @@ def sanity_numbers(checks: Sequence[SanityCheck]) -> list[Number]:
     for check in checks:
         place = Place("attack", check.cell, "-", "-", check.name, "-")
         seed, sources = str(check.seed), [check.source]
-        numbers.append(place.plain(seed, "sanity_passed", float(check.passed), UNIT, sources))
+        passed = None if check.passed is None else float(check.passed)
+        numbers.append(place.plain(seed, "sanity_passed", passed, UNIT, sources))
         for what, value in check.measured.items():
             unit = "fraction" if what.startswith("recall") else "nats"
             numbers.append(place.plain(seed, f"sanity_{_slug(what)}", value, unit, sources))

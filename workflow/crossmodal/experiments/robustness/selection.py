@@ -1,19 +1,21 @@
 """Which adversarially trained cell is taken, from validation data alone; test data has no part in it.
 
-Of the cells with an adversary, those on the Pareto frontier of clean and robust validation recall@1 are
-candidates. Taken is the one with the highest robust recall among those that keep at least 90 % of the clean
-validation recall of the same method without an adversary; if there is none, the one with the highest clean recall.
+All candidates are validated under one attack, whatever they were trained against. Taken is the one with the
+highest robust validation recall@1 among those whose clean validation recall@1 is at least 90 % of their plain
+twin's, the same method trained without an adversary; if there is none, the one with the highest robust recall.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from crossmodal.experiments.robustness.records import RobustRecall
 from crossmodal.statistics.card import AdapterCard
 from crossmodal.statistics.cells import validation_recall
+from crossmodal.statistics.costs import average
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.pareto import UNIT, on_frontier
-from crossmodal.statistics.records import CellFacts
+from crossmodal.statistics.records import CellFacts, distinct
 
 LARGEST_FALL = 0.10
 """Share of the clean recall that adversarial training may cost (the proposal's contingency of H2)."""
@@ -27,23 +29,28 @@ class Candidate:
     clean: float
     robust: float
     kept: float | None
-    """`clean` as a share of the same method's without an adversary; None if no such cell was trained."""
+    """`clean` as a share of the plain twin's; None if no such cell was trained."""
     sources: tuple[str, ...] = ()
-    """The cards that this rests on: the cell's own, and those of the method without an adversary."""
+    """The files that this rests on: the cell's own, and the cards of its twin."""
 
 
-def selection_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFacts]) -> list[Number]:
-    """Return the choice among the cells with an adversary, by the dataset that they are adapted to.
+def selection_numbers(
+    cards: Sequence[AdapterCard],
+    cells: Mapping[str, CellFacts],
+    twins: Mapping[str, str | None],
+    recalls: Sequence[RobustRecall],
+) -> list[Number]:
+    """Return recall under the common attack, and the choice among the cells with an adversary, by dataset.
 
+    `twins` names the plain twin of each cell with an adversary, None for one without. For every cell in `recalls`
+    `validation_robust_recall@1` and, of the same queries, `validation_unattacked_recall@1`; for candidates
     `validation_recall@1_kept`, `pareto_validation` (clean against robust) and `adversarial_chosen`, 1 or 0.
     """
-    numbers = []
-    adversarial = [cell for cell, facts in cells.items() if facts.adversarial]
-    for dataset in dict.fromkeys(cells[cell].dataset for cell in adversarial):
-        group = [cell for cell in adversarial if cells[cell].dataset == dataset]
-        found = [candidate for cell in group if (candidate := _candidate(cell, cards, cells))]
-        if not found:
-            continue
+    numbers = _recall_numbers(recalls, cells)
+    known = (_candidate(cell, cards, twin, recalls) for cell, twin in twins.items())
+    candidates = [candidate for candidate in known if candidate is not None]
+    for dataset in dict.fromkeys(cells[candidate.cell].dataset for candidate in candidates):
+        found = [candidate for candidate in candidates if cells[candidate.cell].dataset == dataset]
         member = on_frontier([-c.clean for c in found], [c.robust for c in found])
         taken = choose(found)
         sources = list(dict.fromkeys(source for candidate in found for source in candidate.sources))
@@ -61,28 +68,34 @@ def selection_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFact
 
 def choose(candidates: Sequence[Candidate]) -> Candidate:
     """Return the candidate that the rule of this module takes; of equals the first."""
-    member = on_frontier([-c.clean for c in candidates], [c.robust for c in candidates])
-    frontier = [c for c, chosen in zip(candidates, member, strict=True) if chosen]
-    close = [c for c in frontier if c.kept is not None and c.kept >= 1 - LARGEST_FALL]
-    return max(close, key=lambda c: c.robust) if close else max(frontier, key=lambda c: c.clean)
+    close = [c for c in candidates if c.kept is not None and c.kept >= 1 - LARGEST_FALL]
+    return max(close or candidates, key=lambda c: c.robust)
 
 
-def _candidate(cell: str, cards: Sequence[AdapterCard], cells: Mapping[str, CellFacts]) -> Candidate | None:
-    own = [card for card in cards if card.cell == cell]
-    clean, robust = validation_recall(own, robust=False), validation_recall(own, robust=True)
-    if clean is None or robust is None:
+def _recall_numbers(recalls: Sequence[RobustRecall], cells: Mapping[str, CellFacts]) -> list[Number]:
+    """Return both recalls of every cell, by seed and as the mean `s*`."""
+    numbers = []
+    for cell in distinct(recalls, "cell"):
+        own = [recall for recall in recalls if recall.cell == cell]
+        place = Place("peft", cell, cells[cell].dataset, "val", "clean", "mean")
+        for seed, group in [*((str(recall.seed), [recall]) for recall in own), (ALL_SEEDS, own)]:
+            sources = [recall.source for recall in group]
+            for metric, values in (
+                ("validation_robust_recall@1", [recall.robust for recall in group]),
+                ("validation_unattacked_recall@1", [recall.clean for recall in group]),
+            ):
+                numbers.append(place.plain(seed, metric, average(values), "fraction", sources))
+    return numbers
+
+
+def _candidate(
+    cell: str, cards: Sequence[AdapterCard], twin: str | None, recalls: Sequence[RobustRecall]
+) -> Candidate | None:
+    own, plain = ([card for card in cards if card.cell == name] for name in (cell, twin))
+    attacked = [recall for recall in recalls if recall.cell == cell]
+    clean, before = validation_recall(own), validation_recall(plain)
+    if clean is None or not attacked:
         return None
-    own_facts = cells[cell]
-    plain = [
-        card
-        for card in cards
-        if (other := cells.get(card.cell))
-        and not other.adversarial
-        and (other.dataset, other.model, other.method)
-        == (own_facts.dataset, own_facts.model, own_facts.method)
-        and (card.trainable, card.towers) == (own[0].trainable, own[0].towers)
-    ]
-    plain = [card for card in plain if card.cell == plain[0].cell]
-    before = validation_recall(plain, robust=False)
-    sources = tuple(card.source for card in (*own, *plain))
+    sources = (*(card.source for card in (*own, *plain)), *(recall.source for recall in attacked))
+    robust = average([recall.robust for recall in attacked])
     return Candidate(cell, clean, robust, clean / before if before else None, sources)

@@ -28,9 +28,10 @@ class Threat(Parameters):
     `gallery-image`: an image in the gallery is, so that its captions miss it."""
     attack: AttackParameters
     """The attack without its epsilon, stronger than the one trained against: 20 steps, restarts."""
-    objective: Goal = "loss"
-    """What the attack makes large for each query: its cross-entropy over the gallery, or the best wrong cosine
-    less the best right one, which is where recall@1 is decided."""
+    objective: Goal = "margin"
+    """What the attack makes large for each query, and by which the best perturbation met is kept: the best wrong
+    cosine less the best right one, where recall@1 is decided, or its cross-entropy over the gallery, which is
+    weaker."""
     epsilons: Annotated[list[Positive], Field(min_length=1)]
     """Radii in the attack's unit, such as "4/255". Radius 0, the same queries unattacked, comes by itself."""
 
