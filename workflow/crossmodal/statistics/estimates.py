@@ -1,13 +1,16 @@
 """A statistic with its bootstrap samples, and the little algebra that keeps ratios and differences paired."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.statistics.bootstrap import percentile_interval
+from crossmodal.statistics.metrics import is_share
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
+from crossmodal.statistics.seeds import seed_weights, widening
+from crossmodal.statistics.targets import Target, p_value_id_metric, p_value_of_claim
 
 NOTHING = 1e-6  # resamples of graded metrics are kept to float32: below this one is zero, no denominator
 
@@ -22,6 +25,14 @@ class Estimate:
     queries: int
     """Number of queries; of the larger set where two are compared."""
     sources: tuple[str, ...]
+    seeds: int | None = None
+    """Training seeds that it rests on, of the cell with the fewest where several are compared; None where nothing
+    that was trained has a part in it."""
+    training: str = ""
+    """Names what was trained: aggregates over the seeds of equal names share their draws of seeds."""
+    still: NDArray[np.float64] | None = None
+    """Of an aggregate over seeds the samples as they would be if seeds made no difference of their own, [resamples];
+    None where no seeds were drawn."""
 
 
 Seeds = dict[str, Estimate]
@@ -54,8 +65,30 @@ def loss(clean: Estimate, other: Estimate) -> Estimate:
 
 
 def aggregate(seeds: Seeds) -> Seeds:
-    """Return `seeds` with "*", their mean."""
-    return seeds | {ALL_SEEDS: mean(list(seeds.values()))}
+    """Return `seeds` with "*", their mean, whose samples are drawn over images and over seeds.
+
+    The crossed bootstrap (Owen 2007; Owen and Eckles 2012): images are drawn for all cells at once, the seeds of a
+    cell apart from those of any other (see `seeds.seed_weights`). One seed adds nothing to the draws of images.
+    """
+    own = {seed: estimate for seed, estimate in seeds.items() if seed != ALL_SEEDS}
+    return own | {ALL_SEEDS: over_seeds(own)}
+
+
+def over_seeds(seeds: Mapping[str, Estimate], name: str = "") -> Estimate:
+    """Return the mean over training seeds (see `aggregate`).
+
+    `name` is put behind that of the training: another name gives draws that are independent of the first.
+    """
+    estimates = [seeds[seed] for seed in sorted(seeds, key=lambda seed: (len(seed), seed))]
+    centre = mean(estimates)
+    if len(estimates) == 1:
+        return centre
+    count, values = len(estimates), np.array([estimate.value for estimate in estimates])
+    weights = seed_weights(f"{centre.training}{name}", count, len(centre.samples))
+    noise = np.stack([estimate.samples - estimate.value for estimate in estimates], axis=1)
+    moved = centre.samples + weights @ (values - values.mean())
+    still = centre.samples + (weights * noise).sum(axis=1)
+    return replace(centre, samples=moved, still=still, seeds=count if centre.seeds else None)
 
 
 def combine(function: Callable[..., Estimate], *operands: Seeds) -> Seeds:
@@ -64,12 +97,10 @@ def combine(function: Callable[..., Estimate], *operands: Seeds) -> Seeds:
     The seeds are those of the first operand. An operand that lacks a seed (zero-shot has only one) enters
     with its mean over seeds.
     """
-    means = [mean(list(operand.values())) for operand in operands]
-    result = {
-        seed: function(*(operand.get(seed, centre) for operand, centre in zip(operands, means, strict=True)))
-        for seed in operands[0]
+    whole = [aggregate(operand) for operand in operands]
+    return {
+        seed: function(*(operand.get(seed, operand[ALL_SEEDS]) for operand in whole)) for seed in whole[0]
     }
-    return result | {ALL_SEEDS: function(*means)}
 
 
 def merge(function: Callable[[Sequence[Estimate]], Estimate], operands: Sequence[Seeds]) -> Seeds:
@@ -91,35 +122,72 @@ class Place:
 
     def number(self, seed: str, metric: str, estimate: Estimate, level: float, unit: str) -> Number:
         """Return `estimate` with its interval as a number at this place; undefined values are None."""
-        interval = percentile_interval(estimate.samples, level) if np.isfinite(estimate.value) else None
+        samples = widened(estimate, level)
+        interval = percentile_interval(samples, level) if np.isfinite(estimate.value) else None
         low, high = interval or (None, None)
-        return self.plain(seed, metric, estimate.value, unit, estimate.sources, estimate.queries, low, high)
+        if interval and is_share(metric):
+            low, high = max(0.0, interval[0]), min(1.0, interval[1])
+        return self.plain(
+            seed, metric, estimate.value, unit, estimate.sources, estimate.queries, low, high, estimate.seeds
+        )
 
     def plain(
         self, seed: str, metric: str, value: float | None, unit: str, sources: Iterable[str],
         queries: int | None = None, low: float | None = None, high: float | None = None,
+        seeds: int | None = None,
     ) -> Number:  # fmt: skip
         """Return a number at this place."""
         if value is not None and not np.isfinite(value):
             value = None
         return Number(
             self.experiment, self.cell, seed, self.dataset, self.split, self.variant, self.direction, metric,
-            value, low, high, queries, unit, ";".join(sources),
+            value, low, high, queries, unit, ";".join(sources), seeds,
         )  # fmt: skip
 
 
-def numbers_of(place: Place, metric: str, seeds: Seeds, level: float, unit: str = "fraction") -> list[Number]:
+def widened(estimate: Estimate, level: float) -> NDArray[np.float64]:
+    """Return samples whose interval at `level` and p-values allow for how few seeds there are, [resamples].
+
+    A handful of seeds tells their own variance badly; where they make up much of the variance, Student's quantile
+    stands in place of the normal one (see `seeds.widening`). Samples without draws of seeds are returned as they are.
+    """
+    if estimate.still is None or estimate.seeds is None:
+        return estimate.samples
+    factor = widening(estimate.samples, estimate.still, estimate.seeds, level)
+    if factor == 1:
+        return estimate.samples
+    centre = np.nanmedian(estimate.samples)
+    result: NDArray[np.float64] = centre + factor * (estimate.samples - centre)
+    return result
+
+
+def numbers_of(
+    place: Place, metric: str, seeds: Seeds, level: float, unit: str = "fraction",
+    targets: Mapping[str, Target] | None = None,
+) -> list[Number]:  # fmt: skip
     """Return a number for every seed, the aggregate `s*` and, as `<metric>_std`, the deviation over seeds.
 
-    The interval of the aggregate is that of the mean over seeds, over queries; the sample standard deviation
-    (n - 1) says how much seeds differ and is None for a single seed.
+    The interval of the aggregate is over images and seeds; the sample standard deviation (n - 1) says how much
+    seeds differ and is None for a single seed. `targets` are what claims say of numbers, by number id: such a
+    number has `p_claim_<metric>` beside it, the p-value of the claim (see `targets`).
     """
     numbers = [place.number(seed, metric, estimate, level, unit) for seed, estimate in seeds.items()]
+    for number, estimate in zip(numbers.copy(), seeds.values(), strict=True):
+        if targets and (target := targets.get(number.number_id)) and np.isfinite(estimate.value):
+            p = p_value_of_claim(widened(estimate, level), target)
+            told = (p, "p", estimate.sources, estimate.queries, None, None, estimate.seeds)
+            numbers.append(place.plain(number.seed, p_value_id_metric(metric), *told))
     total = seeds[ALL_SEEDS]
     values = [estimate.value for seed, estimate in seeds.items() if seed != ALL_SEEDS]
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    numbers.append(place.plain(ALL_SEEDS, f"{metric}_std", deviation, unit, total.sources, total.queries))
+    told = (deviation, unit, total.sources, total.queries, None, None, total.seeds)
+    numbers.append(place.plain(ALL_SEEDS, f"{metric}_std", *told))
     return numbers
+
+
+def fixed(seeds: Seeds) -> Seeds:
+    """Return estimates of what was not trained in the study: their seeds are not counted as training seeds."""
+    return {seed: replace(estimate, seeds=None) for seed, estimate in seeds.items()}
 
 
 def _derive(
@@ -127,8 +195,20 @@ def _derive(
 ) -> Estimate:
     value = function(np.array([part.value for part in parts], dtype=np.float64))
     samples = function(np.stack([part.samples for part in parts]))
-    sources = tuple(dict.fromkeys(source for part in parts for source in part.sources))
-    return Estimate(float(value), samples, max(part.queries for part in parts), sources)
+    still = None
+    if any(part.still is not None for part in parts):
+        still = function(np.stack([part.samples if part.still is None else part.still for part in parts]))
+    seeds = [part.seeds for part in parts if part.seeds is not None]
+    trainings = {part.training for part in parts}
+    return Estimate(
+        float(value),
+        samples,
+        max(part.queries for part in parts),
+        tuple(dict.fromkeys(source for part in parts for source in part.sources)),
+        min(seeds, default=None),
+        trainings.pop() if len(trainings) == 1 else "",
+        still,
+    )
 
 
 def _divide(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
