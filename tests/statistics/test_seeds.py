@@ -17,7 +17,7 @@ from crossmodal.statistics.estimates import (
     ratio,
     widened,
 )
-from crossmodal.statistics.seeds import seed_weights, widening
+from crossmodal.statistics.seeds import freedom, seed_weights, widening
 
 IMAGES, RESAMPLES, REPLICATES = 120, 400, 300
 DRAWS = Resampler(IMAGES, RESAMPLES, 0)
@@ -137,12 +137,13 @@ def test_student_stands_in_for_the_normal_quantile() -> None:
     rng = np.random.default_rng(4)
     samples = rng.normal(size=5000)
     still = samples / 2
-    factor = widening(samples, still, 3)
-    assert factor == pytest.approx(stats.t.ppf(0.975, 2 / 0.75**2) / stats.norm.ppf(0.975))
-    assert widening(samples, samples, 3) == 1, "seeds make no difference"
-    assert widening(samples, 2 * samples, 3) == 1 and widening(samples, still, 1) == 1
-    assert widening(np.full(9, np.nan), still[:9], 3) == 1
-    assert widening(np.ones(9), np.ones(9), 3) == 1
+    assert freedom(samples, still, 3) == pytest.approx(2 / 0.75**2)
+    assert widening(3.0) == pytest.approx(stats.t.ppf(0.975, 3) / stats.norm.ppf(0.975))
+    for alike in (samples, 2 * samples, None):
+        assert freedom(samples, alike, 3) == np.inf, "seeds make no difference"
+    assert freedom(samples, still, 1) == freedom(samples, still, None) == np.inf
+    assert freedom(np.full(9, np.nan), still[:9], 3) == freedom(np.ones(9), np.ones(9), 3) == np.inf
+    assert widening(np.inf) == 1
 
 
 def test_the_interval_of_a_share_stays_one() -> None:

@@ -47,6 +47,7 @@ rule number_peft:
         queries=clean_queries(),
         cards=cards(),
         encoders=rules.measure_encoders.output.latency if MEASURED else [],
+        groups=group_files(),
     output:
         numbers="<results>/numbers/peft.parquet",
         manifest="<results>/numbers/peft.manifest.json",

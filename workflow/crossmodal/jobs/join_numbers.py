@@ -31,7 +31,7 @@ def main(
             registry.room(room, "params").Params.model_validate(params), target, cells
         )
     ]
-    judged = judge(claims, found)
+    judged = judge(claims, found, values["statistics"]["level"])
     write_numbers(metrics, found)  # refuses an id that two experiments use
     write_hypotheses(hypotheses, judged)
     write_clip_benchmark(clip_benchmark, found, {cell: facts.model for cell, facts in cells.items()})

@@ -39,3 +39,12 @@ class Claim:
     instead: tuple[str, str] | None = None
     """A number id that is judged where `number` cannot exist, and the remark that says so."""
     alternatives: Alternatives | None = None
+    aa: str | None = None
+    """The number id of the comparison of the reference with itself: where its interval is wider than the margin
+    of the claim, the claim cannot be judged."""
+    smallest: str | None = None
+    """The number id of the smallest effect that the comparison could have seen."""
+    needs: tuple[str, str] | None = None
+    """A number id that must be clearly above zero for the claim to say anything, and what it is."""
+    beside: bool = False
+    """Whether it is only reported beside the others: the verdict on the whole hypothesis leaves it out."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from crossmodal.statistics.bootstrap import percentile_interval
 from crossmodal.statistics.metrics import is_share
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
-from crossmodal.statistics.seeds import seed_weights, widening
-from crossmodal.statistics.targets import Target, p_value_id_metric, p_value_of_claim
+from crossmodal.statistics.seeds import freedom, seed_weights, widening
+from crossmodal.statistics.targets import Target, p_value_metric, p_value_of_claim
 
 NOTHING = 1e-6  # resamples of graded metrics are kept to float32: below this one is zero, no denominator
 
@@ -151,9 +151,7 @@ def widened(estimate: Estimate, level: float) -> NDArray[np.float64]:
     A handful of seeds tells their own variance badly; where they make up much of the variance, Student's quantile
     stands in place of the normal one (see `seeds.widening`). Samples without draws of seeds are returned as they are.
     """
-    if estimate.still is None or estimate.seeds is None:
-        return estimate.samples
-    factor = widening(estimate.samples, estimate.still, estimate.seeds, level)
+    factor = widening(freedom(estimate.samples, estimate.still, estimate.seeds), level)
     if factor == 1:
         return estimate.samples
     centre = np.nanmedian(estimate.samples)
@@ -176,7 +174,7 @@ def numbers_of(
         if targets and (target := targets.get(number.number_id)) and np.isfinite(estimate.value):
             p = p_value_of_claim(widened(estimate, level), target)
             told = (p, "p", estimate.sources, estimate.queries, None, None, estimate.seeds)
-            numbers.append(place.plain(number.seed, p_value_id_metric(metric), *told))
+            numbers.append(place.plain(number.seed, p_value_metric(metric), *told))
     total = seeds[ALL_SEEDS]
     values = [estimate.value for seed, estimate in seeds.items() if seed != ALL_SEEDS]
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None

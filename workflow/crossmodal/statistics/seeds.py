@@ -40,21 +40,28 @@ def seed_weights(training: str, seeds: int, resamples: int) -> NDArray[np.float6
     return weights
 
 
-def widening(
-    samples: NDArray[np.float64], still: NDArray[np.float64], seeds: int, level: float = 0.95
-) -> float:
-    """Return by how much deviations of `samples` are to be stretched for an interval at `level`, at least 1.
+def freedom(samples: NDArray[np.float64], still: NDArray[np.float64] | None, seeds: int | None) -> float:
+    """Return the degrees of freedom of the variance of `samples`, infinite where seeds make no difference.
 
     `still` are the same samples if seeds differed by the choice of images alone. With r the share of the variance
-    that is beyond that, the variance has (n - 1) / r^2 degrees of freedom; the factor is Student's quantile over
-    the normal one.
+    that is beyond that, it is (n - 1) / r^2.
     """
+    if still is None or seeds is None or seeds < 2:
+        return float("inf")
     valid = np.isfinite(samples) & np.isfinite(still)
-    if seeds < 2 or valid.sum() < 2:
-        return 1.0
-    whole, images = samples[valid].var(), still[valid].var()
-    share = 1 - images / whole if whole > 0 else 0.0
-    if share < _STILL:
-        return 1.0
-    tail = (1 + level) / 2
-    return float(stats.t.ppf(tail, (seeds - 1) / share**2) / stats.norm.ppf(tail))
+    whole = samples[valid].var() if valid.any() else 0.0
+    share = 1 - still[valid].var() / whole if whole > 0 else 0.0
+    return float("inf") if share < _STILL else float((seeds - 1) / share**2)
+
+
+def widening(freedom: float, level: float = 0.95) -> float:
+    """Return by how much deviations are to be stretched for an interval at `level`, at least 1.
+
+    It is Student's quantile with these degrees of freedom over the normal one.
+    """
+    return quantile((1 + level) / 2, freedom) / quantile((1 + level) / 2) if np.isfinite(freedom) else 1.0
+
+
+def quantile(share: float, freedom: float = float("inf")) -> float:
+    """Return Student's quantile, the normal one for infinite `freedom`."""
+    return float(stats.t.ppf(share, freedom) if np.isfinite(freedom) else stats.norm.ppf(share))

@@ -25,7 +25,7 @@ def targets_of(claims: Iterable[Claim]) -> dict[str, Target]:
     return found
 
 
-def p_value_id_metric(metric: str) -> str:
+def p_value_metric(metric: str) -> str:
     """Return the metric under which the p-value of a claim about `metric` stands."""
     return f"p_claim_{metric}"
 
@@ -33,7 +33,7 @@ def p_value_id_metric(metric: str) -> str:
 def p_value_id(number_id: str) -> str:
     """Return the id of the p-value of a claim about a number."""
     place, _, metric = number_id.rpartition("/")
-    return f"{place}/{p_value_id_metric(metric)}"
+    return f"{place}/{p_value_metric(metric)}"
 
 
 def p_value_of_claim(samples: NDArray[np.floating[Any]], target: Target) -> float:
@@ -48,8 +48,10 @@ def p_value_of_claim(samples: NDArray[np.floating[Any]], target: Target) -> floa
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number (Holm 1979): rejecting those at most alpha keeps the chance of
-    any false rejection at alpha."""
+    """Return p-values adjusted for how many they are (Holm 1979).
+
+    To reject those of at most alpha keeps the chance of any false rejection at alpha, whatever their dependence.
+    """
     adjusted = [0.0] * len(p_values)
     largest = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):

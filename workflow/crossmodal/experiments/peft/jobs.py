@@ -1,9 +1,10 @@
 """The jobs of H1 beside its numbers and its section: the encoders of several cells are measured."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
-from crossmodal.study.rules import method_module, plain
+from crossmodal.study.rules import method_module, plain, subsets
 from crossmodal.study.study import Study
 
 PARAMETERS = ("peft",)
@@ -14,6 +15,11 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     """Yield (rule, wildcards) of each job that a study asks for."""
     if study.room("peft").encoders.cells:
         yield "measure_encoders", {}
+
+
+def facts(study: Study) -> dict[str, Any]:
+    """Return what its numbers depend on beside its own parameters: the groups of images with numbers of their own."""
+    return subsets(study)
 
 
 def _encoders(study: Study) -> Job:
