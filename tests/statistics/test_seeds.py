@@ -99,7 +99,7 @@ def test_cells_stay_paired_over_images_and_are_apart_in_seeds() -> None:
 
 
 def covered(seeds: int, spread: float, counted: slice = slice(None)) -> float:
-    """Return how many of the intervals of made-up studies hold the truth; `counted` are the seeds that are used."""
+    """Return how many intervals of made-up studies hold the truth; `counted` are the seeds that are used."""
     rng, hits = np.random.default_rng([seeds, round(100 * spread)]), 0
     for i in range(REPLICATES):
         answers = drawn(rng, rng.normal(size=IMAGES), seeds, spread)[:, counted]

@@ -59,13 +59,15 @@ def subsets_table(numbers: Numbers, grid: Grid, headline: str = "", metric: str 
     ]
     places = [(name, d) for name in names for d in DIRECTIONS]
     shares = [
-        numbers.find("peft", "queries_share", cell="-", variant=name, direction=d, **clean) for name, d in places
+        numbers.find("peft", "queries_share", cell="-", variant=name, direction=d, **clean)
+        for name, d in places
     ]
     rows = [Row("share of the queries", [figure(numbers, share) for share in shares])]
     for group, cells in grid.groups:
         for cell in cells:
             found = [
-                numbers.find("peft", metric, cell=cell, variant=name, direction=d, **clean) for name, d in places
+                numbers.find("peft", metric, cell=cell, variant=name, direction=d, **clean)
+                for name, d in places
             ]
             row = Row(cell, [figure(numbers, number) for number in found], cell == headline, group)
             rows += [told_of_seeds(numbers, row)] if any(row.figures) else []

@@ -84,9 +84,14 @@ def format_value(value: float | None, kind: Kind, *, unit: bool = True) -> str:
 
 
 def format_beside(value: float | None, target: float, kind: Kind) -> str:
-    """Return `value` for people with enough digits to be told from `target`: what is below 98 % is not "98.0 %"."""
+    """Return `value` for people, with enough digits to be told from `target`: below 98 % is not "98.0 %"."""
     text = format_value(value, kind)
-    if value is None or value == target or kind not in ("fraction", "ms") or text != format_value(target, kind):
+    if (
+        value is None
+        or value == target
+        or kind not in ("fraction", "ms")
+        or text != format_value(target, kind)
+    ):
         return text
     factor, suffix = (100, "%") if kind == "fraction" else (1, "ms")
     for decimals in range(2, 7):

@@ -128,7 +128,7 @@ def by_cell(
 
 
 def told_of_seeds(numbers: Numbers, row: Row) -> Row:
-    """Return the row of a cell with the note "one seed" if its intervals cover no training, though it was trained."""
+    """Return the row of a cell, with the note "one seed" if it was trained and its intervals cover no training."""
     trained = numbers.find("peft", "parameters_trainable", cell=row.name)
     seeds = [shown.number.n_seeds for shown in row.figures if shown and shown.number.n_seeds is not None]
     if row.note or trained is None or not trained.value > 0 or not seeds or max(seeds) > 1:

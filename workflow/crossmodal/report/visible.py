@@ -1,4 +1,4 @@
-"""What a study could and could not have seen: for each claim how much data it has and the smallest effect in reach."""
+"""What a study could and could not have seen: for each claim its data and the smallest effect in reach."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,7 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from crossmodal.statistics.estimates import Estimate, Place, Seeds, difference, mean, over_seeds, ratio
+from crossmodal.statistics.estimates import (
+    Estimate,
+    Place,
+    Seeds,
+    difference,
+    mean,
+    over_seeds,
+    ratio,
+    spread,
+)
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.seeds import freedom, quantile
 
@@ -73,11 +82,11 @@ def smallest_visible(aa: Estimate, level: float, power: float = POWER) -> float 
     (Bloom 1995). It is a lower bound for a cell that differs from the reference on other images than another
     seed of the reference does. None where the comparison is undefined.
     """
-    valid = aa.samples[np.isfinite(aa.samples)]
-    if not np.isfinite(aa.value) or len(valid) < len(aa.samples):
+    samples = spread(aa)
+    if not np.isfinite(aa.value) or not np.isfinite(samples).all():
         return None
-    degrees = freedom(aa.samples, aa.still, aa.seeds)
-    return float((quantile((1 + level) / 2, degrees) + quantile(power, degrees)) * valid.std())
+    degrees = freedom(samples, aa.still, aa.seeds)
+    return float((quantile((1 + level) / 2, degrees) + quantile(power, degrees)) * samples.std())
 
 
 def too_wide(aa: Number, target: float) -> bool:

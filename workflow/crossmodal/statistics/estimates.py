@@ -26,13 +26,13 @@ class Estimate:
     """Number of queries; of the larger set where two are compared."""
     sources: tuple[str, ...]
     seeds: int | None = None
-    """Training seeds that it rests on, of the cell with the fewest where several are compared; None where nothing
-    that was trained has a part in it."""
+    """Training seeds that it rests on, of the cell with the fewest where several are compared; None where
+    nothing that was trained has a part in it."""
     training: str = ""
     """Names what was trained: aggregates over the seeds of equal names share their draws of seeds."""
     still: NDArray[np.float64] | None = None
-    """Of an aggregate over seeds the samples as they would be if seeds made no difference of their own, [resamples];
-    None where no seeds were drawn."""
+    """Of an aggregate over seeds the samples as they would be if seeds differed by chance alone, [resamples]; None
+    where no seeds were drawn."""
 
 
 Seeds = dict[str, Estimate]
@@ -148,15 +148,29 @@ class Place:
 def widened(estimate: Estimate, level: float) -> NDArray[np.float64]:
     """Return samples whose interval at `level` and p-values allow for how few seeds there are, [resamples].
 
-    A handful of seeds tells their own variance badly; where they make up much of the variance, Student's quantile
-    stands in place of the normal one (see `seeds.widening`). Samples without draws of seeds are returned as they are.
+    A handful of seeds tells their own variance badly; where they make up much of the variance, Student's
+    quantile stands in place of the normal one (see `seeds.freedom`). Samples without draws of seeds are returned
+    as they are.
     """
-    factor = widening(freedom(estimate.samples, estimate.still, estimate.seeds), level)
+    samples = spread(estimate)
+    factor = widening(freedom(samples, estimate.still, estimate.seeds), level)
     if factor == 1:
-        return estimate.samples
-    centre = np.nanmedian(estimate.samples)
-    result: NDArray[np.float64] = centre + factor * (estimate.samples - centre)
+        return samples
+    centre = np.nanmedian(samples)
+    result: NDArray[np.float64] = centre + factor * (samples - centre)
     return result
+
+
+def spread(estimate: Estimate) -> NDArray[np.float64]:
+    """Return the samples, or those without a difference between seeds where they vary more, [resamples].
+
+    Seeds that agree better than chance on so many images allows do so by chance.
+    """
+    if estimate.still is None:
+        return estimate.samples
+    valid = np.isfinite(estimate.samples) & np.isfinite(estimate.still)
+    by_chance = valid.any() and estimate.still[valid].var() > estimate.samples[valid].var()
+    return estimate.still if by_chance else estimate.samples
 
 
 def numbers_of(
@@ -173,13 +187,15 @@ def numbers_of(
     for number, estimate in zip(numbers.copy(), seeds.values(), strict=True):
         if targets and (target := targets.get(number.number_id)) and np.isfinite(estimate.value):
             p = p_value_of_claim(widened(estimate, level), target)
-            told = (p, "p", estimate.sources, estimate.queries, None, None, estimate.seeds)
-            numbers.append(place.plain(number.seed, p_value_metric(metric), *told))
+            rests = {"queries": estimate.queries, "seeds": estimate.seeds}
+            numbers.append(
+                place.plain(number.seed, p_value_metric(metric), p, "p", estimate.sources, **rests)
+            )
     total = seeds[ALL_SEEDS]
     values = [estimate.value for seed, estimate in seeds.items() if seed != ALL_SEEDS]
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    told = (deviation, unit, total.sources, total.queries, None, None, total.seeds)
-    numbers.append(place.plain(ALL_SEEDS, f"{metric}_std", *told))
+    rests = {"queries": total.queries, "seeds": total.seeds}
+    numbers.append(place.plain(ALL_SEEDS, f"{metric}_std", deviation, unit, total.sources, **rests))
     return numbers
 
 

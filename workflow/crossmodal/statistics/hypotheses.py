@@ -129,8 +129,8 @@ def _judge(claim: Claim, known: Mapping[str, Number], alpha: float) -> Hypothesi
     obstacles = []
     if number.value is None or number.ci_low is None or number.ci_high is None:
         obstacles.append("It has no finite interval: what it is divided by is not clearly above zero.")
-    for found, sentence in (_out_of_scale(claim, known), _gained_nothing(claim, known), _aa(claim, known)):
-        ids += found
+    for rests_on, sentence in (_out_of_scale(claim, known), _gained_nothing(claim, known), _aa(claim, known)):
+        ids += rests_on
         obstacles += [sentence] if sentence else []
     own = replace(
         _hypothesis(claim, number, "inconclusive", ids, _join(note, reason, *obstacles)),

@@ -18,7 +18,9 @@ from crossmodal.errors import UserError
 RECALL_CUTOFFS = (1, 5, 10)
 NDCG_CUTOFFS = (10, 100)
 METRICS = (*(f"recall@{k}" for k in RECALL_CUTOFFS), *(f"ndcg@{k}" for k in NDCG_CUTOFFS), "map")
-CONCEPT_METRICS = tuple(f"{name}@{k}" for name in ("concept_recall", "concept_mean_recall") for k in RECALL_CUTOFFS)
+CONCEPT_METRICS = tuple(
+    f"{name}@{k}" for name in ("concept_recall", "concept_mean_recall") for k in RECALL_CUTOFFS
+)
 """Ranked are labels in place of items: by their best item, or by the mean over their items."""
 TOP = 5
 """How many of the best-ranked gallery items are kept for people to look at."""
@@ -93,7 +95,7 @@ def score_concepts(
         "concept_recall": np.maximum.reduceat(grouped, starts, axis=1),
         "concept_mean_recall": means.astype(np.float32),
     }
-    found = {}
+    found: dict[str, NDArray[np.float64]] = {}
     for name, scores in scored.items():
         rank = (scores >= np.take_along_axis(scores, own, axis=1)).sum(axis=1)
         found |= {f"{name}@{k}": (rank <= k).astype(np.float64) for k in RECALL_CUTOFFS}

@@ -54,8 +54,8 @@ class Number:
     source: str = ""
     """Paths of the files that it was computed from, separated by semicolons."""
     n_seeds: int | None = None
-    """Training seeds that it rests on, of the cell with the fewest; None where that does not apply (counts, times).
-    Its interval covers training where there are several."""
+    """Training seeds that it rests on, of the cell with the fewest; None where that does not apply (counts,
+    times). Its interval covers training where there are several."""
 
     @property
     def number_id(self) -> str:

@@ -141,9 +141,7 @@ class Panel:
         for own, (record, direction, part) in zip(columns, mine, strict=True):
             queries, sources = int(part.counts.sum()), (str(record.path),)
             for column, metric in zip(range(own.start, own.stop), part.metrics, strict=True):
-                estimate = Estimate(
-                    float(values[column]), samples[:, column], queries, sources, 1, training
-                )
+                estimate = Estimate(float(values[column]), samples[:, column], queries, sources, 1, training)
                 key = Key(record.experiment, record.dataset, record.variant, direction, metric)
                 measured.setdefault(key, {})[str(record.seed)] = estimate
         return measured

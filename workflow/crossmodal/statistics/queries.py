@@ -101,7 +101,9 @@ def query_table(direction: str, queries: Rows, gallery_ids: Sequence[str], score
         pa.array(queries.labels, pa.string()),
         *(pa.array(scores.metrics[name]) for name in METRICS),
         *(
-            pa.array(scores.metrics[name]) if name in scores.metrics else pa.nulls(len(queries.ids), pa.float64())
+            pa.array(scores.metrics[name])
+            if name in scores.metrics
+            else pa.nulls(len(queries.ids), pa.float64())
             for name in CONCEPT_METRICS
         ),
         pa.array(scores.rank, mask=scores.rank == 0),

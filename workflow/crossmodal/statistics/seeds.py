@@ -3,13 +3,13 @@
 Results of a cell are a table of images (rows) and training seeds (columns). Its grand mean varies with both, and
 both are reweighted independently of one another (Owen 2007; Owen and Eckles 2012). A cell has two to five seeds:
 
-- to draw n seeds out of n gives (n - 1) / n of the variance, and few distinct values. The weights here are normal
-  instead of counts, scaled to the whole variance;
-- weighted are the seeds' own results, not those under the draws of images, so that what an image does with a seed
-  is counted twice and not three times, as by the product of both draws;
-- seeds differ by their training and by chance on so many images. The second part is known from the draws of images;
-  the variance of the first is estimated from n seeds, so intervals have Student's quantile, with degrees of freedom
-  by its share of the whole variance (Satterthwaite 1946; Welch 1947).
+- To draw n seeds out of n gives (n - 1) / n of the variance, and few distinct values. The weights here are normal
+  instead of counts, scaled to the whole variance.
+- Weighted are the seeds' own results, not those under the draws of images, so that what an image does with a seed
+  is counted twice and not three times, as by the product of both draws.
+- Seeds differ by their training, and by chance on so many images. What chance gives is known from the draws of
+  images, and intervals are no narrower than it makes them. The variance of the rest is estimated from n seeds:
+  by its share of the whole, intervals have Student's quantile (Satterthwaite 1946; Welch 1947).
 
 With two seeds and a large share of that variance intervals are very wide: two seeds say little of a third.
 """

@@ -1,4 +1,4 @@
-"""Numbers on a part of a test set: the same results of single queries, of the images of some groups or of the others.
+"""Numbers on a part of a test set: results of the queries whose image is of some groups, or of none of them.
 
 Only the queries are fewer; every gallery stays whole.
 """
@@ -36,7 +36,9 @@ def on_subsets(
     """
     whole = [r for r in results if _place(r) == (target, "test", CLEAN)]
     for name, subset in subsets.items():
-        images = {image for image, group in groups.items() if (group in subset["groups"]) != subset["exclude"]}
+        images = {
+            image for image, group in groups.items() if (group in subset["groups"]) != subset["exclude"]
+        }
         if whole and images and images != groups.keys():
             yield name, whole, [part for result in whole if (part := restricted(result, images))]
 
@@ -57,7 +59,7 @@ def share_numbers(name: str, whole: Sequence[Result], part: Sequence[Result]) ->
 
 
 def on_subset(numbers: Iterable[Number], name: str, metrics: tuple[str, ...]) -> list[Number]:
-    """Return the aggregates over seeds of the metrics that begin so, as numbers of the variant `<variant>@<name>`."""
+    """Return the aggregates over seeds of metrics that begin so, as numbers of the variant `<variant>@<name>`."""
     return [
         replace(number, variant=f"{number.variant}@{name}")
         for number in numbers

@@ -1,6 +1,6 @@
 """What claims say of numbers, and how surely a claim is wrong: the p-values that Holm's correction takes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np

@@ -123,8 +123,8 @@ class Evaluation(Parameters):
     domains: list[Name] = []
     """Further datasets whose test split every cell is evaluated on, as they are."""
     subsets: dict[Name, Subset] = {}
-    """Parts of the target's test queries whose recall is stated once more, gallery whole; those without queries, or
-    with all of them, are left out."""
+    """Parts of the target's test queries that have numbers of their own, gallery whole; those without queries, or
+    with all of them, have none."""
 
 
 class Report(Parameters):

@@ -18,7 +18,7 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
 
 
 def facts(study: Study) -> dict[str, Any]:
-    """Return what its numbers depend on beside its own parameters: the groups of images with numbers of their own."""
+    """Return what its numbers depend on beside its own parameters: groups of images with numbers of their own."""
     return subsets(study)
 
 

@@ -38,7 +38,7 @@ def retention(
     is the mean of what both directions gave. Undefined values are null, a gain without a finite interval too.
     `targets` are what claims say of these numbers, by id.
     """
-    numbers = []
+    numbers: list[Number] = []
     for dataset, metric in dict.fromkeys((key.dataset, key.metric) for key in cell):
         if metric not in RECALLS:
             continue
@@ -72,7 +72,7 @@ def reference_numbers(
     `aa_retention_<m>`, `aa_difference_<m>` and `smallest_visible_<m>`: the same comparisons with itself (see
     `statistics.aa`).
     """
-    numbers = []
+    numbers: list[Number] = []
     for dataset, metric in dict.fromkeys((key.dataset, key.metric) for key in reference):
         if metric not in RECALLS:
             continue
