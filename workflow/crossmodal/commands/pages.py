@@ -116,7 +116,8 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
     join = _parameters(ledger, study, "join_numbers")
     known = read_published(study)
     numbers = Numbers(pd.DataFrame([asdict(n) | {"number_id": name} for name, n in known.items()]))
-    hypotheses = [asdict(hypothesis) for hypothesis in judge(_claims(join), known.values())]
+    level = join["statistics"]["level"]
+    hypotheses = [asdict(hypothesis) for hypothesis in judge(_claims(join), known.values(), level)]
     ids = [id for h in read_hypotheses(hypotheses, numbers) for id in h.number_ids]
     grid = grid_of(join, numbers, [])
     drawn: Tables = {
@@ -137,7 +138,8 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
 
 def published_hypotheses(study: str) -> list[Hypothesis]:
     """Return the verdicts on the claims of a study, judged from its published numbers."""
-    return judge(_claims(_parameters(read_ledger(), study, "join_numbers")), read_published(study).values())
+    join = _parameters(read_ledger(), study, "join_numbers")
+    return judge(_claims(join), read_published(study).values(), join["statistics"]["level"])
 
 
 def _claims(join: Mapping[str, Any]) -> list[Claim]:

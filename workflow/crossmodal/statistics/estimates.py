@@ -184,19 +184,26 @@ def numbers_of(
     number has `p_claim_<metric>` beside it, the p-value of the claim (see `targets`).
     """
     numbers = [place.number(seed, metric, estimate, level, unit) for seed, estimate in seeds.items()]
-    for number, estimate in zip(numbers.copy(), seeds.values(), strict=True):
-        if targets and (target := targets.get(number.number_id)) and np.isfinite(estimate.value):
-            p = p_value_of_claim(widened(estimate, level), target)
-            rests = {"queries": estimate.queries, "seeds": estimate.seeds}
-            numbers.append(
-                place.plain(number.seed, p_value_metric(metric), p, "p", estimate.sources, **rests)
-            )
+    for seed, estimate in seeds.items():
+        numbers += claim_numbers(place, seed, metric, estimate, level, targets or {})
     total = seeds[ALL_SEEDS]
     values = [estimate.value for seed, estimate in seeds.items() if seed != ALL_SEEDS]
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     rests = {"queries": total.queries, "seeds": total.seeds}
     numbers.append(place.plain(ALL_SEEDS, f"{metric}_std", deviation, unit, total.sources, **rests))
     return numbers
+
+
+def claim_numbers(
+    place: Place, seed: str, metric: str, estimate: Estimate, level: float, targets: Mapping[str, Target]
+) -> list[Number]:
+    """Return `p_claim_<metric>` of an estimate at this place if `targets` has a claim about its number."""
+    target = targets.get(place.plain(seed, metric, None, "", ()).number_id)
+    if target is None or not np.isfinite(estimate.value):
+        return []
+    p = p_value_of_claim(widened(estimate, level), target)
+    rests = {"queries": estimate.queries, "seeds": estimate.seeds}
+    return [place.plain(seed, p_value_metric(metric), p, "p", estimate.sources, **rests)]
 
 
 def fixed(seeds: Seeds) -> Seeds:
