@@ -87,7 +87,7 @@ def test_folds_turn_what_is_tested(folds: int, test: float) -> None:
 
 def test_folds_that_overlap_or_do_not_exist_are_errors() -> None:
     with pytest.raises(
-        ValueError, match="4 folds with 0.3 of all in each test split would overlap; test may be 0.25"
+        ValueError, match=r"4 folds with 0\.3 of all in each test split would overlap; test may be 0\.25"
     ):
         Splits(folds=4)
     with pytest.raises(ValueError, match="fold 3 of 3: folds are counted from 0"):
