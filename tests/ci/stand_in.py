@@ -30,7 +30,10 @@ def numbers(published: pd.DataFrame) -> pd.DataFrame:
     values = published[["value", "ci_low", "ci_high"]].astype("float64")
     values = values.where(published["unit"].isin(EXACT), values * BESIDE)
     return pd.concat([published["number_id"], parts, values], axis=1).assign(
-        n_queries=pd.array([None] * len(published), dtype="Int64"), unit=published["unit"], source=""
+        n_queries=pd.array([None] * len(published), dtype="Int64"),
+        n_seeds=pd.array([None] * len(published), dtype="Int64"),
+        unit=published["unit"],
+        source="",
     )
 
 

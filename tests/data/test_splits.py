@@ -64,3 +64,31 @@ def test_split_of_meets_the_shares_on_average() -> None:
 def test_shares_must_sum_to_one() -> None:
     with pytest.raises(ValidationError, match=r"must sum to 1, they sum to 0\.9"):
         Splits(train=0.5, val=0.1, test=0.3)
+
+
+@pytest.mark.parametrize("folds, test", [(2, 0.5), (3, 0.3), (4, 0.25)])
+def test_folds_turn_what_is_tested(folds: int, test: float) -> None:
+    """Each fold has splits of the same sizes, no two test splits share a name, and fold 0 is the plain split."""
+    names = [f"concept-{i}" for i in range(200)]
+    parts = {"train": 0.9 - test, "val": 0.1, "test": test}
+    plain = Splits(**parts)
+    assigned = [assign(names, Splits(**parts, folds=folds, fold=k)) for k in range(folds)]
+    assert assigned[0] == assign(names, plain)
+    tested = [{name for name, split in fold.items() if split == "test"} for fold in assigned]
+    assert {len(part) for part in tested} == {round(200 * test)}
+    assert len(set().union(*tested)) == folds * round(200 * test)
+    streamed = [
+        {name for name in names if split_of(name, Splits(**parts, folds=folds, fold=k)) == "test"}
+        for k in range(folds)
+    ]
+    assert sum(map(len, streamed)) == len(set().union(*streamed))
+    assert streamed[0] == {name for name in names if split_of(name, plain) == "test"}
+
+
+def test_folds_that_overlap_or_do_not_exist_are_errors() -> None:
+    with pytest.raises(
+        ValueError, match=r"4 folds with 0\.3 of all in each test split would overlap; test may be 0\.25"
+    ):
+        Splits(folds=4)
+    with pytest.raises(ValueError, match="fold 3 of 3: folds are counted from 0"):
+        Splits(folds=3, fold=3)

@@ -42,6 +42,7 @@ def joined(folder: Path, numbers: dict[str, list[Number]], rooms: list[str]) -> 
     facts: dict[str, Any] = {"dataset": "openmoji", "model": "towers", "method": "x", "adversarial": False}
     parameters = {
         "target": "openmoji",
+        "statistics": {},
         "cells": {"full": facts, "lora-r8": facts},
         "rooms": [[name, ROOMS[name].model_dump(mode="json")] for name in rooms],
     }

@@ -4,12 +4,20 @@ import math
 
 import pandas as pd
 
-from crossmodal.report.accuracy import accuracy_charts, accuracy_frame, accuracy_table, domains_table
+from crossmodal.report.accuracy import (
+    accuracy_charts,
+    accuracy_frame,
+    accuracy_table,
+    concepts_table,
+    domains_table,
+    subsets_table,
+)
 from crossmodal.report.cells import FEW, Grid
 from crossmodal.report.charts import accuracy_chart
 from crossmodal.report.lookup import Numbers
+from crossmodal.report.markdown import table_markdown
 from crossmodal.report.section import grid_of
-from crossmodal.report.tables import OWN, Table, lookup
+from crossmodal.report.tables import ONE_SEED, OWN, Table, lookup
 from drawn_sections import cell_values
 from made_up_numbers import CELLS, metric_rows
 
@@ -120,3 +128,46 @@ def test_of_many_cells_those_of_the_claims_and_the_ends_stand_in_front() -> None
     ends = {drawn["parameters"].idxmin(), *(frame["value"].idxmax() for frame in both)}
     assert {row["cell"] for row in marks(spec, "text")} == {"lora-r3"} | ends
     assert len(drawn) == len(cells)
+
+
+def renamed(rows: pd.DataFrame, **columns: object) -> pd.DataFrame:
+    """Return rows with other coordinates, and ids that fit them."""
+    rows = rows.assign(**columns)
+    parts = rows[["experiment", "cell", "seed", "dataset", "split", "variant", "direction", "metric"]]
+    ids = ["/".join([e, c, f"s{s}", *rest]) for e, c, s, *rest in parts.itertuples(index=False)]
+    return rows.assign(number_id=ids)
+
+
+def test_parts_of_the_test_set_stand_with_their_share_of_the_queries() -> None:
+    clean = FRAME[(FRAME["variant"] == "clean") & (FRAME["metric"] == "recall@1") & (FRAME["seed"] == "*")]
+    clean = clean[(clean["dataset"] == "openmoji") & (clean["direction"] != "mean")]
+    few = renamed(clean, variant="clean@flags")
+    shares = renamed(
+        few[few["cell"] == "full"], cell="-", metric="queries_share", value=0.14, ci_low=None, ci_high=None
+    )
+    table = subsets_table(Numbers(pd.concat([FRAME, few, shares])), GRID, "full")
+    assert table.groups == [("flags", 2)] and table.columns == ["text → image", "image → text"]
+    assert [row.name for row in table.rows] == ["share of the queries", *CELLS]
+    assert [f.text for f in table.rows[0].figures if f] == ["14.0", "14.0"]
+    assert not subsets_table(NUMBERS, GRID)
+
+
+def test_by_concept_a_column_for_each_way_to_score_one() -> None:
+    asked = FRAME[(FRAME["direction"] == "image_to_text") & FRAME["metric"].str.fullmatch("recall@[0-9]+")]
+    added = [
+        renamed(asked, metric=asked["metric"].str.replace("recall", name))
+        for name in ("concept_recall", "concept_mean_recall")
+    ]
+    table = concepts_table(Numbers(pd.concat([FRAME, *added])), GRID)
+    assert table.groups == [("its best caption", 3), ("the mean of its captions", 3)]
+    assert [row.name for row in table.rows] == list(CELLS) and not concepts_table(NUMBERS, GRID)
+
+
+def test_a_trained_cell_of_one_seed_says_so() -> None:
+    one = Numbers(metric_rows(seeds=("0",)))
+    notes = {row.name: row.note for row in accuracy_table(one, GRID).rows}
+    assert notes == {cell: "" if cell == "zero-shot" else ONE_SEED for cell in CELLS}
+    assert not any(row.note for row in accuracy_table(NUMBERS, GRID).rows)
+    shown = table_markdown(accuracy_table(one, GRID))
+    assert "| full (one seed) |" in shown and "| zero-shot |" in shown
+    assert any(row.note for row in domains_table(one, GRID).rows)

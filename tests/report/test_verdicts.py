@@ -49,3 +49,15 @@ def test_verdicts_are_counted_with_zeros_and_unknown_ones_refused() -> None:
     assert count_verdicts([]) == {"supported": 0, "refuted": 0, "inconclusive": 0}
     with pytest.raises(UserError, match=r"H1.recall@1: verdict 'maybe' is none of supported, refuted"):
         read_hypotheses([{**rows[0], "verdict": "maybe"}])
+
+
+def test_a_measurement_below_its_target_is_not_printed_as_equal_to_it() -> None:
+    row = {"id": "H", "statement": "S", "verdict": "refuted", "number_ids": [], "unit": "fraction"}
+
+    def measured(value: float, target: float, unit: str = "fraction") -> str:
+        told = row | {"measured": value, "target": target, "relation": ">", "unit": unit}
+        return read_hypotheses([told])[0].measured.replace(SPACE, " ")
+
+    assert measured(0.9799977, 0.98) == "97.9998 %" and measured(0.98, 0.98) == "98.0 %"
+    assert measured(0.98004, 0.98) == "98.004 %" and measured(0.97, 0.98) == "97.0 %"
+    assert measured(49.99, 50.0, "ms") == "49.99 ms" and measured(-0.0499, -0.05) == "−4.99 %"

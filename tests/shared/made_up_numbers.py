@@ -31,6 +31,7 @@ def metric_rows(
         low, high = (None, None) if width is None else (value - width, value + width)
         count = None if width is None else 2850
         number = {"metric": metric, "value": value, "ci_low": low, "ci_high": high, "n_queries": count}
+        number["n_seeds"] = None if width is None else len(seeds) if parts["seed"] == "*" else 1
         rows.append(
             {"number_id": f"{where}/{metric}", **parts, **number, "unit": unit, "source": "queries.parquet"}
         )

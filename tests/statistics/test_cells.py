@@ -8,7 +8,14 @@ import pytest
 
 from crossmodal.errors import UserError
 from crossmodal.statistics.card import AdapterCard, ValidationRecall
-from crossmodal.statistics.cells import by_split, cell_numbers, cells_of, retrieval_record, validation_numbers
+from crossmodal.statistics.cells import (
+    by_split,
+    cell_numbers,
+    cells_of,
+    retrieval_record,
+    subset_numbers,
+    validation_numbers,
+)
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.panel import Panel, Result
 from crossmodal.statistics.records import CellFacts
@@ -54,8 +61,9 @@ def test_aggregates_over_seeds(numbers) -> None:
     assert numbers[f"peft/full/s*/{place}/recall@1"].value == pytest.approx(np.mean(values))
     assert numbers[f"peft/full/s*/{place}/recall@1_std"].value == pytest.approx(np.std(values, ddof=1))
     assert numbers[f"peft/zero-shot/s*/{place}/recall@1_std"].value is None
-    widths = [numbers[f"peft/full/{s}/{place}/recall@1"] for s in ("s0", "s*")]
-    assert widths[1].ci_high - widths[1].ci_low < widths[0].ci_high - widths[0].ci_low
+    one, both = (numbers[f"peft/full/{s}/{place}/recall@1"] for s in ("s0", "s*"))
+    assert (one.n_seeds, both.n_seeds) == (1, 2)
+    assert both.ci_low < min(values) and max(values) < both.ci_high, "it covers what the seeds gave"
 
 
 def test_the_mean_of_both_directions_is_a_number_of_its_own(numbers) -> None:
@@ -66,6 +74,41 @@ def test_the_mean_of_both_directions_is_a_number_of_its_own(numbers) -> None:
             for d in ("text_to_image", "image_to_text")
         ]
         assert mean.value == pytest.approx(np.mean([part.value for part in parts]))
+
+
+def test_recall_by_concept_is_that_of_images_that_ask(results, numbers) -> None:
+    """Of clean sets, in one direction; a file of truncated lists has none."""
+    found = {n.metric for n in numbers.values() if n.metric.startswith("concept")}
+    assert found == set()
+    table = queries_of(results["full", 0, "openmoji"], "image_to_text")
+    assert table["concept_recall@1"].isna().all(), "made-up results rank no whole gallery"
+
+
+def test_a_part_of_the_queries_has_numbers_of_its_own(results) -> None:
+    groups = {f"openmoji-{i}": "flags" if i < 10 else "food" for i in range(IMAGES)}
+    subsets = {
+        "flags": {"groups": ["flags"], "exclude": False},
+        "others": {"groups": ["flags"], "exclude": True},
+        "all": {"groups": ["flags", "food"], "exclude": False},
+        "none": {"groups": ["cars"], "exclude": False},
+    }
+    found = {
+        n.number_id: n
+        for n in subset_numbers(list(results.values()), "openmoji", groups, subsets, STATISTICS)
+    }
+    assert {n.variant for n in found.values()} == {"clean@flags", "clean@others"}
+    assert {n.dataset for n in found.values()} == {"openmoji"} and {n.seed for n in found.values()} == {"*"}
+    rows = [queries_of(results["full", seed, "openmoji"], "text_to_image") for seed in (0, 1)]
+    for name, keep in (("flags", "flags"), ("others", "food")):
+        place = f"openmoji/test/clean@{name}/text_to_image"
+        own = [r[[groups[c] == keep for c in r["cluster"]]] for r in rows]
+        number = found[f"peft/full/s*/{place}/recall@1"]
+        assert number.value == pytest.approx(np.mean([r["recall@1"].mean() for r in own]))
+        assert number.n_queries == len(own[0]) and number.ci_low is not None
+        share = found[f"peft/-/s*/{place}/queries_share"]
+        assert share.value == pytest.approx(len(own[0]) / len(rows[0]))
+    assert "peft/full/s*/openmoji/test/clean@flags/mean/recall@1" in found
+    assert subset_numbers(list(results.values()), "openmoji", {}, subsets, STATISTICS) == []
 
 
 def test_nothing_is_compared(numbers) -> None:

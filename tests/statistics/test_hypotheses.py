@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from crossmodal.statistics.claims import Alternatives, Claim
 from crossmodal.statistics.hypotheses import judge, rollup, verdict_of, write_hypotheses
+from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.targets import p_value_id
 from judged import judged, number
 
 RETENTION = "peft/lora-r8/s*/openmoji/test/clean/mean/retention_recall@1"
@@ -125,11 +127,107 @@ def test_rollup_and_file(tmp_path: Path) -> None:
         number(lost["lora-r8-pgd"], 0.03, 0.02, 0.04),
         number(lost["full"], 0.3, 0.2, 0.4),
         number(RETENTION, 0.5, 0.4, 0.6),
+        number(p_value_id(RETENTION), 0.001, unit="p"),
     ]
     found = judge(claims, numbers)
     assert rollup(found) == {"H1": "refuted", "H2": "supported", "H3": "inconclusive"}
+    assert found[0].number_ids[-1] == p_value_id(RETENTION) and found[0].p_holm == 0.002
     write_hypotheses(tmp_path / "h.json", found)
     stored = json.loads((tmp_path / "h.json").read_text())
     assert [row["id"] for row in stored] == [claim.id for claim in claims]
     wanted = {"id", "statement", "target", "measured", "ci_low", "ci_high", "verdict", "number_ids", "note"}
     assert wanted <= stored[0].keys()
+
+
+def parts(count: int) -> list[Claim]:
+    return [replace(KEPT, id=f"H1.part{i}", number=f"{RETENTION}{i}", context=()) for i in range(count)]
+
+
+def refuted(claim: Claim, p: float | None = None) -> list[Number]:
+    stated = [] if p is None else [number(p_value_id(claim.number), p, unit="p")]
+    return [number(claim.number, 0.9, 0.86, 0.94), *stated]
+
+
+def whole(claims: list[Claim], numbers: list[Number], level: float = 0.95) -> str:
+    return rollup(judge(claims, numbers, level))["H1"]
+
+
+def test_a_hypothesis_of_several_parts_is_refuted_after_correction_only() -> None:
+    one, two, three = parts(3)
+    supported = [number(claim.number, 0.99, 0.98, 1.0) for claim in (two, three)]
+    assert whole([one, two, three], [*refuted(one, 0.008), *supported]) == "refuted"
+    assert whole([one, two, three], [*refuted(one, 0.009), *supported]) == "inconclusive"
+    assert whole([one], refuted(one, 0.024)) == "refuted", "one part needs no correction"
+    assert whole([one, two, three], refuted(one, 0.008)) == "refuted", "whatever is not measured"
+    assert whole([one, two, three], [*refuted(one, 0.03), *supported], level=0.8) == "refuted"
+    assert whole([two, three], supported) == "supported"
+    assert whole([one, two, three], supported) == "inconclusive"
+
+
+def test_without_a_p_value_the_interval_bounds_it() -> None:
+    one, two = parts(2)
+    supported = [number(two.number, 0.99, 0.98, 1.0)]
+    assert whole([one, two], [*refuted(one), *supported]) == "inconclusive", (
+        "at most 0.025 is all that is known"
+    )
+    assert whole([one], refuted(one)) == "refuted"
+    exact = [number(one.number, 0.9, 0.9, 0.9)]
+    assert whole([one, two], [*exact, *supported]) == "refuted", "what is counted is certain"
+
+
+def test_what_is_reported_beside_does_not_count() -> None:
+    one, two = parts(2)
+    two = replace(two, beside=True)
+    numbers = [number(one.number, 0.99, 0.98, 1.0), *refuted(two, 0.001)]
+    found = judge([one, two], numbers)
+    assert rollup(found) == {"H1": "supported"}
+    assert [(h.verdict, h.beside) for h in found] == [("supported", False), ("refuted", True)]
+    assert found[0].p_holm == found[0].p_value and found[1].p_holm is None
+    assert rollup(judge([two], numbers)) == {"H1": "inconclusive"}
+
+
+AA = "peft/full/s*/openmoji/test/clean/mean/aa_retention_recall@1"
+SMALLEST = AA.replace("aa_retention", "smallest_visible")
+GAIN = AA.replace("aa_retention", "gain")
+
+
+@pytest.mark.parametrize("interval", [(0.6, 0.7), (0.97, 0.99)])
+def test_a_claim_within_what_the_reference_differs_from_itself_cannot_be_judged(interval) -> None:
+    claim = replace(KEPT, aa=AA, smallest=SMALLEST, context=())
+    low, high = interval
+    wide, visible = number(AA, 1.001, 0.93, 1.07), number(SMALLEST, 0.1)
+    kept = number(RETENTION, (low + high) / 2, low, high)
+    found = judged([claim], [kept, wide, visible])["H1.recall@1"]
+    assert (found.verdict, found.p_value) == ("inconclusive", 1.0)
+    assert found.note == (
+        "Cannot be judged: the reference beside itself, with other seeds, gives 100.1 % [93.0, 107.0], wider than "
+        "the claim's margin of 5 %; the smallest effect to be seen is 10.0 %."
+    )
+    assert found.number_ids == [RETENTION, AA, SMALLEST] and (found.aa, found.smallest) == (AA, SMALLEST)
+    narrow = judged([claim], [kept, number(AA, 1.001, 0.96, 1.04)])["H1.recall@1"]
+    assert narrow.verdict == ("supported" if low > 0.95 else "refuted") and narrow.smallest is None
+    assert judged([claim], [kept])["H1.recall@1"].aa is None, "one seed has no A/A row"
+
+
+@pytest.mark.parametrize("gain", [number(GAIN, 0.01, -0.01, 0.03), number(GAIN, None)])
+def test_where_the_reference_gained_nothing_there_is_nothing_to_keep(gain: Number) -> None:
+    claim = replace(KEPT, needs=(GAIN, "what full gains over zero-shot"), context=())
+    kept = number(RETENTION, 0.99, 0.98, 1.0)
+    found = judged([claim], [kept, gain])["H1.recall@1"]
+    assert found.verdict == "inconclusive" and found.number_ids == [RETENTION, GAIN]
+    told = "1.0 % [−1.0, 3.0]" if gain.value else "undefined, no finite interval"
+    assert (
+        found.note == f"Cannot be judged: what full gains over zero-shot is not clearly above zero ({told})."
+    )
+    clear = judged([claim], [kept, number(GAIN, 0.1, 0.05, 0.2)])["H1.recall@1"]
+    assert (clear.verdict, clear.note) == ("supported", "")
+
+
+def test_a_value_below_its_target_is_not_printed_as_equal_to_it() -> None:
+    claim = replace(KEPT, target=0.98)
+    context = number(ONE_WAY, 0.979998, 0.97, 0.99)
+    assert judged([claim], [number(RETENTION, 0.5, 0.4, 0.6), context])["H1.recall@1"].note == (
+        "text to image: 97.9998 %"
+    )
+    equal = number(ONE_WAY, 0.98, 0.97, 0.99)
+    assert judged([claim], [equal])["H1.recall@1"].note.startswith("text to image: 98.0 %")

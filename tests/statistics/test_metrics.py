@@ -72,6 +72,63 @@ def test_order_is_descending_with_positives_last_among_ties(block):
     assert (relevance[:, 1:] >= relevance[:, :-1])[tied].all()
 
 
+def slow_concepts(row, own, labels):
+    """Every label scored from its items; labels that are not below the query's own stand before it."""
+    found = {}
+    for name, score in (
+        ("concept_recall", max),
+        ("concept_mean_recall", lambda v: np.float32(sum(v) / len(v))),
+    ):
+        scores = {
+            label: score([float(s) for s, other in zip(row, labels, strict=True) if other == label])
+            for label in set(labels)
+        }
+        rank = 1 + sum(value >= scores[own] for label, value in scores.items() if label != own)
+        found |= {f"{name}@{k}": float(rank <= k) for k in (1, 5, 10)}
+    return found
+
+
+@settings(max_examples=100)
+@given(blocks())
+def test_recall_by_concept_equals_the_definition_with_ties(block):
+    similarities, query_labels, gallery_labels = block
+    fast = metrics.score_concepts(similarities, query_labels, gallery_labels)
+    assert list(fast) == list(metrics.CONCEPT_METRICS)
+    slow = [
+        slow_concepts(row, own, gallery_labels.tolist())
+        for row, own in zip(similarities, query_labels.tolist(), strict=True)
+    ]
+    for name in metrics.CONCEPT_METRICS:
+        assert fast[name].tolist() == [row[name] for row in slow]
+
+
+@settings(max_examples=50)
+@given(blocks())
+def test_of_concepts_with_one_item_recall_is_recall(block):
+    similarities, _, gallery_labels = block
+    labels = np.random.default_rng(0).permutation(len(gallery_labels))
+    own = (
+        labels[: len(similarities)]
+        if len(labels) >= len(similarities)
+        else np.full(len(similarities), labels[0])
+    )
+    fast = metrics.score_concepts(similarities, own, labels)
+    items = metrics.score_similarities(similarities, own[:, None] == labels).metrics
+    for k in (1, 5, 10):
+        for name in ("concept_recall", "concept_mean_recall"):
+            assert (fast[f"{name}@{k}"] == items[f"recall@{k}"]).all()
+
+
+def test_captions_of_one_wrong_concept_take_one_place():
+    eye = np.eye(3, dtype=np.float32)
+    captions = np.stack([eye[0], eye[0], eye[0], eye[1], eye[2]])
+    query = np.array([[0.9, 0.8, 0.0]], dtype=np.float32)
+    found = metrics.score_queries(query, captions, np.array([1]), np.array([0, 0, 0, 1, 2])).metrics
+    assert found["recall@1"] == 0 and found["concept_recall@1"] == 0 and found["concept_recall@5"] == 1
+    nearest = metrics.score_queries(query, captions, np.array([0]), np.array([0, 0, 0, 1, 2])).metrics
+    assert nearest["concept_recall@1"] == nearest["concept_mean_recall@1"] == 1
+
+
 def test_equals_torchmetrics_without_ties():
     rng = np.random.default_rng(1)
     similarities = rng.permuted(np.arange(12 * 150, dtype=np.float32).reshape(12, 150), axis=1)

@@ -86,6 +86,14 @@ def test_thousands_of_numbers_are_small(folder: Path) -> None:
     assert published_path("tiny").stat().st_size < 10 * len(places)
 
 
+def test_how_many_seeds_a_number_rests_on_is_published(folder: Path) -> None:
+    path = published_path("tiny")
+    write_published(path, [replace(ONE, n_seeds=3)])
+    assert next(iter(read_published("tiny").values())).n_seeds == 3
+    pq.write_table(pq.read_table(path).drop_columns("n_seeds"), path)
+    assert next(iter(read_published("tiny").values())).n_seeds is None, "a table may not say"
+
+
 @pytest.mark.parametrize("name", ["recall@1", "a/b/s0/d/e/f/g", "a/b/0/c/d/e/f/g", "a/b/s0/c/d/e/f/g/h"])
 def test_a_wrong_id_is_named(folder: Path, name: str) -> None:
     row = {"number_id": name, "value": 0.1, "ci_low": None, "ci_high": None, "n_queries": 1, "unit": "ms"}

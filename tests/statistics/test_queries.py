@@ -7,7 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossmodal.errors import UserError
+from crossmodal.statistics.metrics import CONCEPT_METRICS
+from crossmodal.statistics.panel import Panel, read_result
 from crossmodal.statistics.queries import SCHEMA, evaluate_lists, evaluate_set
+from crossmodal.statistics.records import QueryRecord
+from crossmodal.statistics.settings import StatisticsParameters
 
 
 @dataclass(frozen=True)
@@ -66,3 +70,23 @@ def test_bad_tables_are_one_line(tmp_path):
     wide = table(["a"], ["a"], ["cat"], [[1, 0, 0]])
     with pytest.raises(UserError, match="one model"):
         evaluate_set(wide, CAPTIONS, tmp_path / "q.parquet")
+
+
+def test_recall_by_concept_is_written_where_a_whole_gallery_was_ranked(tmp_path):
+    evaluate_set(IMAGES, CAPTIONS, tmp_path / "q.parquet")
+    evaluate_lists(
+        CAPTIONS, IMAGES.ids, IMAGES.labels, np.array([[0], [0], [1], [2]]), tmp_path / "l.parquet"
+    )
+    ranked, lists = (pq.read_table(tmp_path / name) for name in ("q.parquet", "l.parquet"))
+    assert ranked.schema.equals(lists.schema)
+    for name in CONCEPT_METRICS:
+        assert ranked[name].null_count == 0 and lists[name].null_count == len(lists)
+    for path, known in (("q.parquet", True), ("l.parquet", False)):
+        record = QueryRecord(
+            experiment="peft", cell="full", seed=0, dataset="d", split="test", path=tmp_path / path
+        )
+        measured = Panel([read_result(record)], "cluster", StatisticsParameters(resamples=9)).measure("full")
+        found = {(key.direction, key.metric) for key in measured if key.metric in CONCEPT_METRICS}
+        assert found == ({("image_to_text", name) for name in CONCEPT_METRICS} if known else set())
+    shifted = record.model_copy(update={"variant": "fog-3", "path": tmp_path / "q.parquet"})
+    assert not {m for s in read_result(shifted).sums.values() for m in s.metrics} & set(CONCEPT_METRICS)

@@ -159,6 +159,11 @@ def clean_queries():
     ]
 
 
+def group_files():
+    """Return the files that say which group each image of the target's test split is of, where numbers ask for it."""
+    return image_files(STUDY.target_sets()) if STUDY.evaluation.subsets else []
+
+
 def cell_split(split):
     """Return the input function of a split of the dataset that a cell is adapted to."""
     return (

@@ -35,6 +35,7 @@ rule number_cells:
     input:
         queries=clean_queries(),
         cards=cards(),
+        groups=group_files(),
     output:
         numbers="<results>/numbers/cells.parquet",
         manifest="<results>/numbers/cells.manifest.json",

@@ -58,6 +58,7 @@ rule number_peft:
             if MEASURED
             else []
         ),
+        groups=group_files(),
     output:
         numbers="<results>/numbers/peft.parquet",
         manifest="<results>/numbers/peft.manifest.json",

@@ -44,6 +44,26 @@ def test_what_is_claimed() -> None:
     ]
 
 
+def test_what_is_kept_is_judged_against_the_reference_itself() -> None:
+    """Of another seed's reference, and of what it gained: neither stands in the way where it is not known."""
+    place = "peft/full/s*/openmoji/test/clean/mean/{}_recall@1"
+    kept = number(RETENTION, 0.99, 0.98, 1.0)
+    gain, aa = (
+        number(place.format("gain"), 0.0, -0.1, 0.1),
+        number(place.format("aa_retention"), 1.0, 0.9, 1.1),
+    )
+    smallest = number(place.format("smallest_visible"), 0.15)
+    assert found([kept])["H1.recall@1"].verdict == "supported"
+    nothing = found([kept, gain])["H1.recall@1"]
+    assert (
+        nothing.verdict == "inconclusive" and "what full gains over zero-shot is not clearly" in nothing.note
+    )
+    wide = found([kept, aa, smallest])["H1.recall@1"]
+    assert wide.verdict == "inconclusive" and (wide.aa, wide.smallest) == (aa.number_id, smallest.number_id)
+    without = found([kept, gain], ROLES.model_copy(update={"baseline": None}))["H1.recall@1"]
+    assert without.verdict == "supported"
+
+
 @pytest.mark.parametrize("roles", [Params(), Params(cell="lora-r8"), Params(reference="full")])
 def test_without_two_cells_there_is_nothing_to_claim(roles: Params) -> None:
     assert found([number(RETENTION, 1.0, 1.0, 1.0)], roles) == {}

@@ -110,6 +110,51 @@ def test_retention_is_of_the_reference_with_the_same_target(numbers) -> None:
     assert mean.value == pytest.approx(np.mean([part.value for part in parts]))
 
 
+def test_the_reference_beside_itself_says_what_could_be_seen(numbers) -> None:
+    place = "peft/full/s*/openmoji/test/clean/{}/{}"
+    for direction in ("text_to_image", "image_to_text", "mean"):
+        kept = numbers[place.format(direction, "aa_retention_recall@1")]
+        assert kept.ci_low < 1 < kept.ci_high and kept.n_seeds == 2
+        assert numbers[place.format(direction, "aa_difference_recall@1")].ci_low < 0
+        smallest = numbers[place.format(direction, "smallest_visible_recall@1")]
+        assert smallest.value > 1 - kept.ci_low and smallest.ci_low is None
+    assert not [n for n in numbers if n.startswith("peft/full-f/") and "/aa_" in n], "it has one seed"
+    assert not [n for n in numbers if n.startswith("peft/lora-r8/") and "/aa_" in n]
+
+
+def test_the_gain_of_the_reference_is_a_number(numbers) -> None:
+    place = "peft/{}/s*/openmoji/test/clean/{}/{}"
+    for direction in ("text_to_image", "image_to_text", "mean"):
+        full, zero = (numbers[place.format(c, direction, "recall@1")].value for c in ("full", "zero-shot"))
+        gain = numbers[place.format("full", direction, "gain_recall@1")]
+        assert gain.value == pytest.approx(full - zero) and gain.ci_low is not None
+        assert gain.n_seeds == 2, "zero-shot is not trained: its one seed does not count"
+    assert numbers[place.format("lora-r8", "mean", "retention_recall@1")].n_seeds == 2
+    assert numbers["peft/lora-f/s*/fluent/test/clean/mean/retention_recall@1"].n_seeds == 1
+
+
+def test_what_is_claimed_has_a_p_value(numbers) -> None:
+    found = {n.number_id for n in numbers.values() if n.metric.startswith("p_claim")}
+    place = "peft/{}/s*/{}/test/clean/mean/p_claim_retention_recall@{}"
+    assert found == {
+        place.format(cell, dataset, k)
+        for cell, dataset in (("lora-r8", "openmoji"), ("lora-f", "fluent"))
+        for k in (1, 5)
+    }
+    assert all(0 < numbers[name].value <= 1 for name in found)
+
+
+def test_a_gain_without_an_interval_is_undefined(tmp_path: Path) -> None:
+    """Where full fine-tuning may have gained nothing, a share of its gain is no figure to be quoted."""
+    rates = (("zero-shot", 0.5), ("full", 0.5), ("lora-r8", 0.6))
+    numbers = of([write_result(tmp_path, "peft", c, 0, "openmoji", "clean", rate) for c, rate in rates])
+    gains = [n for n in numbers.values() if n.metric.startswith("normalised_gain") and n.seed == "*"]
+    assert gains and all(
+        n.value is None or n.ci_low is not None for n in gains if not n.metric.endswith("_std")
+    )
+    assert any(n.value is None for n in gains)
+
+
 def test_a_model_that_finds_nothing_has_no_ratio(tmp_path: Path) -> None:
     numbers = of(
         [

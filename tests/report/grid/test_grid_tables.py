@@ -106,7 +106,7 @@ def test_every_block_can_be_published(
         for room in ("peft", "robustness", "search")
     }
     rooms = [[room, own["room"]] for room, own in values.items()]
-    join = {"target": "openmoji", "cells": facts["cells"], "rooms": rooms}
+    join = {"target": "openmoji", "cells": facts["cells"], "statistics": {}, "rooms": rooms}
     parameters = {"join_numbers": join, **{f"draw_{room}": own for room, own in values.items()}}
     ledger = {
         f"results/mine/{rule}.manifest.json": {"rule": rule, "spec": {"parameters": own}}

@@ -7,7 +7,7 @@ page states stand beside it, in `<page>.numbers.json`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ from crossmodal.report.tables import Tables
 from crossmodal.report.verdicts import read_hypotheses
 from crossmodal.statistics.claims import Claim
 from crossmodal.statistics.hypotheses import Hypothesis, judge
+from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.published import read_published
 from crossmodal.statistics.records import cell_facts
+from crossmodal.statistics.settings import StatisticsParameters
 
 PAGES = (Path("README.md"), Path("docs/results.md"))
 HYPOTHESES = "hypotheses"
@@ -121,7 +123,7 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
     join = _parameters(ledger, study, "join_numbers")
     known = read_published(study)
     numbers = Numbers(pd.DataFrame([asdict(n) | {"number_id": name} for name, n in known.items()]))
-    hypotheses = [asdict(hypothesis) for hypothesis in judge(_claims(join), known.values())]
+    hypotheses = [asdict(hypothesis) for hypothesis in _judged(join, known.values())]
     ids = [id for h in read_hypotheses(hypotheses, numbers) for id in h.number_ids]
     grid = grid_of(join, numbers, [])
     drawn: Tables = {
@@ -142,7 +144,13 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
 
 def published_hypotheses(study: str) -> list[Hypothesis]:
     """Return the verdicts on the claims of a study, judged from its published numbers."""
-    return judge(_claims(_parameters(read_ledger(), study, "join_numbers")), read_published(study).values())
+    join = _parameters(read_ledger(), study, "join_numbers")
+    return _judged(join, read_published(study).values())
+
+
+def _judged(join: Mapping[str, Any], numbers: Iterable[Number]) -> list[Hypothesis]:
+    """Return the verdicts on what the parameters of the job `join_numbers` ask for, from `numbers`."""
+    return judge(_claims(join), numbers, StatisticsParameters.model_validate(join["statistics"]).level)
 
 
 def _claims(join: Mapping[str, Any]) -> list[Claim]:

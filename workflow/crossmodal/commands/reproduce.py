@@ -150,6 +150,7 @@ def compare(recorded: "Number", derived: "Number") -> tuple[bool, str]:
         for what, before, now in (
             ("unit", recorded.unit, derived.unit),
             ("queries", recorded.n_queries, derived.n_queries),
+            ("seeds", recorded.n_seeds, derived.n_seeds),
         )
         if before != now
     ]

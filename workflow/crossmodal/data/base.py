@@ -1,11 +1,11 @@
 """What the parameters of every dataset have in common. Free of torch and pandas."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from crossmodal.data.packages import Package
-from crossmodal.parameters import Parameters, Share
+from crossmodal.parameters import Count, Parameters, Share
 
 
 class Splits(Parameters):
@@ -18,13 +18,24 @@ class Splits(Parameters):
     test: Share = 0.3
     """Share of the test split, used once, for the published numbers."""
     seed: int = 0
-    """Seed of the assignment; datasets with equal shares and seed split what they share alike."""
+    """Seed of the assignment; datasets with equal shares, seed and fold split what they share alike."""
+    folds: Count = 1
+    """Folds of a cross-validation: their test splits have nothing in common; 1 for none."""
+    fold: Annotated[int, Field(ge=0)] = 0
+    """Which fold this is, from 0; 0 is the split without folds."""
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:
         total = self.train + self.val + self.test
         if abs(total - 1) > 1e-9:
             raise ValueError(f"the shares train, val and test must sum to 1, they sum to {total:g}")
+        if self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds}: folds are counted from 0")
+        if self.test * self.folds > 1 + 1e-9 and self.folds > 1:
+            raise ValueError(
+                f"{self.folds} folds with {self.test:g} of all in each test split would overlap; "
+                f"test may be {1 / self.folds:.3g} at most"
+            )
         return self
 
 

@@ -15,11 +15,14 @@ def rank(name: str, seed: int) -> float:
 def assign(names: Iterable[str], splits: Splits, limit: int | None = None) -> dict[str, str]:
     """Return name -> "train", "val" or "test", with the shares met to the nearest whole number.
 
-    The names are ordered by their rank and cut twice, so a new name moves few old ones. With `limit`,
-    about as many names are kept, the first of each split, so that they stay in the split they had.
+    The names are ordered by their rank and cut twice, so a new name moves few old ones; fold k of n begins k n-ths
+    further on. With `limit`, about as many names are kept, the first of each split, so that they stay in the split
+    they had.
     """
     ordered = sorted(set(names), key=lambda name: (rank(name, splits.seed), name))
     total = len(ordered)
+    turn = round(total * splits.fold / splits.folds)
+    ordered = ordered[turn:] + ordered[:turn]
     first, second = round(total * splits.train), round(total * (splits.train + splits.val))
     parts = {"train": ordered[:first], "val": ordered[first:second], "test": ordered[second:]}
     kept = 1.0 if limit is None else min(1.0, limit / max(total, 1))
@@ -28,7 +31,7 @@ def assign(names: Iterable[str], splits: Splits, limit: int | None = None) -> di
 
 def split_of(name: str, splits: Splits) -> str:
     """Return the split of `name` among names without end: the shares are met on average."""
-    position = rank(name, splits.seed)
+    position = (rank(name, splits.seed) - splits.fold / splits.folds) % 1
     if position < splits.train:
         return "train"
     return "val" if position < splits.train + splits.val else "test"

@@ -10,6 +10,7 @@ from crossmodal.statistics.clip_benchmark import write_clip_benchmark
 from crossmodal.statistics.hypotheses import judge, write_hypotheses
 from crossmodal.statistics.numbers import read_numbers, write_numbers
 from crossmodal.statistics.records import cell_facts
+from crossmodal.statistics.settings import StatisticsParameters
 
 
 def main(
@@ -31,7 +32,7 @@ def main(
             registry.room(room, "params").Params.model_validate(params), target, cells
         )
     ]
-    judged = judge(claims, found)
+    judged = judge(claims, found, StatisticsParameters.model_validate(values["statistics"]).level)
     write_numbers(metrics, found)  # refuses an id that two experiments use
     write_hypotheses(hypotheses, judged)
     write_clip_benchmark(clip_benchmark, found, {cell: facts.model for cell, facts in cells.items()})

@@ -2,21 +2,21 @@
 
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.card import AdapterCard
-from crossmodal.statistics.cells import cell_numbers, retrieval_record
+from crossmodal.statistics.cells import cell_numbers, retrieval_record, subset_numbers
 from crossmodal.statistics.numbers import write_numbers
 from crossmodal.statistics.panel import read_result
 from crossmodal.statistics.records import cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.subsets import read_groups
 
 
-def main(queries: Ins, cards: Ins, numbers: Out, spec: Spec) -> None:
+def main(queries: Ins, cards: Ins, groups: Ins, numbers: Out, spec: Spec) -> None:
     values = spec["parameters"]
-    found = cell_numbers(
-        [read_result(retrieval_record(path)) for path in queries],
-        [card for path in cards for card in AdapterCard.read(path)],
-        cell_facts(values["cells"]),
-        StatisticsParameters.model_validate(values["statistics"]),
-    )
+    results = [read_result(retrieval_record(path)) for path in queries]
+    statistics = StatisticsParameters.model_validate(values["statistics"])
+    read = [card for path in cards for card in AdapterCard.read(path)]
+    found = cell_numbers(results, read, cell_facts(values["cells"]), statistics)
+    found += subset_numbers(results, values["target"], read_groups(groups), values["subsets"], statistics)
     write_numbers(numbers, found)
 
 

@@ -20,9 +20,12 @@ from crossmodal.report.tables import (
     by_cell,
     figure,
     short,
+    told_of_seeds,
     without_empty,
 )
 
+CONCEPTS = {"concept_recall": "its best caption", "concept_mean_recall": "the mean of its captions"}
+"""How a concept is scored in recall by concept."""
 COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
 
 
@@ -36,6 +39,40 @@ def accuracy_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
     counts = {"count": "parameters_trainable", "share %": "parameters_share"}
     groups.append(("trainable parameters", [(title, m, {"direction": "-"}) for title, m in counts.items()]))
     return by_cell(numbers, "accuracy", grid, groups, headline, keep_empty=True)
+
+
+def concepts_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
+    """Return recall of images that ask, where concepts are ranked in place of captions (see `CONCEPTS`)."""
+    where = {"dataset": OWN, "split": "test", "variant": "clean", "direction": "image_to_text"}
+    groups = [
+        (title, [(f"{short(m)} %", m.replace("recall", name), where) for m in RECALLS])
+        for name, title in CONCEPTS.items()
+    ]
+    return by_cell(numbers, "concepts", grid, groups, headline)
+
+
+def subsets_table(numbers: Numbers, grid: Grid, headline: str = "", metric: str = "recall@1") -> Table:
+    """Return a metric of every cell on parts of the target's test queries, and how many of them each part has."""
+    clean = {"dataset": grid.target, "split": "test"}
+    names = [
+        v for v in numbers.distinct("variant", experiment="peft", metric="queries_share", **clean) if "@" in v
+    ]
+    places = [(name, d) for name in names for d in DIRECTIONS]
+    shares = [
+        numbers.find("peft", "queries_share", cell="-", variant=name, direction=d, **clean)
+        for name, d in places
+    ]
+    rows = [Row("share of the queries", [figure(numbers, share) for share in shares])]
+    for group, cells in grid.groups:
+        for cell in cells:
+            found = [
+                numbers.find("peft", metric, cell=cell, variant=name, direction=d, **clean)
+                for name, d in places
+            ]
+            row = Row(cell, [figure(numbers, number) for number in found], cell == headline, group)
+            rows += [told_of_seeds(numbers, row)] if any(row.figures) else []
+    spans = [(name.partition("@")[2], len(DIRECTIONS)) for name in names]
+    return without_empty(Table("subsets", "cell", spans, [DIRECTIONS[d] for _, d in places], rows))
 
 
 def domains_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
@@ -61,7 +98,7 @@ def domains_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
         for cell in cells
     ]
     spans = [(name, len(DIRECTIONS)) for name in names]
-    rows = [row for row in rows if any(row.figures)]
+    rows = [told_of_seeds(numbers, row) for row in rows if any(row.figures)]
     return without_empty(Table("domains", "cell", spans, [title for _, _, title in columns], rows))
 
 

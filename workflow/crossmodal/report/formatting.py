@@ -83,6 +83,24 @@ def format_value(value: float | None, kind: Kind, *, unit: bool = True) -> str:
     return _signed(text) + (SPACE + suffix if unit and suffix else "")
 
 
+def format_beside(value: float | None, target: float, kind: Kind) -> str:
+    """Return `value` for people, with enough digits to be told from `target`: below 98 % is not "98.0 %"."""
+    text = format_value(value, kind)
+    if (
+        value is None
+        or value == target
+        or kind not in ("fraction", "ms")
+        or text != format_value(target, kind)
+    ):
+        return text
+    factor, suffix = (100, "%") if kind == "fraction" else (1, "ms")
+    for decimals in range(2, 7):
+        text = f"{factor * value:,.{decimals}f}"
+        if text != f"{factor * target:,.{decimals}f}":
+            break
+    return _signed(text) + SPACE + suffix
+
+
 def format_interval(low: float | None, high: float | None, kind: Kind) -> str:
     """Return "[low, high]" without units; nothing where there is no interval or it is exact (no width)."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)) or low == high:

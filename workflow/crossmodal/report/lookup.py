@@ -14,7 +14,7 @@ from crossmodal.report.formatting import Kind, kind_of
 
 COLUMNS = [
     "number_id", "experiment", "cell", "seed", "dataset", "split", "variant", "direction", "metric", "value",
-    "ci_low", "ci_high", "n_queries", "unit", "source",
+    "ci_low", "ci_high", "n_queries", "n_seeds", "unit", "source",
 ]  # fmt: skip
 
 
@@ -35,6 +35,7 @@ class Number:
     ci_low: float | None
     ci_high: float | None
     n_queries: int | None
+    n_seeds: int | None
     unit: str
     source: str
 
@@ -104,11 +105,11 @@ class Numbers:
 
 def _number(row: object) -> Number:
     fields = {column: getattr(row, column) for column in COLUMNS}
-    low, high, count = fields["ci_low"], fields["ci_high"], fields["n_queries"]
+    low, high, count, seeds = (fields[name] for name in ("ci_low", "ci_high", "n_queries", "n_seeds"))
     texts = {
         column: "" if pd.isna(fields[column]) else str(fields[column])
         for column in COLUMNS
-        if column not in ("value", "ci_low", "ci_high", "n_queries")
+        if column not in ("value", "ci_low", "ci_high", "n_queries", "n_seeds")
     }
     return Number(
         **texts,
@@ -116,4 +117,5 @@ def _number(row: object) -> Number:
         ci_low=None if pd.isna(low) else float(low),
         ci_high=None if pd.isna(high) else float(high),
         n_queries=None if pd.isna(count) else int(count),
+        n_seeds=None if pd.isna(seeds) else int(seeds),
     )

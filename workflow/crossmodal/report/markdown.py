@@ -8,7 +8,7 @@ from typing import Any
 from crossmodal.errors import UserError
 from crossmodal.report.formatting import ABSENT
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.tables import Figure, Table
+from crossmodal.report.tables import ONE_SEED, Figure, Table
 from crossmodal.report.verdicts import VERDICTS, read_hypotheses
 
 _BLOCK = re.compile(r"(<!-- table:(?P<name>[\w/-]+) -->)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
@@ -89,7 +89,8 @@ def table_markdown(table: Table) -> str:
         if row.group != title:
             title = row.group
             rows.append([f"*{title}*", *([""] * len(table.columns))])
-        rows.append([row.name, *(_figure(figure) for figure in row.figures)])
+        name = f"{row.name} ({ONE_SEED})" if row.note == ONE_SEED else row.name
+        rows.append([name, *(_figure(figure) for figure in row.figures)])
     return _markdown([table.corner, *columns], rows, left=1)
 
 

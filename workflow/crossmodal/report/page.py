@@ -20,7 +20,8 @@ from crossmodal.report.scripts import content_policy, json_for_script, vega_bund
 from crossmodal.report.section import Charts, read_section
 from crossmodal.report.tables import DIRECTIONS, Figure
 from crossmodal.report.templates import ASSETS, environment
-from crossmodal.report.verdicts import VERDICTS, Hypothesis, count_verdicts, read_hypotheses
+from crossmodal.report.verdicts import VERDICTS, Hypothesis, count_verdicts, read_hypotheses, wholes
+from crossmodal.report.visible import reaches
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,14 @@ def render(inputs: ReportInputs) -> str:
         sections=[(question, html, _own(hypotheses, question.key)) for question, html, _ in sections],
         hypotheses=hypotheses,
         verdicts=count_verdicts(hypotheses),
+        wholes=wholes(hypotheses),
+        reaches=reaches(hypotheses, numbers),
         signs=VERDICTS,
         directions=DIRECTIONS,
         key_figures=_key_figures(numbers, headline, grid.target),
         accuracy=accuracy.accuracy_table(numbers, grid, headline),
+        concepts=accuracy.concepts_table(numbers, grid, headline),
+        subsets=accuracy.subsets_table(numbers, grid, headline),
         domains=accuracy.domains_table(numbers, grid, headline),
         gallery=_gallery(inputs, headline),
         params=yaml.safe_dump(json.loads(json.dumps(inputs.params)), sort_keys=False, allow_unicode=True),

@@ -11,6 +11,8 @@ from crossmodal.report.lookup import Number, Numbers
 DIRECTIONS = {"text_to_image": "text → image", "image_to_text": "image → text"}
 ALL_DIRECTIONS = {"mean": "mean of both directions", **DIRECTIONS}
 RECALLS = ("recall@1", "recall@5", "recall@10")
+ONE_SEED = "one seed"
+"""The note of a row whose intervals are over queries alone."""
 OWN = "<own>"
 """Stands for the dataset that a row's cell is adapted to."""
 
@@ -120,9 +122,18 @@ def by_cell(
         for title, cells in grid.groups
         for cell in cells
     ]
-    rows = [row for row in rows if keep_empty or any(row.figures)]
+    rows = [told_of_seeds(numbers, row) for row in rows if keep_empty or any(row.figures)]
     spans = [(title, len(columns)) for title, columns in groups]
     return without_empty(Table(name, "cell", spans, [title for title, _, _ in wanted], rows))
+
+
+def told_of_seeds(numbers: Numbers, row: Row) -> Row:
+    """Return the row of a cell, with the note "one seed" if it was trained and its intervals cover no training."""
+    trained = numbers.find("peft", "parameters_trainable", cell=row.name)
+    seeds = [shown.number.n_seeds for shown in row.figures if shown and shown.number.n_seeds is not None]
+    if row.note or trained is None or not trained.value > 0 or not seeds or max(seeds) > 1:
+        return row
+    return replace(row, note=ONE_SEED)
 
 
 def lookup(numbers: Numbers, grid: Grid, cell: str, column: Column) -> Number | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from crossmodal.errors import UserError
-from crossmodal.report.formatting import SPACE, Kind, format_interval, format_value
+from crossmodal.report.formatting import SPACE, Kind, format_beside, format_interval, format_value
 from crossmodal.report.lookup import Numbers
 
 VALUE = re.compile(r"undefined|(?<![\w@.])[-−]?[\d,]*\d(?:\.(?P<decimals>\d+))?(?P<percent>[ \u00a0]%)?")
@@ -30,6 +30,14 @@ class Hypothesis:
     note: str
     note_parts: tuple[tuple[str, str], ...]
     """The note in pieces: text, and the id of the number that this piece states or nothing."""
+    whole: str = ""
+    """The verdict on the hypothesis that it is a part of, if there is one."""
+    beside: bool = False
+    """Whether it is only reported beside the claims that this verdict rests on."""
+    aa: str = ""
+    """Id of the comparison of the reference with itself, or nothing."""
+    smallest: str = ""
+    """Id of the smallest effect that the comparison could have seen, or nothing."""
 
     @property
     def number_id(self) -> str:
@@ -57,12 +65,16 @@ def read_hypotheses(rows: Sequence[Mapping[str, Any]], numbers: Numbers | None =
                 row["id"],
                 row["statement"],
                 _target(target, str(row.get("relation") or ""), kind),
-                format_value(row.get("measured"), kind),
+                _measured(row.get("measured"), target, kind),
                 format_interval(row.get("ci_low"), row.get("ci_high"), kind),
                 row["verdict"],
                 ids,
                 row.get("note") or "",
                 _note_parts(row.get("note") or "", ids[1:], numbers),
+                row.get("whole") or "",
+                bool(row.get("beside")),
+                row.get("aa") or "",
+                row.get("smallest") or "",
             )
         )
     return out
@@ -71,6 +83,17 @@ def read_hypotheses(rows: Sequence[Mapping[str, Any]], numbers: Numbers | None =
 def count_verdicts(hypotheses: Sequence[Hypothesis]) -> dict[str, int]:
     """Return how many hypotheses got each verdict, in the fixed order of VERDICTS, zeros included."""
     return {name: sum(h.verdict == name for h in hypotheses) for name in VERDICTS}
+
+
+def wholes(hypotheses: Sequence[Hypothesis]) -> dict[str, str]:
+    """Return the verdict on each hypothesis that has one, by its name, in the order of the claims."""
+    return {h.id.partition(".")[0]: h.whole for h in hypotheses if h.whole}
+
+
+def _measured(value: float | None, target: object, kind: Kind) -> str:
+    if isinstance(target, int | float):
+        return format_beside(value, float(target), kind)
+    return format_value(value, kind)
 
 
 def _target(target: object, relation: str, kind: Kind) -> str:

@@ -11,6 +11,7 @@ from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.panel import Panel, Result
 from crossmodal.statistics.records import CellFacts, QueryRecord, distinct
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.subsets import Subsets, on_subset, on_subsets, share_numbers
 
 DIRECTIONS = ("text_to_image", "image_to_text")
 
@@ -22,6 +23,15 @@ def cell_numbers(
     parameters: StatisticsParameters,
 ) -> list[Number]:
     """Return quality on each clean test set, parameters, training times and validation recalls of every cell."""
+    return [
+        *recall_numbers(results, parameters),
+        *parameter_numbers(cards),
+        *validation_numbers(cards, cells),
+    ]
+
+
+def recall_numbers(results: Sequence[Result], parameters: StatisticsParameters) -> list[Number]:
+    """Return quality on each clean test set of every cell."""
     numbers: list[Number] = []
     for group in by_split(results):
         panel = Panel(group, "cluster", parameters)
@@ -29,7 +39,25 @@ def cell_numbers(
         for cell in cells_of(group):
             place = Place("peft", cell, dataset, split, "-", "-")
             numbers += quality(place, panel.measure(cell), parameters.level)
-    return numbers + parameter_numbers(cards) + validation_numbers(cards, cells)
+    return numbers
+
+
+def subset_numbers(
+    results: Sequence[Result],
+    target: str,
+    groups: Mapping[str, str],
+    subsets: Subsets,
+    parameters: StatisticsParameters,
+) -> list[Number]:
+    """Return recall of every cell on subsets of the clean test set of `target`, and the share of their queries.
+
+    `groups` are those of its images; the variant is `clean@<subset>`, gallery whole (see `subsets`).
+    """
+    numbers: list[Number] = []
+    for name, whole, part in on_subsets(results, target, groups, subsets):
+        numbers += share_numbers(name, whole, part)
+        numbers += on_subset(recall_numbers(part, parameters), name, ("recall@", "concept_recall@"))
+    return numbers
 
 
 def retrieval_record(path: Path, experiment: str = "peft") -> QueryRecord:

@@ -42,5 +42,12 @@ class Claim:
     control: tuple[str, str] | None = None
     """What the number of an A/A comparison is of, in words, and its id: the same thing measured twice, 0 but for
     the error of measuring. Where its interval excludes 0 the note says what cannot be trusted."""
+    aa: str | None = None
+    """The number id of the comparison of the reference with itself: where its interval is wider than the margin
+    of the claim, the claim cannot be judged."""
+    smallest: str | None = None
+    """The number id of the smallest effect that the comparison could have seen."""
+    needs: tuple[str, str] | None = None
+    """A number id that must be clearly above zero for the claim to say anything, and what it is."""
     beside: bool = False
-    """Whether it is judged and shown, but its hypothesis is not judged by it."""
+    """Whether it is only reported beside the others: the verdict on the whole hypothesis leaves it out."""

@@ -18,6 +18,10 @@ from crossmodal.errors import UserError
 RECALL_CUTOFFS = (1, 5, 10)
 NDCG_CUTOFFS = (10, 100)
 METRICS = (*(f"recall@{k}" for k in RECALL_CUTOFFS), *(f"ndcg@{k}" for k in NDCG_CUTOFFS), "map")
+CONCEPT_METRICS = tuple(
+    f"{name}@{k}" for name in ("concept_recall", "concept_mean_recall") for k in RECALL_CUTOFFS
+)
+"""Ranked are labels in place of items: by their best item, or by the mean over their items."""
 TOP = 5
 """How many of the best-ranked gallery items are kept for people to look at."""
 
@@ -33,7 +37,7 @@ class Scores:
     """What is measured about each of q queries."""
 
     metrics: dict[str, NDArray[np.float64]]
-    """Metric name to values in [0, 1], shape [q]."""
+    """Metric name to values in [0, 1], shape [q]; those by label only where the whole gallery was scored."""
     rank: NDArray[np.int64]
     """1-based rank of the best positive, shape [q]; 0 where a truncated list holds no positive."""
     top: NDArray[np.int64]
@@ -53,13 +57,15 @@ def score_queries(
         raise UserError("embeddings hold values that are not finite; the model that made them has diverged")
     columns = gallery.astype(np.float64).T
     rows = max(1, block // max(1, len(gallery)))
-    parts = []
+    parts, concepts = [], []
     for start in range(0, len(queries), rows):
         part = slice(start, start + rows)
         similarities = (queries[part].astype(np.float64) @ columns).astype(np.float32)
         parts.append(score_similarities(similarities, query_labels[part, None] == gallery_labels))
+        concepts.append(score_concepts(similarities, query_labels[part], gallery_labels))
     return Scores(
-        {name: np.concatenate([part.metrics[name] for part in parts]) for name in METRICS},
+        {name: np.concatenate([part.metrics[name] for part in parts]) for name in METRICS}
+        | {name: np.concatenate([part[name] for part in concepts]) for name in CONCEPT_METRICS},
         np.concatenate([part.rank for part in parts]),
         np.concatenate([part.top for part in parts]),
     )
@@ -70,6 +76,30 @@ def score_similarities(similarities: NDArray[np.float32], positive: NDArray[np.b
     order, relevance = worst_case_order(similarities, positive)
     metrics, rank = measure(relevance, positive.sum(axis=1))
     return Scores(metrics, rank, order[:, :TOP])
+
+
+def score_concepts(
+    similarities: NDArray[np.float32], query_labels: Integers, gallery_labels: Integers
+) -> dict[str, NDArray[np.float64]]:
+    """Return `CONCEPT_METRICS` [b] of one block: is the query's label among the first k labels?
+
+    `similarities` are [b, g]; each query's label is in the gallery. A label's score is that of its best item, or
+    the mean over its items, rounded to float32; labels that tie stand before the query's own.
+    """
+    order = np.argsort(gallery_labels, kind="stable")
+    labels, starts, counts = np.unique(gallery_labels[order], return_index=True, return_counts=True)
+    own = np.searchsorted(labels, query_labels)[:, None]
+    grouped = similarities[:, order]
+    means = np.add.reduceat(grouped.astype(np.float64), starts, axis=1) / counts
+    scored = {
+        "concept_recall": np.maximum.reduceat(grouped, starts, axis=1),
+        "concept_mean_recall": means.astype(np.float32),
+    }
+    found: dict[str, NDArray[np.float64]] = {}
+    for name, scores in scored.items():
+        rank = (scores >= np.take_along_axis(scores, own, axis=1)).sum(axis=1)
+        found |= {f"{name}@{k}": (rank <= k).astype(np.float64) for k in RECALL_CUTOFFS}
+    return found
 
 
 def score_lists(positions: Integers, query_labels: Integers, gallery_labels: Integers) -> Scores:
@@ -132,6 +162,11 @@ def measure(
     precision = (np.arange(len(row)) - first[row] + 1) / (column + 1)
     metrics["map"] = np.bincount(row, weights=precision, minlength=count) / positives
     return {name: metrics[name] for name in METRICS}, rank
+
+
+def is_share(metric: str) -> bool:
+    """Return whether a metric is one of those of single queries, whose means are in [0, 1]."""
+    return metric in METRICS or metric in CONCEPT_METRICS
 
 
 def _discount(position: Integers) -> NDArray[np.float64]:

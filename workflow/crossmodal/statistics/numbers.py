@@ -19,6 +19,7 @@ SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("variant", "direction", "metric")),
         *((name, pa.float64()) for name in ("value", "ci_low", "ci_high")),
         ("n_queries", pa.int64()),
+        ("n_seeds", pa.int64()),
         ("unit", pa.string()),
         ("source", pa.string()),
     ]
@@ -52,6 +53,9 @@ class Number:
     unit: str = "fraction"
     source: str = ""
     """Paths of the files that it was computed from, separated by semicolons."""
+    n_seeds: int | None = None
+    """Training seeds that it rests on, of the cell with the fewest; None where that does not apply (counts,
+    times). Its interval covers training where there are several."""
 
     @property
     def number_id(self) -> str:

@@ -1,6 +1,6 @@
 """Query results of many models on the same images, resampled together."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,18 +14,20 @@ from crossmodal.data.tables import read_table
 from crossmodal.errors import UserError
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.estimates import Estimate, Seeds
-from crossmodal.statistics.metrics import METRICS
-from crossmodal.statistics.queries import DIRECTIONS
+from crossmodal.statistics.metrics import CONCEPT_METRICS, METRICS
+from crossmodal.statistics.queries import DIRECTIONS, IMAGE_TO_TEXT
 from crossmodal.statistics.records import QueryRecord
 from crossmodal.statistics.settings import StatisticsParameters
 
 By = Literal["cluster", "label"]
+CLEAN = "clean"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sums:
     """The queries of one direction of a result, summed by cluster (or by label)."""
 
+    metrics: tuple[str, ...]
     keys: list[str]
     sums: NDArray[np.float64]
     """Sum of each metric over the queries of a key, [keys, metrics]."""
@@ -54,30 +56,47 @@ Measured = dict[Key, Seeds]
 
 
 def read_result(record: QueryRecord) -> Result:
-    """Read the query results that `record` names; UserError if the file is missing or not readable."""
-    return Result(record, _read(record.path))
+    """Read the query results that `record` names; UserError if the file is missing or not readable.
+
+    Recall by concept is read of images that ask clean sets: there several captions of one concept compete, and
+    elsewhere nobody reports it.
+    """
+    return Result(record, _read(record.path, CONCEPT_METRICS if record.variant == CLEAN else ()))
 
 
-def _read(path: Path) -> dict[tuple[str, By], Sums]:
-    table = read_table(path, ["direction", "cluster", "label", *METRICS])
+def restricted(result: Result, images: Container[str]) -> Result | None:
+    """Return `result` for the queries that these images own, or None where there is none; galleries stay whole."""
+    sums: dict[tuple[str, By], Sums] = {}
+    for (direction, by), part in result.sums.items():
+        rows = [row for row, key in enumerate(part.keys) if key in images] if by == "cluster" else []
+        if rows:
+            keys = [part.keys[row] for row in rows]
+            sums[direction, by] = Sums(part.metrics, keys, part.sums[rows], part.counts[rows])
+    return Result(result.record, sums) if sums else None
+
+
+def _read(path: Path, concepts: tuple[str, ...]) -> dict[tuple[str, By], Sums]:
+    table = read_table(path, ["direction", "cluster", "label", *METRICS, *concepts])
     sums: dict[tuple[str, By], Sums] = {}
     by: By
     for direction in DIRECTIONS:
         rows = table.filter(pc.equal(table["direction"], direction))
         if not len(rows):
             continue
-        values = np.stack([rows[name].to_numpy() for name in METRICS], axis=1)
+        known = [name for name in concepts if direction == IMAGE_TO_TEXT and not rows[name].null_count]
+        metrics = (*METRICS, *known)
+        values = np.stack([rows[name].to_numpy() for name in metrics], axis=1)
         for by in ("cluster", "label"):
-            sums[direction, by] = _sum(rows[by], values)
+            sums[direction, by] = _sum(metrics, rows[by], values)
     return sums
 
 
-def _sum(names: pa.ChunkedArray, values: NDArray[Any]) -> Sums:
+def _sum(metrics: tuple[str, ...], names: pa.ChunkedArray, values: NDArray[Any]) -> Sums:
     encoded = names.combine_chunks().dictionary_encode()
     codes, count = encoded.indices.to_numpy(), len(encoded.dictionary)
     columns = [np.bincount(codes, weights=column, minlength=count) for column in values.T]
     counts = np.bincount(codes, minlength=count).astype(np.float64)
-    return Sums(encoded.dictionary.to_pylist(), np.stack(columns, axis=1), counts)
+    return Sums(metrics, encoded.dictionary.to_pylist(), np.stack(columns, axis=1), counts)
 
 
 class Panel:
@@ -107,22 +126,23 @@ class Panel:
         mine = [entry for entry in self._sums if entry[0].cell == cell]
         if not mine:
             return {}
-        width = len(METRICS)
-        shape = (len(self._position), width * len(mine))
+        ends = np.cumsum([len(part.metrics) for _, _, part in mine])
+        columns = [slice(int(e) - len(p.metrics), int(e)) for e, (_, _, p) in zip(ends, mine, strict=True)]
+        shape = (len(self._position), int(ends[-1]))
         sums, counts = np.zeros(shape), np.zeros(shape)
-        for index, (_, _, part) in enumerate(mine):
+        for own, (_, _, part) in zip(columns, mine, strict=True):
             rows = [self._position[key] for key in part.keys]
-            columns = slice(width * index, width * (index + 1))
-            sums[rows, columns], counts[rows, columns] = part.sums, part.counts[:, None]
+            sums[rows, own], counts[rows, own] = part.sums, part.counts[:, None]
         samples = self._resampler.means(sums, counts)
         values = sums.sum(axis=0) / counts.sum(axis=0)
+        training = f"{self._resampler.seed}/{cell}"
 
         measured: Measured = {}
-        for index, (record, direction, part) in enumerate(mine):
-            for offset, metric in enumerate(METRICS):
-                column = width * index + offset
+        for own, (record, direction, part) in zip(columns, mine, strict=True):
+            queries, sources = int(part.counts.sum()), (str(record.path),)
+            for column, metric in zip(range(own.start, own.stop), part.metrics, strict=True):
                 estimate = Estimate(
-                    float(values[column]), samples[:, column], int(part.counts.sum()), (str(record.path),),
+                    float(values[column]), samples[:, column], queries, sources, 1, training,
                     clusters=len(part.keys),
                 )  # fmt: skip
                 key = Key(record.experiment, record.dataset, record.variant, direction, metric)

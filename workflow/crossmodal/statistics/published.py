@@ -23,9 +23,12 @@ SCHEMA = pa.schema(
         ("number_id", pa.string()),
         *((name, pa.float64()) for name in ("value", "ci_low", "ci_high")),
         ("n_queries", pa.int32()),
+        ("n_seeds", pa.int32()),
         ("unit", pa.dictionary(pa.int8(), pa.string())),
     ]
 )
+COUNTED = "n_seeds"
+"""The column that a table may lack: then nothing is known of how many seeds its numbers rest on."""
 
 
 def published_path(study: str) -> Path:
@@ -60,7 +63,10 @@ def read_published(study: str) -> dict[str, Number]:
             f"{path}: no such file; no numbers of study {study!r} are published (there are {known})"
         )
     try:
-        rows = read_table(path, SCHEMA.names).to_pylist()
+        rows = read_table(path, [name for name in SCHEMA.names if name != COUNTED]).to_pylist()
+        if COUNTED in pq.read_schema(path).names:
+            counts = read_table(path, [COUNTED])[COUNTED].to_pylist()
+            rows = [row | {COUNTED: count} for row, count in zip(rows, counts, strict=True)]
     except UserError as error:
         # No run writes it: it is committed, and to publish anew takes a finished study.
         problem = str(error).removesuffix("; remove it and run again")

@@ -10,7 +10,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
-from crossmodal.statistics.metrics import METRICS, Integers, Scores, score_lists, score_queries
+from crossmodal.statistics.metrics import (
+    CONCEPT_METRICS,
+    METRICS,
+    Integers,
+    Scores,
+    score_lists,
+    score_queries,
+)
 
 TEXT_TO_IMAGE, IMAGE_TO_TEXT = "text_to_image", "image_to_text"
 DIRECTIONS = (TEXT_TO_IMAGE, IMAGE_TO_TEXT)
@@ -22,6 +29,7 @@ SCHEMA = pa.schema(
         ("cluster", pa.string()),  # the image that owns the query: the unit of the bootstrap
         ("label", pa.string()),
         *((name, pa.float64()) for name in METRICS),
+        *((name, pa.float64()) for name in CONCEPT_METRICS),  # null where no whole gallery was ranked
         ("rank", pa.int64()),
         ("top", pa.list_(pa.string())),
     ]
@@ -92,6 +100,12 @@ def query_table(direction: str, queries: Rows, gallery_ids: Sequence[str], score
         pa.array(queries.image_ids, pa.string()),
         pa.array(queries.labels, pa.string()),
         *(pa.array(scores.metrics[name]) for name in METRICS),
+        *(
+            pa.array(scores.metrics[name])
+            if name in scores.metrics
+            else pa.nulls(len(queries.ids), pa.float64())
+            for name in CONCEPT_METRICS
+        ),
         pa.array(scores.rank, mask=scores.rank == 0),
         pa.array(top, pa.list_(pa.string())),
     ]

@@ -53,6 +53,11 @@ def number_parameters(study: Study) -> dict[str, Any]:
     }
 
 
+def subsets(study: Study) -> dict[str, Any]:
+    """Return the groups of images that some numbers are made of once more."""
+    return {"subsets": {name: plain(subset) for name, subset in study.evaluation.subsets.items()}}
+
+
 def _record(study: Study) -> Job:
     return Job({"study": study.model_dump(mode="json", exclude={"compute"})})
 
@@ -144,7 +149,7 @@ def room_rules(room: str) -> dict[str, Rule]:
 
 
 def _cell_numbers(study: Study) -> Job:
-    return Job(number_parameters(study))
+    return Job(number_parameters(study) | subsets(study))
 
 
 def _join(study: Study) -> Job:

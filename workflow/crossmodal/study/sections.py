@@ -108,11 +108,23 @@ class Embeddings(Parameters):
     """Images or captions encoded at once."""
 
 
+class Subset(Parameters):
+    """Queries of some groups of images."""
+
+    groups: list[str] = Field(min_length=1)
+    """The groups, as the dataset names them."""
+    exclude: bool = False
+    """Whether it is all other groups instead."""
+
+
 class Evaluation(Parameters):
     """What every cell is evaluated on beside the target's test split."""
 
     domains: list[Name] = []
     """Further datasets whose test split every cell is evaluated on, as they are."""
+    subsets: dict[Name, Subset] = {}
+    """Parts of the target's test queries that have numbers of their own, gallery whole; those without queries, or
+    with all of them, have none."""
 
 
 class Report(Parameters):

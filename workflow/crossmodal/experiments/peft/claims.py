@@ -34,6 +34,8 @@ def _retained(
     if baseline:
         gain = f"peft/{cell}/s*/{dataset}/test/clean/mean/normalised_gain_recall@{k}"
         context.append((f"share of the gain over {baseline}", gain))
+    beside = f"peft/{reference}/s*/{dataset}/test/clean/mean"
+    needs = (f"{beside}/gain_recall@{k}", f"what {reference} gains over {baseline}") if baseline else None
     fitting = [
         name
         for name, facts in cells.items()
@@ -47,6 +49,9 @@ def _retained(
         alternatives=Alternatives(
             0.90, " or ".join(CONTINGENCIES.values()), tuple((name, kept(name)) for name in fitting)
         ),
+        aa=f"{beside}/aa_retention_recall@{k}",
+        smallest=f"{beside}/smallest_visible_recall@{k}",
+        needs=needs,
     )  # fmt: skip
 
 

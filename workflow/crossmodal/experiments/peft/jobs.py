@@ -1,9 +1,10 @@
 """The jobs of H1 beside its numbers and its section: processes that measure the encoders of several cells."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
-from crossmodal.study.rules import method_module
+from crossmodal.study.rules import method_module, subsets
 from crossmodal.study.study import Study
 
 PARAMETERS = ("peft",)
@@ -15,6 +16,11 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     encoders = study.room("peft").encoders
     for process in range(encoders.processes) if encoders.cells else ():
         yield "measure_encoders", {"process": str(process)}
+
+
+def facts(study: Study) -> dict[str, Any]:
+    """Return what its numbers depend on beside its own parameters: groups of images with numbers of their own."""
+    return subsets(study)
 
 
 def _encoders(study: Study, process: str) -> Job:

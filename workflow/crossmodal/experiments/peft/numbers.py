@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from crossmodal.experiments.peft.claims import claims
 from crossmodal.experiments.peft.encoder_numbers import encoder_latencies, encoder_numbers, pair_latency
 from crossmodal.experiments.peft.params import Params
 from crossmodal.experiments.peft.records import EncoderCost
-from crossmodal.experiments.peft.retention import retention
+from crossmodal.experiments.peft.retention import reference_numbers, retention
 from crossmodal.experiments.peft.savings import saved_parameters
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.card import AdapterCard
@@ -18,19 +19,28 @@ from crossmodal.statistics.panel import Measured, Panel, Result, read_result
 from crossmodal.statistics.pareto import pareto_numbers
 from crossmodal.statistics.records import CellFacts, cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.subsets import on_subset, on_subsets, read_groups
+from crossmodal.statistics.targets import targets_of
 
 
-def main(queries: Ins, cards: Ins, encoders: Ins, numbers: Out, spec: Spec) -> None:
+def main(queries: Ins, cards: Ins, encoders: Ins, groups: Ins, numbers: Out, spec: Spec) -> None:
     values = spec["parameters"]
+    results = [read_result(retrieval_record(path)) for path in queries]
+    cells, roles = cell_facts(values["cells"]), Params.model_validate(values["room"])
+    statistics = StatisticsParameters.model_validate(values["statistics"])
+    target = values["target"]
     found = peft_numbers(
-        [read_result(retrieval_record(path)) for path in queries],
+        results,
         [card for path in cards for card in AdapterCard.read(path)],
         [cost for path in encoders for cost in EncoderCost.read(path)],
-        values["target"],
-        cell_facts(values["cells"]),
-        Params.model_validate(values["room"]),
-        StatisticsParameters.model_validate(values["statistics"]),
+        target,
+        cells,
+        roles,
+        statistics,
     )
+    for name, _, part in on_subsets(results, target, read_groups(groups), values["subsets"]):
+        kept, _ = retained(part, target, cells, roles, statistics)
+        found += on_subset(kept, name, ("retention_",))
     write_numbers(numbers, found)
 
 
@@ -66,13 +76,14 @@ def retained(
     roles: Params,
     parameters: StatisticsParameters,
 ) -> tuple[list[Number], dict[str, Estimate]]:
-    """Return what every cell keeps of its reference, on each clean set.
+    """Return what every cell keeps of its reference, and the reference of itself, on each clean set.
 
     Also returned, by cell, is recall@1 on the test set of `target`, mean of both directions and of seeds, of the
     cells adapted to it.
     """
     numbers: list[Number] = []
     recalls: dict[str, Estimate] = {}
+    targets = targets_of(claims(roles, target, cells))
     for group in by_split(results):
         dataset, split = group[0].record.dataset, group[0].record.split
         panel = Panel(group, "cluster", parameters)
@@ -83,10 +94,12 @@ def retained(
             reference = roles.reference_on(home, target)
             for role in {reference, roles.baseline} - {None, *standards}:
                 standards[str(role)] = panel.measure(str(role))
+            zero = standards[roles.baseline] if roles.baseline and cell != roles.baseline else None
+            place = Place("-", cell, dataset, split, "-", "-")
             if reference and cell != reference and standards[reference]:
-                zero = standards[roles.baseline] if roles.baseline and cell != roles.baseline else None
-                place = Place("-", cell, dataset, split, "-", "-")
-                numbers += retention(place, measured, standards[reference], zero, parameters.level)
+                numbers += retention(place, measured, standards[reference], zero, parameters.level, targets)
+            if cell == reference:
+                numbers += reference_numbers(place, measured, zero, parameters.level)
             if dataset == home == target and split == "test":
                 both = mean_recall(measured, target, "recall@1")
                 recalls |= {cell: both[ALL_SEEDS]} if both else {}

@@ -6,7 +6,7 @@ from typing import Any
 
 from crossmodal.experiments.peft.charts import pareto_charts
 from crossmodal.experiments.peft.params import Params
-from crossmodal.experiments.peft.tables import costs_table, h1_table, pareto_table
+from crossmodal.experiments.peft.tables import costs_table, h1_table, pareto_table, subsets_table
 from crossmodal.jobs.run import In, Out, Spec, run
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Numbers
@@ -28,6 +28,7 @@ def main(cells: In, numbers: In, section: Out, spec: Spec) -> None:
     params, found = Params.model_validate(values["room"]), Numbers.read(cells, numbers)
     grid = grid_of(values, found, params.roles())
     shown = {name: table(found, grid, params.cell or "") for name, table in TABLES.items()}
+    shown["subsets"] = subsets_table(found, grid, params.cell or "")
     charts = pareto_charts(found, grid)
     level = values["statistics"]["level"]
     draw_section(section, TEMPLATE, charts, level, target=grid.target, **shown)

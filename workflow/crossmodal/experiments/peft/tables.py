@@ -39,6 +39,21 @@ def h1_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
     return by_cell(numbers, "h1", grid, groups, headline)
 
 
+def subsets_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
+    """Return what cells keep of full fine-tuning's recall on parts of the target's test queries."""
+    place = {"dataset": grid.target, "split": "test", "direction": "mean"}
+    kept = numbers.distinct("variant", experiment="peft", metric="retention_recall@1", **place)
+    groups = [
+        (
+            f"{name.partition('@')[2]}, kept",
+            [(f"{short(m)} %", f"retention_{m}", {**place, "variant": name}) for m in RECALLS[:2]],
+        )
+        for name in kept
+        if "@" in name
+    ]
+    return by_cell(numbers, "h1-subsets", grid, groups, headline)
+
+
 def costs_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
     """Return what training and each form of a cell's encoders cost, a row for each form that was measured."""
     encoder = {
