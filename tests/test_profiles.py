@@ -18,7 +18,7 @@ from crossmodal.study.specs import spec
 from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
-ALONE = {"build_model", "adapt_model", "merge_model"}
+ALONE = {"build_model", "adapt_model", "merge_model", "tune_model"}
 """Rules whose jobs are long enough to be submitted alone, or run on request only."""
 
 
@@ -80,8 +80,8 @@ def study(**compute: int) -> Any:
 def test_asking_for_gpus_is_part_of_no_spec() -> None:
     without, wanting = study(), study(gpus_per_job=1)
     jobs = [*grid.jobs(without), ("merge_model", {"cell": "full", "seed": "0"})]
-    absent = {"embed_domains", "evaluate_domains", "fetch_package", "unpack_text_tower"}
-    assert {rule for rule, _ in jobs} == set(rules()) - absent, "the tiny study has one domain and no package"
+    absent = {"fetch_package", "unpack_text_tower", "tune_model", "number_tuning", "draw_tuning"}
+    assert {rule for rule, _ in jobs} == set(rules()) - absent, "the tiny study has no package and no search"
     for rule, wildcards in jobs:
         assert spec(without, rule, **wildcards) == spec(wanting, rule, **wildcards), rule
 

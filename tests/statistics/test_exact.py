@@ -42,7 +42,7 @@ def test_of_nothing_and_of_everything_it_has_a_closed_form() -> None:
 
 
 def estimate(values: list[float], clusters: int = 40) -> Estimate:
-    return Estimate(values[0], np.array(values), 200, ("q.parquet",), clusters)
+    return Estimate(values[0], np.array(values), 200, ("q.parquet",), clusters=clusters)
 
 
 def test_a_recall_that_no_resample_varies_has_it() -> None:

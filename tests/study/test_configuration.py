@@ -47,7 +47,7 @@ def test_default_study_and_overlays_are_valid() -> None:
             {"adaptation": {"training": {"learning_rate": "1e-3"}}},
             ["learning_rate: got '1e-3', which YAML takes for text; write 1.0e-3", "more errors)"],
         ),
-        ({"models": {"base": {"training": {"learning_rate": "25E2"}}}}, ["takes for text; write 25.0e+2"]),
+        ({"models": {"towers": {"alignment": {"learning_rate": "25E2"}}}}, ["takes for text; write 25.0e+2"]),
         (
             {"adaptation": {"cells": {"lora-r8": {"method": {"rank": 0}}}}},
             ["method.rank: got 0; accepts greater than or equal to 1"],
@@ -116,15 +116,18 @@ def test_default_study_and_overlays_are_valid() -> None:
             ["adversary.images: epsilon of norm linf is at most 1", 'write "8/255" for 8'],
         ),
         (
-            {"models": {"base": {"datasets": []}}},
+            {"models": {"base": {"kind": "scratch", "config": "vit-nano-32"}}},
             ["models.base: a model of kind scratch needs datasets and training"],
         ),
-        ({"models": {"base": {"datasets": ["wbe"]}}}, ["models.base.datasets:", 'did you mean "web"?']),
-        ({"models": {"base": {"config": "vit-nano"}}}, ["models.base.config:", "nearest 'vit-nano-32'"]),
-        ({"models": {"base": None}}, ["models: got 0 of them; accepts at least 1"]),
+        ({"models": {"towers": {"datasets": ["wbe"]}}}, ["models.towers.datasets:", 'did you mean "web"?']),
         (
-            {"adaptation": {"cells": {"full": {"model": "bsae"}}}},
-            ["cells.full.model:", 'did you mean "base"?'],
+            {"models": {"base": {"kind": "scratch", "config": "vit-nano"}}},
+            ["models.base.config:", "nearest 'vit-nano-32'"],
+        ),
+        ({"models": {"towers": None}}, ["models: got 0 of them; accepts at least 1"]),
+        (
+            {"adaptation": {"cells": {"full": {"model": "twoers"}}}},
+            ["cells.full.model:", 'did you mean "towers"?'],
         ),
         ({"peft": {"cel": "full"}}, ["peft:", 'got "cel"', 'did you mean "cell"?']),
         ({"robustness": {"shifts": ["jpeg-3"]}}, ["robustness.shifts:", "which is no shift", '"jpeg-4"?']),
@@ -189,7 +192,7 @@ def test_a_cell_that_its_model_cannot_take_is_one_line(method: dict, instead: st
     message = problem(models | {"adaptation": {"cells": {"mine": cell}}})
     assert message == (
         f"parameters: adaptation.cells.mine.method: {method['kind']} has image prompts, which need open_clip's"
-        " vision transformer; the image tower of models.cnn is tf_efficientnet_lite0; write model: base or vit, or"
+        " vision transformer; the image tower of models.cnn is tf_efficientnet_lite0; write model: vit, or"
         f" {instead}"
     )
     load_study(DEFAULTS, models | {"adaptation": {"cells": {"mine": cell | {"model": "vit"}}}})
@@ -274,25 +277,25 @@ def test_a_cell_of_another_dataset_is_evaluated_on_all_clean_sets_and_no_shift()
         cell: {rule for rule, wildcards in grid.jobs(study) if wildcards.get("cell") == cell}
         for cell in ("lora-r8-fluent", "lora-r8")
     }
-    clean = {f"{step}_{sets}" for step in ("embed", "evaluate") for sets in ("target", "domains")}
+    clean = {"embed_clean", "evaluate_clean"}
     shifted = {"embed_shifted", "evaluate_shifted"}
     assert rules["lora-r8-fluent"] == {"adapt_model"} | clean
     assert rules["lora-r8"] >= rules["lora-r8-fluent"] | shifted
     assert study.evaluated_datasets() == ["openmoji", "fluent", "twemoji", "monotone", "high-contrast"]
-    assert {
-        (name.dataset, name.split, name.variant) for name in study.target_sets() + study.domain_sets()
-    } == {(dataset, "test", "clean") for dataset in study.evaluated_datasets()}
+    assert {(name.dataset, name.split, name.variant) for name in study.clean_sets()} == {
+        (dataset, "test", "clean") for dataset in study.evaluated_datasets()
+    }
 
 
 def test_a_cell_adapts_the_model_that_it_names_or_the_first() -> None:
     other = {"kind": "scratch", "config": "vit-nano-32", "datasets": ["twemoji"], "training": {"epochs": 1}}
     named = {"models": {"other": other, "spare": other}}
     study = load_study(DEFAULTS, named)
-    assert {study.model_of(cell) for cell in study.adaptation.cells} == {"base"}
-    assert study.used_models() == ["base"], "a model that no cell adapts is not made"
+    assert {study.model_of(cell) for cell in study.adaptation.cells} == {"towers"}
+    assert study.used_models() == ["towers"], "a model that no cell adapts is not made"
     twins = {"full": {"model": "other"}, "full-pgd": {"model": "other"}}
     study = load_study(DEFAULTS, named | {"adaptation": {"cells": twins}})
-    assert study.model_of("full") == "other" and study.used_models() == ["base", "other"]
+    assert study.model_of("full") == "other" and study.used_models() == ["towers", "other"]
 
 
 def test_a_study_without_an_experiment_does_not_have_its_jobs_nor_its_key() -> None:

@@ -160,8 +160,16 @@ def test_training_logs_it_and_stops_on_what_it_selects(tmp_path, tiny_clip, patt
 
 def story(*recalls: tuple[float, float]) -> list[Epoch]:
     """Return epochs with these recalls under several steps and under one."""
+    plain = Epoch(0, 0, 1.0, 1.0, 0.5, 0.5, 1e-3, 1.0, 1.0)
     return [
-        Epoch(i, i, 1.0, 1.0, 0.5, 0.5, 1e-3, 1.0, 1.0, several, several, one, one)
+        dataclasses.replace(
+            plain,
+            epoch=i,
+            robust_text_to_image=several,
+            robust_image_to_text=several,
+            one_step_text_to_image=one,
+            one_step_image_to_text=one,
+        )
         for i, (several, one) in enumerate(recalls, 1)
     ]
 
@@ -217,7 +225,7 @@ def test_an_overfitted_epoch_ends_training_and_is_not_the_result(tmp_path, tiny_
     def scored(epoch, model, validation, device, adversary):
         several, one = next(scores)
         return dataclasses.replace(
-            epoch, validation_loss=1.0, validation_text_to_image=0.1 * epoch.epoch, validation_image_to_text=0.9,
+            epoch, validation_loss=1.0, validation_mrr=0.1 * epoch.epoch,
             robust_text_to_image=several, robust_image_to_text=several,
             one_step_text_to_image=one, one_step_image_to_text=one,
         )  # fmt: skip

@@ -88,7 +88,7 @@ def format_beside(value: float | None, target: float, kind: Kind) -> str:
     text = format_value(value, kind)
     if (
         value is None
-        or value == target
+        or math.isclose(value, target, abs_tol=1e-9)  # a sum that was rounded on its way
         or kind not in ("fraction", "ms")
         or text != format_value(target, kind)
     ):

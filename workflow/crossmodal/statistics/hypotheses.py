@@ -11,6 +11,7 @@ at least one is refuted after Holm's correction over all of them, and inconclusi
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -235,8 +236,8 @@ def _written(number: Number, target: float | None = None) -> str:
     if number.unit != "fraction":
         return f"{_signed(f'{number.value:,.4g}')} {number.unit}"
     decimals = 1
-    while target not in (None, number.value) and decimals < _DIGITS:
-        if f"{100 * number.value:.{decimals}f}" != f"{100 * (target or 0.0):.{decimals}f}":
+    while target is not None and decimals < _DIGITS and not math.isclose(number.value, target, abs_tol=1e-9):
+        if f"{100 * number.value:.{decimals}f}" != f"{100 * target:.{decimals}f}":
             break
         decimals += 1
     return _signed(f"{100 * number.value:.{decimals}f}") + " %"
