@@ -25,7 +25,7 @@ from crossmodal.adaptation.low_rank import adapted
 from crossmodal.data.packages import fetch
 from crossmodal.errors import UserError
 from crossmodal.models import clip, encoder_costs, towers, towers_params
-from crossmodal.models.dual_encoder import encode_images, encode_texts
+from crossmodal.models.dual_encoder import GROUP, encode_images, encode_texts, token_embedding
 from crossmodal.models.encoder_costs import measure_encoders
 from crossmodal.models.footprint import count_flops
 from crossmodal.models.pretrained import IMAGE_WEIGHTS, TEXT_TOWERS, TOWER_FILES
@@ -205,3 +205,21 @@ def test_encoders_of_towers_are_measured_at_their_size_and_with_their_own_tokens
     assert flops["text"] == count_flops(lambda: encode_texts(model, tokens))
     assert flops["text"] > count_flops(lambda: encode_texts(model, clip.tokenize(model, ["a"])))
     assert all(len(row["samples_ms"]) == 2 and row["activation_bytes"] > 0 for row in rows)
+
+
+def test_captions_of_many_lengths_are_encoded_as_if_each_were_alone(model: CLIP) -> None:
+    """On the CPU they are encoded in groups of like length; nobody may see it, nor their gradients."""
+    captions = [" ".join(["a", "red", "house", "on", "a", "hill"][: 1 + i % 6]) for i in range(2 * GROUP + 5)]
+    tokens = clip.tokenize(model, captions)
+    width = token_embedding(model).weight.shape[1]
+    delta = 0.1 * torch.randn(*tokens.shape, width, generator=torch.Generator().manual_seed(0))
+    for offsets in (None, delta.requires_grad_(True)):
+        together = encode_texts(model, tokens, offsets)
+        alone = [
+            encode_texts(model, tokens[i, None], None if offsets is None else offsets[i, None])
+            for i in range(len(tokens))
+        ]
+        torch.testing.assert_close(together, torch.cat(alone), atol=1e-6, rtol=0)
+    (gradient,) = torch.autograd.grad(together[:, 0].sum(), delta)
+    (expected,) = torch.autograd.grad(torch.cat(alone)[:, 0].sum(), delta)
+    torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-4)

@@ -99,8 +99,8 @@ def test_default_study_and_overlays_are_valid() -> None:
             ["a pair cannot be named standard"],
         ),
         (
-            {"peft": {"second": {"cell": "lora-r8"}}},
-            ["peft.second.cell:", "which is no cell adapted to fluent", "lora-r8-fluent"],
+            {"peft": {"elsewhere": {"fluent": {"cell": "lora-r8"}}}},
+            ["peft.elsewhere.fluent.cell:", "which is no cell with the dataset and model of full-fluent"],
         ),
         ({"seed_groups": {"more": {"cells": ["full"], "seeds": [7]}}}, ["full", "in two groups"]),
         (

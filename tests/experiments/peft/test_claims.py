@@ -3,7 +3,7 @@
 import pytest
 
 from crossmodal.experiments.peft.claims import claims
-from crossmodal.experiments.peft.params import Params, SecondDomain
+from crossmodal.experiments.peft.params import Params, Roles
 from crossmodal.statistics.hypotheses import Hypothesis
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.records import CellFacts
@@ -80,19 +80,25 @@ def test_without_a_baseline_nothing_is_said_of_the_gain() -> None:
     assert without["H1.recall@1"].note == "" and without["H1.recall@1"].number_ids == [RETENTION]
 
 
-def test_a_second_domain_is_judged_where_it_is_named() -> None:
-    second = SecondDomain(dataset="fluent", cell="lora-r8-fluent", reference="full-fluent")
-    roles = ROLES.model_copy(update={"second": second})
+def test_a_comparison_elsewhere_is_reported_beside() -> None:
+    second = Roles(cell="lora-r8-fluent", reference="full-fluent")
+    roles = ROLES.model_copy(update={"elsewhere": {"second": second}})
+    cells = {
+        name: CellFacts(dataset="fluent", method=method)
+        for name, method in (("full-fluent", "full"), ("lora-r8-fluent", "lora"))
+    }
     place = "peft/lora-r8-fluent/s*/fluent/test/clean/mean/retention_recall@5"
-    hypotheses = found([number(place, 0.97, 0.96, 0.98)], roles)
+    hypotheses = found([number(place, 0.97, 0.96, 0.98)], roles, cells)
     assert list(hypotheses)[:4] == ["H1.recall@1", "H1.recall@5", "H1.recall@1.second", "H1.recall@5.second"]
     hypothesis = hypotheses["H1.recall@5.second"]
     assert hypothesis.verdict == "supported" and hypothesis.number_ids == [place]
     assert (
         hypothesis.statement == "lora-r8-fluent keeps more than 95 % of the recall@5 of full-fluent on fluent"
+        " (reported beside)"
     )
+    assert hypothesis.beside and hypothesis.p_holm is None
     assert hypotheses["H1.recall@1.second"].verdict == "inconclusive"
-    alone = found([], Params(second=second))
+    alone = found([], Params(elsewhere={"second": second}), cells)
     assert list(alone) == ["H1.recall@1.second", "H1.recall@5.second"], "the first may be unnamed"
 
 
@@ -106,10 +112,11 @@ def test_below_ninety_per_cent_the_contingencies_stand_beside() -> None:
     }
     names = {cell: RETENTION.replace("lora-r8", cell) for cell in cells}
     numbers = [number(name, 0.7 + 0.01 * i, 0.6, 0.8) for i, name in enumerate(names.values())]
+    cells["full"] = CellFacts(dataset="openmoji", method="full")
     low = found(numbers, cells=cells)["H1.recall@1"]
     assert low.number_ids == [names[cell] for cell in ("lora-r8", "lora-r8-blocks", "adalora")]
     assert "lora-r8-blocks: 71.0 %; adalora: 72.0 %." in low.note and "Below 90 %" in low.note
-    alone = found(numbers[:1], cells={"lora-r8": cells["lora-r8"]})["H1.recall@1"]
+    alone = found(numbers[:1], cells={name: cells[name] for name in ("lora-r8", "full")})["H1.recall@1"]
     assert "this study has neither" in alone.note
     assert "LoRA with the last blocks unfrozen or rank allocation" in alone.note
     kept = found([number(RETENTION, 0.91, 0.9, 0.92), *numbers[1:]], cells=cells)["H1.recall@1"]

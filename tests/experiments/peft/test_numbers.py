@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crossmodal.experiments.peft.numbers import peft_numbers, retained
-from crossmodal.experiments.peft.params import Params, SecondDomain
+from crossmodal.experiments.peft.params import Params, Roles
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.card import AdapterCard
 from crossmodal.statistics.cells import cell_numbers
@@ -17,8 +17,8 @@ from crossmodal.statistics.settings import StatisticsParameters
 from query_results import IMAGES, queries_of, write_result
 
 STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
-SECOND = SecondDomain(dataset="fluent", cell="lora-f", reference="full-f")
-ROLES = Params(cell="lora-r8", reference="full", baseline="zero-shot", second=SECOND)
+SECOND = Roles(cell="lora-f", reference="full-f", baseline="zero-shot")
+ROLES = Params(cell="lora-r8", reference="full", baseline="zero-shot", elsewhere={"fluent": SECOND})
 CELLS = {
     **{cell: CellFacts(dataset="openmoji", method=cell) for cell in ("zero-shot", "full", "lora-r8")},
     **{cell: CellFacts(dataset="fluent", method=cell) for cell in ("full-f", "lora-f")},
@@ -169,7 +169,7 @@ def test_a_model_that_finds_nothing_has_no_ratio(tmp_path: Path) -> None:
 def test_without_a_reference_or_a_baseline_their_numbers_are_left_out(results) -> None:
     metrics = {n.metric for n in of(list(results.values()), roles=Params(baseline="zero-shot")).values()}
     assert not [m for m in metrics if m.startswith(("retention", "normalised_gain", "difference", "p_value"))]
-    without = of(list(results.values()), roles=ROLES.model_copy(update={"baseline": None}))
+    without = of(list(results.values()), roles=ROLES.model_copy(update={"baseline": None, "elsewhere": {}}))
     metrics = {n.metric for n in without.values()}
     assert "retention_recall@1" in metrics and "normalised_gain_recall@1" not in metrics
 

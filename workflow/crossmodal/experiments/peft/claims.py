@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from crossmodal.experiments.peft.params import KEY, Params
+from crossmodal.experiments.peft.params import KEY, Params, home
 from crossmodal.statistics.claims import Alternatives, Claim
 from crossmodal.statistics.records import CellFacts
 
@@ -16,10 +16,13 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     if params.cell and params.reference:
         for k in (1, 5):
             yield _retained(k, params.cell, params.reference, target, params.baseline, cells)
-    if second := params.second:
-        for k in (1, 5):
-            claim = _retained(k, second.cell, second.reference, second.dataset, params.baseline, cells)
-            yield replace(claim, id=f"{claim.id}.second")
+    for name, roles in params.elsewhere.items():
+        if roles.cell and roles.reference:
+            dataset = cells[roles.reference].dataset if roles.reference in cells else target
+            for k in (1, 5):
+                claim = _retained(k, roles.cell, roles.reference, dataset, roles.baseline, cells)
+                statement = f"{claim.statement} (reported beside)"
+                yield replace(claim, id=f"{claim.id}.{name}", statement=statement, beside=True)
     if params.cell and params.reference:
         yield from _costs(params.cell, params.reference)
 
@@ -39,7 +42,9 @@ def _retained(
     fitting = [
         name
         for name, facts in cells.items()
-        if facts.method in CONTINGENCIES and facts.dataset == dataset and not facts.adversarial
+        if facts.method in CONTINGENCIES
+        and home(name, cells) == home(reference, cells)
+        and not facts.adversarial
     ]
     return Claim(
         f"{KEY}.recall@{k}",

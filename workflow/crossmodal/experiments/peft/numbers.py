@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from crossmodal.experiments.peft.claims import claims
 from crossmodal.experiments.peft.encoder_numbers import encoder_latencies, encoder_numbers, pair_latency
-from crossmodal.experiments.peft.params import Params
+from crossmodal.experiments.peft.params import Params, Roles
 from crossmodal.experiments.peft.records import EncoderCost
 from crossmodal.experiments.peft.retention import reference_numbers, retention
 from crossmodal.experiments.peft.savings import saved_parameters
@@ -60,10 +60,14 @@ def peft_numbers(
     kept, recalls = retained(results, target, cells, roles, parameters)
     latencies = encoder_latencies(encoders, parameters)
     costs = training_costs(cards) | {"latency": pair_latency(latencies)}
-    homes = {cell: facts.dataset for cell, facts in cells.items()}
+
+    def reference_of(cell: str) -> str | None:
+        compared = roles.comparison_of(cell, cells)
+        return compared.reference if compared else None
+
     return [
         *kept,
-        *saved_parameters(cards, lambda cell: roles.reference_on(homes.get(cell, target), target)),
+        *saved_parameters(cards, reference_of),
         *encoder_numbers(encoders, latencies, roles.reference, parameters),
         *pareto_numbers(Place("peft", "-", target, "test", "clean", "mean"), recalls, costs),
     ]
@@ -91,10 +95,11 @@ def retained(
         for cell in cells_of(group):
             home = cells[cell].dataset if cell in cells else target
             measured = panel.measure(cell)
-            reference = roles.reference_on(home, target)
-            for role in {reference, roles.baseline} - {None, *standards}:
+            compared = roles.comparison_of(cell, cells) or Roles()
+            reference, baseline = compared.reference, compared.baseline
+            for role in {reference, baseline} - {None, *standards}:
                 standards[str(role)] = panel.measure(str(role))
-            zero = standards[roles.baseline] if roles.baseline and cell != roles.baseline else None
+            zero = standards[baseline] if baseline and cell != baseline else None
             place = Place("-", cell, dataset, split, "-", "-")
             if reference and cell != reference and standards[reference]:
                 numbers += retention(place, measured, standards[reference], zero, parameters.level, targets)
