@@ -43,9 +43,10 @@ def shifted_sets(study: Study) -> list[SetName]:
 
 
 def shifted_runs(study: Study) -> Iterator[tuple[str, int]]:
-    """Yield the (cell, seed) that are evaluated on the shifted sets: those adapted to the study's target."""
+    """Yield the (cell, seed) that are evaluated on the shifted sets: of cells adapted to the study's target."""
+    chosen = study.room("robustness").cells
     for cell, seed in study.runs() if shifted_sets(study) else ():
-        if study.target_of(cell) == study.adaptation.dataset:
+        if study.target_of(cell) == study.adaptation.dataset and (chosen is None or cell in chosen):
             yield cell, seed
 
 

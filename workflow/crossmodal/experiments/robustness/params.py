@@ -70,6 +70,8 @@ class Params(Parameters):
 
     shifts: list[Name] = []
     """Shifts applied to the target's test split."""
+    cells: list[Name] | None = None
+    """Cells that are evaluated under shift; null for every cell of the target."""
     pairs: dict[Name, Pair] = {}
     """Twins whose losses under shift are compared, query by query: what H2 is judged by."""
     adversarial: Name | None = None
@@ -98,13 +100,16 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     cells = study.adaptation.cells
     attackable = [name for name in cells if study.target_of(name) == study.adaptation.dataset]
     yield Check("shifts", params.shifts, study.shifts, "shift")
+    yield Check("cells", params.cells or [], attackable, "cell of the target")
     yield Check("attacks.cells", params.attacks.cells, attackable, "cell of the target")
     few = params.attacks.few.cells if params.attacks.few else []
     yield Check("attacks.few.cells", few, attackable, "cell of the target")
     for role in ROLES:
         yield Check(role, [getattr(params, role)], cells, "cell")
     plain = [name for name in attackable if not cells[name].adversary]
+    shifted = attackable if params.cells is None else params.cells
     for name, pair in params.pairs.items():
+        yield Check(f"pairs.{name}", [pair.standard, pair.adversarial], shifted, "cell evaluated under shift")
         yield Check(
             f"pairs.{name}.standard", [pair.standard], plain, "cell of the target without an adversary"
         )
