@@ -14,6 +14,8 @@ from crossmodal.study.configuration import merge, read_yaml, typed_scalars
 from crossmodal.study.study import check_files, load_study
 
 DEFAULTS = read_yaml(Path("params.yaml"))
+FLUENT = {"method": {"kind": "lora", "rank": 8}, "dataset": "fluent", "training": {}}
+"""A cell that is adapted to another dataset."""
 
 
 def problem(overrides: dict) -> str:
@@ -71,11 +73,11 @@ def test_default_study_and_overlays_are_valid() -> None:
             ['threat text: the attack "pgd_images" is one on images'],
         ),
         (
-            {"adaptation": {"cells": {"lora-r8-fluent": {"dataset": "web"}}}},
-            ["adaptation.cells.lora-r8-fluent.dataset:", "which is no evaluated dataset", "fluent"],
+            {"adaptation": {"cells": {"lora-r8": {"dataset": "web"}}}},
+            ["adaptation.cells.lora-r8.dataset:", "which is no evaluated dataset", "fluent"],
         ),
         (
-            {"robustness": {"attacks": {"cells": ["full-fluent"]}}},
+            {"robustness": {"attacks": {"cells": ["ful"]}}},
             ["robustness.attacks.cells:", "which is no cell of the target"],
         ),
         (
@@ -99,8 +101,11 @@ def test_default_study_and_overlays_are_valid() -> None:
             ["a pair cannot be named standard"],
         ),
         (
-            {"peft": {"elsewhere": {"fluent": {"cell": "lora-r8"}}}},
-            ["peft.elsewhere.fluent.cell:", "which is no cell with the dataset and model of full-fluent"],
+            {
+                "adaptation": {"cells": {"there": FLUENT}},
+                "peft": {"elsewhere": {"x": {"cell": "lora-r8", "reference": "there"}}},
+            },
+            ["peft.elsewhere.x.cell:", "which is no cell with the dataset and model of there"],
         ),
         ({"seed_groups": {"more": {"cells": ["full"], "seeds": [7]}}}, ["full", "in two groups"]),
         (
@@ -271,7 +276,7 @@ def test_seeds_come_from_the_cell_its_group_or_the_study() -> None:
 
 
 def test_a_cell_of_another_dataset_is_evaluated_on_all_clean_sets_and_no_shift() -> None:
-    study = load_study(DEFAULTS, {})
+    study = load_study(DEFAULTS, {"adaptation": {"cells": {"lora-r8-fluent": FLUENT}}})
     assert study.target_of("lora-r8-fluent") == "fluent" and study.target_of("lora-r8") == "openmoji"
     rules = {
         cell: {rule for rule, wildcards in grid.jobs(study) if wildcards.get("cell") == cell}

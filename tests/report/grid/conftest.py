@@ -88,7 +88,7 @@ THREATS = {
 ROLES: dict[str, dict[str, Any]] = {
     "peft": {
         "cell": "lora-r8", "reference": "full", "baseline": "zero-shot",
-        "second": {"dataset": "fluent", "cell": "lora-r8-fluent", "reference": "full-fluent"},
+        "elsewhere": {"fluent": {"cell": "lora-r8-fluent", "reference": "full-fluent", "baseline": "zero-shot"}},
     },
     "robustness": {"adversarial": "lora-r8-pgd", "standard": "full"},
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The published pages, README.md and docs/results.md: their tables are made from what is committed alone.
+"""The published pages: the tables of README.md and of docs/ are made from what is committed alone.
 
 A page has places `<!-- table:NAME -->` for tables of the default study and `<!-- table:STUDY/NAME -->` for
 those of another. They are filled from the published numbers (statistics/published.py) and the ledger, never
@@ -15,9 +15,10 @@ from typing import Any
 import pandas as pd
 
 from crossmodal import registry
+from crossmodal.commands.then_and_now import then_and_now
 from crossmodal.errors import UserError
 from crossmodal.provenance.ledger import LEDGER, Manifest, read_ledger
-from crossmodal.report.accuracy import accuracy_table, domains_table
+from crossmodal.report.accuracy import accuracy_table, concepts_table, domains_table, subsets_table
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, tables_markdown
 from crossmodal.report.section import grid_of
@@ -30,8 +31,8 @@ from crossmodal.statistics.published import read_published
 from crossmodal.statistics.records import cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 
-PAGES = (Path("README.md"), Path("docs/results.md"))
-HYPOTHESES = "hypotheses"
+PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/protocol.md"))
+HYPOTHESES, THEN_AND_NOW = "hypotheses", "then-and-now"
 NEEDED: dict[str, dict[str, type]] = {
     "join": {"target": str, "cells": dict, "rooms": list},
     "draw": {"target": str, "cells": dict, "room": dict},
@@ -128,6 +129,8 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
     grid = grid_of(join, numbers, [])
     drawn: Tables = {
         "results": [("", accuracy_table(numbers, grid))],
+        "concepts": [("", concepts_table(numbers, grid))],
+        "subsets": [("", subsets_table(numbers, grid))],
         "domains": [("", domains_table(numbers, grid))],
     }
     for room, _ in join["rooms"]:
@@ -135,6 +138,7 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
         drawn |= registry.room(room, "section").tables(numbers, grid, values)
     return {
         HYPOTHESES: (hypotheses_markdown(hypotheses, numbers), list(dict.fromkeys(ids))),
+        THEN_AND_NOW: then_and_now(study, numbers),
         **{
             name: (tables_markdown(tables), [id for _, table in tables for id in table.number_ids()])
             for name, tables in drawn.items()

@@ -60,7 +60,7 @@ def hypotheses_markdown(hypotheses: Sequence[Mapping[str, Any]], numbers: Number
         [f"`{h.id}`", h.statement, h.target, f"{h.measured} {h.interval}".rstrip(), f"**{h.verdict}**"]
         for h in read
     ]
-    return _markdown(["", "hypothesis", "target", "measured [interval]", "verdict"], rows, left=5)
+    return as_markdown(["", "hypothesis", "target", "measured [interval]", "verdict"], rows, left=5)
 
 
 def tables_markdown(tables: Sequence[tuple[str, Table]]) -> str:
@@ -91,7 +91,7 @@ def table_markdown(table: Table) -> str:
             rows.append([f"*{title}*", *([""] * len(table.columns))])
         name = f"{row.name} ({ONE_SEED})" if row.note == ONE_SEED else row.name
         rows.append([name, *(_figure(figure) for figure in row.figures)])
-    return _markdown([table.corner, *columns], rows, left=1)
+    return as_markdown([table.corner, *columns], rows, left=1)
 
 
 def blocks(text: str) -> dict[str, str]:
@@ -128,7 +128,8 @@ def _figure(figure: Figure | None) -> str:
     return f"{figure.text} {figure.interval}".rstrip()
 
 
-def _markdown(columns: list[str], rows: list[list[str]], left: int) -> str:
+def as_markdown(columns: list[str], rows: list[list[str]], left: int) -> str:
+    """Return a Markdown table whose first `left` columns are set to the left, the others to the right."""
     rules = [":--"] * left + ["--:"] * (len(columns) - left)
     lines = [columns, rules, *rows]
     return (

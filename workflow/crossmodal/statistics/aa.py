@@ -92,9 +92,10 @@ def smallest_visible(aa: Estimate, level: float, power: float = POWER) -> float 
 def too_wide(aa: Number, target: float) -> bool:
     """Return whether an A/A number's interval is wider than the margin of a claim with this target.
 
-    The margin is from no effect (1 for a ratio, 0 for a difference) to the target; compared is half the width.
+    The margin is from no effect (1 for a ratio, 0 for a difference) to the target; compared is half the width. A
+    claim that there is an effect at all has no margin: its own interval says what it needs.
     """
-    if aa.ci_low is None or aa.ci_high is None:
+    if aa.ci_low is None or aa.ci_high is None or margin(aa, target) == 0:
         return False
     return (aa.ci_high - aa.ci_low) / 2 > margin(aa, target)
 

@@ -1,14 +1,15 @@
 """Numbers of encoders: medians of their times, operations, memory, and the share of time that is saved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from crossmodal.errors import UserError
 from crossmodal.experiments.peft.records import EncoderCost
-from crossmodal.statistics.estimates import Estimate, Place, loss
+from crossmodal.statistics.estimates import Estimate, Place, claim_numbers, loss
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.targets import Target
 from crossmodal.statistics.timings import draw, mean_of_medians
 
 Form = tuple[str, str]
@@ -40,6 +41,7 @@ def encoder_numbers(
     latencies: Latencies,
     reference: str | None,
     parameters: StatisticsParameters,
+    targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
     """Return what each form of each cell costs; the form stands in `variant`, in `n_queries` how many processes.
 
@@ -48,7 +50,7 @@ def encoder_numbers(
     network, so what is not zero there is the error of such comparisons. `throughput_<...>`: items a second in
     batches, of a pair an image and a caption. `flops_<...>`: operations for one item.
     `memory_weights`, `memory_activations_<...>` and `memory_peak`, weights and the larger of the two
-    activations: bytes.
+    activations: bytes. `targets` are what claims say of numbers, by id.
     """
     batched = [record for record in records if record.batch_samples_ms]
     batches = _medians(batched, parameters, [record.batch_samples_ms for record in batched])
@@ -60,10 +62,9 @@ def encoder_numbers(
         for part, estimate in parts.items():
             numbers.append(place.number(ALL_SEEDS, f"latency_{part}", estimate, parameters.level, "ms"))
             if part in standard:
-                saved = loss(standard[part], estimate)
-                numbers.append(
-                    place.number(ALL_SEEDS, f"saved_latency_{part}", saved, parameters.level, "fraction")
-                )
+                saved, metric = loss(standard[part], estimate), f"saved_latency_{part}"
+                numbers.append(place.number(ALL_SEEDS, metric, saved, parameters.level, "fraction"))
+                numbers += claim_numbers(place, ALL_SEEDS, metric, saved, parameters.level, targets or {})
         for part, time in batches.get((cell, form), {}).items():
             rate = _rate(time, sizes[cell, form])
             numbers.append(place.number(ALL_SEEDS, f"throughput_{part}", rate, parameters.level, "1/s"))

@@ -68,7 +68,9 @@ def peft_numbers(
     return [
         *kept,
         *saved_parameters(cards, reference_of),
-        *encoder_numbers(encoders, latencies, roles.reference, parameters),
+        *encoder_numbers(
+            encoders, latencies, roles.reference, parameters, targets_of(claims(roles, target, cells))
+        ),
         *pareto_numbers(Place("peft", "-", target, "test", "clean", "mean"), recalls, costs),
     ]
 

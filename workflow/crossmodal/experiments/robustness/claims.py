@@ -42,6 +42,7 @@ def _pair(name: str, pair: Pair, target: str) -> Claim:
             yield f"{what} of {cell}", cell_id.format(cell)
 
     validation = f"peft/{{}}/s*/{target}/val/clean/mean"
+    beside = f"robustness/{pair.standard}/s*/{target}/test/shifts-mean/mean"
     return Claim(
         f"{KEY}.{name}",
         f"adversarial training lowers the loss of {pair.standard} under shift",
@@ -55,6 +56,8 @@ def _pair(name: str, pair: Pair, target: str) -> Claim:
             # The claim supposes that training made the twin robust to what it was trained against.
             *each("validation recall@1 under attack", f"{validation}/validation_robust_recall@1"),
         ),
+        aa=f"{beside}/aa_difference_{LOST}",
+        smallest=f"{beside}/smallest_visible_{LOST}",
     )  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crossmodal.experiments.robustness.claims import claims
 from crossmodal.experiments.robustness.degradations import attack_numbers, degradation
 from crossmodal.experiments.robustness.overfitting import overfitting_numbers
-from crossmodal.experiments.robustness.pairs import pair_numbers
+from crossmodal.experiments.robustness.pairs import beside_itself_numbers, pair_numbers
 from crossmodal.experiments.robustness.params import Pair, Params
 from crossmodal.experiments.robustness.records import RobustRecall, SanityCheck, ShiftFacts, TextUnit
 from crossmodal.experiments.robustness.sanity import sanity_numbers
@@ -20,6 +21,7 @@ from crossmodal.statistics.numbers import Number, write_numbers
 from crossmodal.statistics.panel import Panel, Result, read_result
 from crossmodal.statistics.records import CellFacts, cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.targets import Target, targets_of
 
 CLEAN = "clean"
 
@@ -36,11 +38,13 @@ def main(
         *(retrieval_record(path, "robustness") for path in shifted),
     ]
     facts = {name: ShiftFacts.model_validate(shift) for name, shift in values["shifts"].items()}
-    pairs = Params.model_validate(values["room"]).pairs
+    room = Params.model_validate(values["room"])
+    targets = targets_of(claims(room, values["target"], cells))
     found_cards = [card for path in cards for card in AdapterCard.read(path)]
     found = [
         *shift_numbers(
-            [read_result(record) for record in records], values["target"], cells, facts, parameters, pairs
+            [read_result(record) for record in records], values["target"], cells, facts, parameters, room.pairs,
+            targets,
         ),
         *attacked_numbers([read_result(retrieval_record(path, "attack")) for path in attacked], parameters),
         *sanity_numbers([check for path in sanity for check in SanityCheck.read(path, **_run(path))]),
@@ -63,12 +67,13 @@ def shift_numbers(
     shifts: Mapping[str, ShiftFacts],
     parameters: StatisticsParameters,
     pairs: Mapping[str, Pair] = {},
+    targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
     """Return recall on every shifted set, what each shift and each other dataset costs, and how `pairs` differ.
 
     `results` are those on clean sets (experiment `peft`) and on shifted ones (`robustness`). The clean set of a
     cell is the one that it is adapted to. A variant that `shifts` does not know is taken for a shift of images
-    without a severity.
+    without a severity. `targets` are what claims say of numbers, by id.
     """
     homes = {cell: facts.dataset for cell, facts in cells.items()}
     numbers: list[Number] = []
@@ -85,7 +90,10 @@ def shift_numbers(
         for pair in pairs.values() if dataset == target else ():
             place = Place("-", pair.adversarial, dataset, split, "-", "-")
             standard, adversarial = panel.measure(pair.standard), panel.measure(pair.adversarial)
-            numbers += pair_numbers(place, dataset, standard, adversarial, parameters.level, shifts)
+            numbers += pair_numbers(place, dataset, standard, adversarial, parameters.level, shifts, targets)
+        for cell in dict.fromkeys(pair.standard for pair in pairs.values()) if dataset == target else ():
+            place = Place("-", cell, dataset, split, "-", "-")
+            numbers += beside_itself_numbers(place, dataset, panel.measure(cell), parameters.level, shifts)
         for home in dict.fromkeys(homes.get(cell, target) for cell in cells_of(group)):
             if home != dataset:
                 adapted = [r for r in results if homes.get(r.record.cell, target) == home]

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 
 from crossmodal.experiments.robustness.degradations import losses
 from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.statistics.aa import aa_numbers
 from crossmodal.statistics.bootstrap import p_value
 from crossmodal.statistics.comparisons import at
-from crossmodal.statistics.estimates import Place, difference, merge, numbers_of
+from crossmodal.statistics.estimates import Place, difference, merge, numbers_of, widened
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.panel import Measured
+from crossmodal.statistics.queries import DIRECTIONS
+from crossmodal.statistics.targets import Target
 
 LOST = "degradation_recall@1"
 SAVED = "degradation_difference_recall@1"
+MEAN = "shifts-mean"
 
 
 def pair_numbers(
@@ -21,12 +25,14 @@ def pair_numbers(
     adversarial: Measured,
     level: float,
     shifts: Mapping[str, ShiftFacts],
+    targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
     """Return what adversarial training saves of the loss under shift; `place` has the adversarially trained cell.
 
     `degradation_difference_recall@1` = the degradation of the cell without an adversary - that of its twin, above
     zero where adversarial training helps, and `p_value_degradation_difference_recall@1`, two-sided. Both were
     resampled with the same draws. For every shift and summary of the dataset `clean` on which both were measured.
+    `targets` are what claims say of these numbers, by id.
     """
     ours, theirs = (losses(clean, measured, "recall@1", shifts) for measured in (adversarial, standard))
     numbers = []
@@ -34,9 +40,30 @@ def pair_numbers(
         for direction in [d for d in theirs[shift] if d in ours[shift]]:
             seeds = merge(lambda both: difference(*both), [theirs[shift][direction], ours[shift][direction]])
             here = at(place, "robustness", *shift, direction)
-            numbers += numbers_of(here, SAVED, seeds, level)
+            numbers += numbers_of(here, SAVED, seeds, level, targets=targets)
             numbers += [
-                here.plain(seed, f"p_value_{SAVED}", p_value(e.samples), "p", e.sources, e.queries)
+                here.plain(
+                    seed, f"p_value_{SAVED}", p_value(widened(e, level)), "p", e.sources, e.queries, seeds=e.seeds
+                )
                 for seed, e in seeds.items()
-            ]
+            ]  # fmt: skip
     return numbers
+
+
+def beside_itself_numbers(
+    place: Place, clean: str, standard: Measured, level: float, shifts: Mapping[str, ShiftFacts]
+) -> list[Number]:
+    """Return what a pair would differ by if its twin were the same training with other seeds (`statistics.aa`).
+
+    `aa_difference_degradation_recall@1` and `smallest_visible_degradation_recall@1` of the summary `shifts-mean`;
+    `place` has the cell without an adversary. Nothing where it has one seed.
+    """
+    lost = losses(clean, standard, "recall@1", shifts).get((clean, MEAN), {})
+    own = {d: seeds for d, seeds in lost.items() if d in DIRECTIONS}
+    return aa_numbers(
+        lambda direction: at(place, "robustness", clean, MEAN, direction),
+        LOST,
+        own,
+        level,
+        ("aa_difference",),
+    )

@@ -1,14 +1,26 @@
 """What approximate search loses of the recall of exhaustive search, and what a re-ranker adds, end to end."""
 
+from collections.abc import Mapping
+
 from crossmodal.experiments.search.params import EXACT, RERANK, index_of, stage_of, with_stage
 from crossmodal.statistics.comparisons import RECALLS, at, loss_of
 from crossmodal.statistics.estimates import Place, combine, difference, numbers_of
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.panel import Measured
+from crossmodal.statistics.targets import Target
 
 
-def search_loss(place: Place, measured: Measured, exhaustive: str, level: float) -> list[Number]:
-    """Return `loss_<m>` = 1 - m / (m of the index `exhaustive`), end to end, for every other index."""
+def search_loss(
+    place: Place,
+    measured: Measured,
+    exhaustive: str,
+    level: float,
+    targets: Mapping[str, Target] | None = None,
+) -> list[Number]:
+    """Return `loss_<m>` = 1 - m / (m of the index `exhaustive`), end to end, for every other index.
+
+    `targets` are what claims say of these numbers, by id.
+    """
     numbers = []
     for key, seeds in measured.items():
         reference = measured.get(key._replace(variant=exhaustive))
@@ -20,7 +32,8 @@ def search_loss(place: Place, measured: Measured, exhaustive: str, level: float)
         ):
             continue
         here = at(place, "search", key.dataset, key.variant, key.direction)
-        numbers += numbers_of(here, f"loss_{key.metric}", combine(loss_of, seeds, reference), level)
+        lost = combine(loss_of, seeds, reference)
+        numbers += numbers_of(here, f"loss_{key.metric}", lost, level, targets=targets)
     return numbers
 
 

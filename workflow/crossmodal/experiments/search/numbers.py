@@ -1,8 +1,9 @@
 """Job: the numbers of H3: what each way to search finds, loses and takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crossmodal.experiments.search.claims import claims
 from crossmodal.experiments.search.latency import search_numbers
 from crossmodal.experiments.search.losses import rerank_gain, search_loss
 from crossmodal.experiments.search.params import Params
@@ -13,18 +14,21 @@ from crossmodal.statistics.comparisons import quality
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import Number, write_numbers
 from crossmodal.statistics.panel import Panel, Result, read_result
-from crossmodal.statistics.records import QueryRecord
+from crossmodal.statistics.records import QueryRecord, cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.targets import Target, targets_of
 
 
 def main(searches: Ins, searched: Ins, numbers: Out, spec: Spec) -> None:
     values = spec["parameters"]
     parameters = StatisticsParameters.model_validate(values["statistics"])
+    room = Params.model_validate(values["room"])
     found = [
         *found_numbers(
             [read_result(_record(path, values["target"])) for path in searched],
-            Params.model_validate(values["room"]).exhaustive,
+            room.exhaustive,
             parameters,
+            targets_of(claims(room, values["target"], cell_facts(values["cells"]))),
         ),
         *search_numbers([record for path in searches for record in SearchRecord.read(path)], parameters),
     ]
@@ -32,9 +36,15 @@ def main(searches: Ins, searched: Ins, numbers: Out, spec: Spec) -> None:
 
 
 def found_numbers(
-    results: Sequence[Result], exhaustive: str | None, parameters: StatisticsParameters
+    results: Sequence[Result],
+    exhaustive: str | None,
+    parameters: StatisticsParameters,
+    targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
-    """Return the quality of what each pipeline finds, and what it loses beside the index `exhaustive`."""
+    """Return the quality of what each pipeline finds, and what it loses beside the index `exhaustive`.
+
+    `targets` are what claims say of numbers, by id.
+    """
     numbers: list[Number] = []
     for group in by_split(results):
         panel = Panel(group, "cluster", parameters)
@@ -44,7 +54,7 @@ def found_numbers(
             numbers += quality(place, measured, parameters.level)
             numbers += rerank_gain(place, measured, parameters.level)
             if exhaustive:
-                numbers += search_loss(place, measured, exhaustive, parameters.level)
+                numbers += search_loss(place, measured, exhaustive, parameters.level, targets)
     return numbers
 
 

@@ -1,0 +1,62 @@
+"""What a pair of twins could differ by without any difference between them, and the p-values of its claims."""
+
+from pathlib import Path
+
+import pytest
+
+from crossmodal.experiments.robustness.claims import claims
+from crossmodal.experiments.robustness.numbers import shift_numbers
+from crossmodal.experiments.robustness.pairs import SAVED
+from crossmodal.experiments.robustness.params import Pair, Params
+from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.panel import Result
+from crossmodal.statistics.records import CellFacts
+from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.targets import p_value_id, targets_of
+from query_results import write_result
+
+STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
+SHIFTS = {"noise-3": ShiftFacts(kind="noise", severity=3), "jpeg-3": ShiftFacts(kind="jpeg", severity=3)}
+CELLS = {
+    "full": CellFacts(dataset="openmoji", method="full"),
+    "full-pgd": CellFacts(dataset="openmoji", method="full", adversarial=True),
+}
+ROOM = Params(pairs={"full": Pair(standard="full", adversarial="full-pgd")})
+PLACE = "robustness/{}/s*/openmoji/test/shifts-mean/mean/{}"
+
+
+def results(folder: Path, seeds: dict[str, int]) -> list[Result]:
+    found = []
+    for cell, count in seeds.items():
+        for seed in range(count):
+            found.append(write_result(folder, "peft", cell, seed, "openmoji", "clean", 0.8))
+            for shift in SHIFTS:
+                kept = 0.7 if cell == "full-pgd" else 0.4
+                found.append(write_result(folder, "robustness", cell, seed, "openmoji", shift, kept))
+    return found
+
+
+def numbers(found: list[Result]) -> dict[str, Number]:
+    targets = targets_of(claims(ROOM, "openmoji", CELLS))
+    made = shift_numbers(found, "openmoji", CELLS, SHIFTS, STATISTICS, ROOM.pairs, targets)
+    return {number.number_id: number for number in made}
+
+
+def test_the_plain_twin_beside_itself_says_what_could_have_been_seen(tmp_path: Path) -> None:
+    found = numbers(results(tmp_path, {"full": 3, "full-pgd": 2}))
+    aa = found[PLACE.format("full", "aa_difference_degradation_recall@1")]
+    smallest = found[PLACE.format("full", "smallest_visible_degradation_recall@1")]
+    assert aa.ci_low < 0 < aa.ci_high and aa.n_seeds == 3 and smallest.value > 0
+    assert PLACE.format("full-pgd", "aa_difference_degradation_recall@1") not in found
+    one = numbers(results(tmp_path / "one", {"full": 1, "full-pgd": 1}))
+    assert not [name for name in one if "aa_" in name or "smallest" in name], "one seed has nothing beside it"
+
+
+def test_a_claim_of_a_pair_has_a_p_value_that_is_small_where_it_is_wrong(tmp_path: Path) -> None:
+    found = numbers(results(tmp_path, {"full": 2, "full-pgd": 2}))
+    number = PLACE.format("full-pgd", SAVED)
+    assert found[number].ci_low > 0 and found[p_value_id(number)].value == 1.0
+    (claim,) = claims(ROOM, "openmoji", CELLS)
+    assert claim.number == number and {claim.aa, claim.smallest} <= found.keys()
+    assert found[p_value_id(number)].n_seeds == 2 and found[number].value == pytest.approx(0.375, abs=0.2)
