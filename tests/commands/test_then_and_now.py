@@ -39,7 +39,7 @@ def test_numbers_are_looked_up(numbers: Numbers, tmp_path: Path, monkeypatch: py
     )  # fmt: skip
     text, ids = then_and_now("mine", numbers)
     assert ids == [first, first, second]
-    lines = text.splitlines()
+    lines = text.replace("\u00a0", " ").splitlines()
     assert lines[2].startswith("| recall | 7 % | 25.0") and "[20.0, 30.0]" in lines[2]
     assert "1 \\| 2" in lines[3] and "50.0" in lines[3] and lines[3].endswith("| seeds |")
     assert then_and_now("other", numbers)[1] == then_and_now("absent", numbers)[1] == []

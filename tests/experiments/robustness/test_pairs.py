@@ -27,6 +27,7 @@ PLACE = "robustness/{}/s*/openmoji/test/shifts-mean/mean/{}"
 
 
 def results(folder: Path, seeds: dict[str, int]) -> list[Result]:
+    folder.mkdir(exist_ok=True)
     found = []
     for cell, count in seeds.items():
         for seed in range(count):

@@ -49,7 +49,7 @@ def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
         made = write_result(tmp_path, "search", "lora-r8", 3, "openmoji", pipeline, rate, directions=1)
         searched.append(made.record.path.rename(path))
     room = {"cells": ["lora-r8"], "indexes": {"flat": {"kind": "flat"}}, "exhaustive": "flat"}
-    values = {"target": "openmoji", "statistics": {"resamples": 50}, "room": room}
+    values = {"target": "openmoji", "cells": {}, "statistics": {"resamples": 50}, "room": room}
     main([], searched, tmp_path / "numbers.parquet", {"parameters": values})
     found = {number.number_id for number in read_numbers(tmp_path / "numbers.parquet")}
     place = "search/lora-r8/s3/openmoji/test/ivf-pq+rerank/text_to_image"
