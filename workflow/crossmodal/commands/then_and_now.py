@@ -1,4 +1,4 @@
-"""What an earlier version of the study said beside what takes its place: docs/then-and-now.yaml with its numbers."""
+"""What the study said once, beside what takes its place: the rows of docs/then-and-now.yaml with their numbers."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from crossmodal.report.tables import figure
 from crossmodal.study.configuration import read_yaml
 
 ROWS = Path("docs/then-and-now.yaml")
-"""By study a list of rows: `what` was measured, what it was `then`, the ids of the numbers `now`, what is `new`."""
+"""By study a list of rows: `what` was measured, what it was `then`, the ids of numbers `now`, what is `new`."""
 
 
 def then_and_now(study: str, numbers: Numbers) -> tuple[str, list[str]]:
