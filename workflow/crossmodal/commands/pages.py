@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from crossmodal import registry
 from crossmodal.commands.then_and_now import then_and_now
@@ -159,14 +160,19 @@ def _judged(join: Mapping[str, Any], numbers: Iterable[Number]) -> list[Hypothes
 
 def _claims(join: Mapping[str, Any]) -> list[Claim]:
     """Return the claims that the parameters of the job `join_numbers` ask for."""
+    try:
+        rooms = [(room, registry.room(room, "params").Params.model_validate(p)) for room, p in join["rooms"]]
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"]
+        raise UserError(
+            f"{LEDGER}: what is published was made by another version of this code ({problem}); "
+            "`make publish` after a run of this one renews it"
+        ) from None
+    cells = cell_facts(join["cells"])
     return [
         claim
-        for room, params in join["rooms"]
-        for claim in registry.room(room, "claims").claims(
-            registry.room(room, "params").Params.model_validate(params),
-            join["target"],
-            cell_facts(join["cells"]),
-        )
+        for room, params in rooms
+        for claim in registry.room(room, "claims").claims(params, join["target"], cells)
     ]
 
 

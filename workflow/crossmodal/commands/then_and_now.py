@@ -18,7 +18,8 @@ def then_and_now(study: str, numbers: Numbers) -> tuple[str, list[str]]:
 
     UserError where a row lacks a key or names a number that is not published.
     """
-    rows, ids = [], []
+    rows: list[list[str]] = []
+    ids: list[str] = []
     for row in read_yaml(ROWS).get(study, []) if ROWS.exists() else []:
         if missing := {"what", "then", "now"} - row.keys():
             raise UserError(f"{ROWS}: {study}: a row has no {min(missing)!r}; it has {', '.join(row)}")
