@@ -24,8 +24,8 @@ class BaseModel(Parameters):
     datasets: list[Name] = []
     """Datasets whose train split it is trained on; empty for a model from a hub."""
     validation: Name | None = None
-    """Dataset whose val split is watched: while towers are aligned (`alignment.result` says whether anything is
-    chosen by it), and while a whole model is trained, of which the best epoch on it is the result; null for none."""
+    """Dataset whose val split is watched; null for none. Nothing of aligned towers is chosen by it unless
+    `alignment.result` says so; where a whole model is trained the best epoch on it is the result."""
     seed: int = 0
     training: TrainingParameters | None = None
     """How the whole model is trained; null where that is not done."""
