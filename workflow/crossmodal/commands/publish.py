@@ -47,9 +47,11 @@ def publish(
         remote.commit()
     update_ledger(LEDGER, study_folders(name), manifests)
     write_published(published_path(name), read_numbers(Path("results") / name / "metrics.parquet"))
-    for page in fill_pages(name, "" if is_default else name):
+    pages = fill_pages(name, "" if is_default else name)
+    for page in pages:
         print(f"written: {page}")
     if push and is_default:
         remote.push()
-    written = [str(LEDGER), str(published_path(name)), *git.changes(Path())]  # git lists no new files there
+    # git lists no new files among the changes
+    written = [str(LEDGER), str(published_path(name)), *map(str, pages), *git.changes(Path())]
     print("published; commit " + " ".join(dict.fromkeys(written)))
