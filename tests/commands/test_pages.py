@@ -182,7 +182,9 @@ def test_a_broken_companion_is_named(content: str) -> None:
 
 def test_an_unknown_table_is_named() -> None:
     RESULTS.write_text("<!-- table:nonsense --><!-- /table -->")
-    with pytest.raises(UserError, match=r"docs/results.md: no table is called 'nonsense'; there are costs, "):
+    with pytest.raises(
+        UserError, match=r"docs/results.md: no table is called 'nonsense'; there are concepts, "
+    ):
         filled(RESULTS, "mini")
     assert filled(RESULTS, "mini", "other")[0] == RESULTS.read_text(), "it is none of this study's"
 
@@ -201,8 +203,8 @@ def test_every_table_can_be_published() -> None:
     tables = published_tables("mini")
     assert set(tables) == {
         "hypotheses", "results", "domains", "h1", "pareto", "costs", "shifts", "robustness-text-to-image",
-        "robustness-image-to-text", "threats", "sanity", "selection", "search",
-        "search-blind",
+        "robustness-image-to-text", "threats", "sanity", "selection", "search", "search-blind", "concepts",
+        "subsets", "pairs", "pairs-by-shift", "then-and-now",
     }  # fmt: skip
     known: dict[str, Number] = read_published("mini")
     for name, (text, ids) in tables.items():

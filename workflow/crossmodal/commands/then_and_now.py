@@ -5,7 +5,7 @@ from typing import Any
 
 from crossmodal.errors import UserError
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.markdown import as_markdown
+from crossmodal.report.markdown import NOTHING, as_markdown
 from crossmodal.report.tables import figure
 from crossmodal.study.configuration import read_yaml
 
@@ -27,6 +27,8 @@ def then_and_now(study: str, numbers: Numbers) -> tuple[str, list[str]]:
         ids += own
         now = "; ".join(_stated(numbers, study, name) for name in own)
         rows.append([row["what"], str(row["then"]), now, row.get("new", "")])
+    if not rows:
+        return NOTHING, ids
     return as_markdown(["measured", "then", "now", "what is new"], rows, left=4), ids
 
 

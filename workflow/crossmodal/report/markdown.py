@@ -11,6 +11,8 @@ from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import ONE_SEED, Figure, Table
 from crossmodal.report.verdicts import VERDICTS, read_hypotheses
 
+NOTHING = "Not measured in this study.\n"
+"""What stands where there is no table."""
 _BLOCK = re.compile(r"(<!-- table:(?P<name>[\w/-]+) -->)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
 
 
@@ -73,7 +75,7 @@ def tables_markdown(tables: Sequence[tuple[str, Table]]) -> str:
         for title, table in tables
         if table
     ]
-    return "\n".join(shown) or "Not measured in this study.\n"
+    return "\n".join(shown) or NOTHING
 
 
 def table_markdown(table: Table) -> str:
