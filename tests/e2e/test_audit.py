@@ -13,8 +13,8 @@ NUMBER = "peft/full/s0/outlines/test/clean/text_to_image/recall@10"
 DEGRADATION = "robustness/lora-r8-pgd/s*/outlines/test/shifts-mean/mean/degradation_recall@5"
 CHAIN = [
     "build_dataset dataset=crowd", "build_model model=base", "build_dataset dataset=outlines",
-    "adapt_model cell=full seed=0", "embed_clean cell=full seed=0",
-    "evaluate_clean cell=full seed=0", "number_cells", "join_numbers",
+    "adapt_model cell=full seed=0", "embed_target cell=full seed=0",
+    "evaluate_target cell=full seed=0", "number_cells", "join_numbers",
 ]  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_number_is_one_line(project) -> None:
 def test_what_is_stale_missing_or_unrecorded_is_named(project) -> None:
     loop = project.folder / "workflow/crossmodal/training/loop.py"
     text = loop.read_text()
-    manifest = project.folder / "results/tiny/embeddings/full/s0/clean.manifest.json"
+    manifest = project.folder / "results/tiny/embeddings/full/s0/target.manifest.json"
     kept = manifest.rename(manifest.with_suffix(".kept"))
     loop.write_text(f"{text}\nANSWER = 42\n")
     try:
@@ -76,7 +76,7 @@ def test_what_is_stale_missing_or_unrecorded_is_named(project) -> None:
         kept.rename(manifest)
     assert done.returncode == 1
     jobs = json.loads(done.stdout)["jobs"]
-    assert jobs["embed_clean cell=full seed=0"]["verdict"] == "unrecorded"
+    assert jobs["embed_target cell=full seed=0"]["verdict"] == "unrecorded"
     adapted = jobs["adapt_model cell=full seed=0"]
     assert adapted["verdict"] == "stale"
     assert re.fullmatch(r"code: crossmodal\.training\.loop \w{12} → \w{12}", adapted["findings"][0]["detail"])

@@ -18,7 +18,7 @@ JOBS = {
     "adapt_model": ("results/tiny/adaptation/lora-r8-pgd/s0/manifest.json", ("adapter", "adapter_config")),
     "shift_dataset": ("data/tiny/shifts/gaussian-noise-3/outlines/test.manifest.json", ("shifted",)),
     "build_model": ("results/tiny/models/base/manifest.json", ("weights", "config")),
-    "embed_clean": ("results/tiny/embeddings/full/s0/clean.manifest.json", ("images", "captions")),
+    "embed_target": ("results/tiny/embeddings/full/s0/target.manifest.json", ("images", "captions")),
     "embed_shifted": ("results/tiny/embeddings/full/s0/shifted.manifest.json", ("images", "captions")),
     "build_index": ("results/tiny/search/lora-r8-pgd/s0/ivf-pq/test/manifest.json", ("index",)),
     "train_reranker": ("results/tiny/reranking/lora-r8-pgd/s0/ivf-pq/manifest.json", ("weights",)),

@@ -181,7 +181,8 @@ TABLE = {
     "code: the numbers of cells": Row(
         OF_CELLS - {"number_peft", "number_robustness"}, code("jobs/number_cells.py")
     ),
-    "code: the claims of one experiment": Row(JOINED, code("experiments/search/claims.py")),
+    # The numbers that claims are judged by have p-values: what is claimed is part of them.
+    "code: the claims of one experiment": Row(numbered("search"), code("experiments/search/claims.py")),
     "code: the section of one experiment": Row(
         {"draw_search", "write_report"}, code("experiments/search/section.py")
     ),
@@ -213,14 +214,14 @@ TABLE = {
         RECORDED | shifted(), config=(f"robustness={{'shifts': {list(reversed(SHIFTS))}}}",)
     ),
     "two inputs of a rule swapped": Row(
-        {f"evaluate_clean {cell} 0" for cell in CELLS} | OF_CELLS,
+        {f"evaluate_target {cell} 0" for cell in CELLS} | OF_CELLS,
         text(
             "workflow/rules/evaluation.smk",
-            """        images=embedding_files(STUDY.clean_sets(), "images"),
-        captions=embedding_files(STUDY.clean_sets(), "captions"),
+            """        images=embedding_files(STUDY.target_sets(), "images"),
+        captions=embedding_files(STUDY.target_sets(), "captions"),
 """,
-            """        captions=embedding_files(STUDY.clean_sets(), "images"),
-        images=embedding_files(STUDY.clean_sets(), "captions"),
+            """        captions=embedding_files(STUDY.target_sets(), "images"),
+        images=embedding_files(STUDY.target_sets(), "captions"),
 """,
         ),
     ),
@@ -314,7 +315,7 @@ def test_an_edited_output_is_found_by_the_audit_and_rebuilt_from_its_job(project
     assert project.stale() == set(), "Snakemake looks at sizes and times, and cannot see it"
     audit = project.crossmodal("audit", "--all")
     assert audit.returncode == 1
-    assert f"tampered embed_clean cell=full seed=0\n    {path}: recorded " in audit.stdout
+    assert f"tampered embed_target cell=full seed=0\n    {path}: recorded " in audit.stdout
     file.unlink()
     done = project.snakemake(path)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -334,9 +335,9 @@ def test_a_deleted_output_is_made_again(project) -> None:
     inner = project.folder / "results/tiny/embeddings/full/s0/outlines/test/clean/images.parquet"
     kept = inner.rename(inner.with_suffix(".kept"))
     try:
-        assert project.stale() == {"embed_clean full 0", "evaluate_clean full 0"} | OF_CELLS
-        assert "missing embed_clean cell=full seed=0" in project.crossmodal("audit", "--all").stdout
-        assert project.stale(str(inner.relative_to(project.folder))) == {"embed_clean full 0"}
+        assert project.stale() == {"embed_target full 0", "evaluate_target full 0"} | OF_CELLS
+        assert "missing embed_target cell=full seed=0" in project.crossmodal("audit", "--all").stdout
+        assert project.stale(str(inner.relative_to(project.folder))) == {"embed_target full 0"}
     finally:
         kept.rename(inner)
 

@@ -64,7 +64,7 @@ def test_every_job_of_a_study_is_listed_with_the_names_of_all_its_files(clone: P
         assert job.named_inputs is not None and job.named_outputs is not None
         assert {path for _, paths in job.named_inputs for path in paths} == set(job.inputs)
         assert {path for _, paths in job.named_outputs for path in paths} == set(job.outputs)
-    (embed,) = [job for job in jobs if job.name == "embed_clean cell=full seed=0"]
+    (embed,) = [job for job in jobs if job.name == "embed_target cell=full seed=0"]
     assert dict(embed.named_inputs or ())["weights"] == (
         "results/tiny/models/base/open_clip_model.safetensors",
     )

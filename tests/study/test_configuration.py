@@ -282,14 +282,14 @@ def test_a_cell_of_another_dataset_is_evaluated_on_all_clean_sets_and_no_shift()
         cell: {rule for rule, wildcards in grid.jobs(study) if wildcards.get("cell") == cell}
         for cell in ("lora-r8-fluent", "lora-r8")
     }
-    clean = {"embed_clean", "evaluate_clean"}
+    clean = {f"{step}_{sets}" for step in ("embed", "evaluate") for sets in ("target", "domains")}
     shifted = {"embed_shifted", "evaluate_shifted"}
     assert rules["lora-r8-fluent"] == {"adapt_model"} | clean
     assert rules["lora-r8"] >= rules["lora-r8-fluent"] | shifted
     assert study.evaluated_datasets() == ["openmoji", "fluent", "twemoji", "monotone", "high-contrast"]
-    assert {(name.dataset, name.split, name.variant) for name in study.clean_sets()} == {
-        (dataset, "test", "clean") for dataset in study.evaluated_datasets()
-    }
+    assert {
+        (name.dataset, name.split, name.variant) for name in study.target_sets() + study.domain_sets()
+    } == {(dataset, "test", "clean") for dataset in study.evaluated_datasets()}
 
 
 def test_a_cell_adapts_the_model_that_it_names_or_the_first() -> None:

@@ -14,7 +14,7 @@ from crossmodal.study.study import Study, load_study
 DEFAULTS = read_yaml(Path("params.yaml"))
 HEAVY = {"torch", "open_clip_torch", "transformers", "safetensors"}
 WITH_TORCH = {
-    "build_model", "adapt_model", "embed_clean", "embed_shifted", "embed_galleries",
+    "build_model", "adapt_model", "embed_target", "embed_domains", "embed_shifted", "embed_galleries",
     "evaluate_attacks", "validate_attacks", "measure_encoders", "train_reranker", "measure_search",
 }  # fmt: skip
 """The rules whose jobs compute with a network; all others start without torch, and outlive another version

@@ -153,7 +153,7 @@ def query_files(sets, cell="{cell}", seed="{seed}", kind="retrieval"):
 
 def clean_queries():
     """Return the per-query results of every cell and seed on the sets that all cells are evaluated on."""
-    sets = STUDY.clean_sets()
+    sets = STUDY.target_sets() + STUDY.domain_sets()
     return [
         file for cell, seed in STUDY.runs() for file in query_files(sets, cell, seed)
     ]

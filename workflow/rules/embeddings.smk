@@ -1,19 +1,19 @@
 # One job embeds all sets of a kind with one adapted model: loading torch and the model takes longer than
-# embedding a small set, and domains share most of their captions. The experiments add sets of their own.
-rule embed_clean:
+# embedding a small set. The kinds are apart because they change apart: the experiments add theirs.
+rule embed_target:
     input:
         config=model_file("open_clip_config.json"),
         weights=model_file("open_clip_model.safetensors"),
         tower=tower_of,
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
-        datasets=image_files(STUDY.clean_sets()),
+        datasets=image_files(STUDY.target_sets()),
     output:
-        images=embedding_files(STUDY.clean_sets(), "images"),
-        captions=embedding_files(STUDY.clean_sets(), "captions"),
-        manifest="<results>/embeddings/{cell}/s{seed}/clean.manifest.json",
+        images=embedding_files(STUDY.target_sets(), "images"),
+        captions=embedding_files(STUDY.target_sets(), "captions"),
+        manifest="<results>/embeddings/{cell}/s{seed}/target.manifest.json",
     log:
-        "<results>/logs/embeddings/{cell}-s{seed}-clean.log",
+        "<results>/logs/embeddings/{cell}-s{seed}-target.log",
     # Before all other sets: search waits for these, and timed jobs wait until nothing else runs.
     priority: 5
     conda:
@@ -23,7 +23,25 @@ rule embed_clean:
         runtime=scaled(60),
         gpu=STUDY.compute.gpus_per_job,
     params:
-        arguments=arguments_of("embed_clean"),
+        arguments=arguments_of("embed_target"),
     shell:
         "python -m crossmodal.jobs.embed_sets @{params.arguments:q} > {log:q} 2>&1"
 
+
+use rule embed_target as embed_domains with:
+    input:
+        config=model_file("open_clip_config.json"),
+        weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
+        adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
+        adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
+        datasets=image_files(STUDY.domain_sets()),
+    output:
+        images=embedding_files(STUDY.domain_sets(), "images"),
+        captions=embedding_files(STUDY.domain_sets(), "captions"),
+        manifest="<results>/embeddings/{cell}/s{seed}/domains.manifest.json",
+    log:
+        "<results>/logs/embeddings/{cell}-s{seed}-domains.log",
+    priority: 0
+    params:
+        arguments=arguments_of("embed_domains"),

@@ -1,21 +1,34 @@
-rule evaluate_clean:
+rule evaluate_target:
     input:
-        images=embedding_files(STUDY.clean_sets(), "images"),
-        captions=embedding_files(STUDY.clean_sets(), "captions"),
+        images=embedding_files(STUDY.target_sets(), "images"),
+        captions=embedding_files(STUDY.target_sets(), "captions"),
     output:
-        queries=query_files(STUDY.clean_sets()),
-        manifest="<results>/evaluation/retrieval/{cell}/s{seed}/clean.manifest.json",
+        queries=query_files(STUDY.target_sets()),
+        manifest="<results>/evaluation/retrieval/{cell}/s{seed}/target.manifest.json",
     log:
-        "<results>/logs/evaluation/{cell}-s{seed}-clean.log",
+        "<results>/logs/evaluation/{cell}-s{seed}-target.log",
     conda:
         ENVIRONMENT
     resources:
         mem_mb=scaled(1000),
         runtime=scaled(20),
     params:
-        arguments=arguments_of("evaluate_clean"),
+        arguments=arguments_of("evaluate_target"),
     shell:
         "python -m crossmodal.jobs.evaluate_sets @{params.arguments:q} > {log:q} 2>&1"
+
+
+use rule evaluate_target as evaluate_domains with:
+    input:
+        images=embedding_files(STUDY.domain_sets(), "images"),
+        captions=embedding_files(STUDY.domain_sets(), "captions"),
+    output:
+        queries=query_files(STUDY.domain_sets()),
+        manifest="<results>/evaluation/retrieval/{cell}/s{seed}/domains.manifest.json",
+    log:
+        "<results>/logs/evaluation/{cell}-s{seed}-domains.log",
+    params:
+        arguments=arguments_of("evaluate_domains"),
 
 
 rule number_cells:

@@ -10,7 +10,7 @@ SHIFTED = shifted_sets(STUDY)
 ATTACKED = list(attacked_runs(STUDY))
 
 
-use rule embed_clean as embed_shifted with:
+use rule embed_target as embed_shifted with:
     input:
         config=model_file("open_clip_config.json"),
         weights=model_file("open_clip_model.safetensors"),
@@ -29,7 +29,7 @@ use rule embed_clean as embed_shifted with:
         arguments=arguments_of("embed_shifted"),
 
 
-use rule evaluate_clean as evaluate_shifted with:
+use rule evaluate_target as evaluate_shifted with:
     input:
         images=embedding_files(SHIFTED, "images"),
         captions=embedding_files(SHIFTED, "captions"),

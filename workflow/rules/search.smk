@@ -29,7 +29,7 @@ searches = lambda name: [
 ]
 
 
-use rule embed_clean as embed_galleries with:
+use rule embed_target as embed_galleries with:
     input:
         config=model_file("open_clip_config.json"),
         weights=model_file("open_clip_model.safetensors"),

@@ -102,7 +102,7 @@ def _published_as(context: Context) -> str:
 
 
 def _stated(results: Path, name: str) -> set[str]:
-    """Return the ids of all numbers that the study's report and the published pages state."""
+    """Return the ids of all numbers that the study's report, its verdicts and the published pages rest on."""
     from urllib.parse import unquote
 
     from crossmodal.commands.pages import stated_numbers
@@ -112,6 +112,9 @@ def _stated(results: Path, name: str) -> set[str]:
     if report.exists():
         links = re.findall(r'href="audit\.html#([^"]+)"', report.read_text(encoding="utf-8"))
         ids.update(unquote(link) for link in links)
+    verdicts = results / "hypotheses.json"
+    if verdicts.exists():
+        ids.update(number for verdict in json.loads(verdicts.read_text()) for number in verdict["number_ids"])
     return ids
 
 

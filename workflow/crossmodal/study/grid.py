@@ -35,8 +35,9 @@ def _jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     for cell, seed in study.runs():
         run = {"cell": cell, "seed": str(seed)}
         yield "adapt_model", run
-        yield "embed_clean", run
-        yield "evaluate_clean", run
+        for kind in ("target", "domains") if study.domain_sets() else ("target",):
+            yield f"embed_{kind}", run
+            yield f"evaluate_{kind}", run
     yield "number_cells", {}
     for room in study.rooms():
         yield from registry.room(room, "jobs").jobs(study)

@@ -172,9 +172,9 @@ class Study(Parameters):
         """Return the target's test split."""
         return [SetName(self.adaptation.dataset, "test", "clean")]
 
-    def clean_sets(self) -> list[SetName]:
-        """Return the test splits that every cell is evaluated on as they are, the target's first."""
-        return [SetName(name, "test", "clean") for name in self.evaluated_datasets()]
+    def domain_sets(self) -> list[SetName]:
+        """Return the test splits of the other domains."""
+        return [SetName(name, "test", "clean") for name in self.evaluation.domains]
 
     def used_datasets(self) -> list[str]:
         """Return the datasets that some job reads, in the order of params.yaml."""
