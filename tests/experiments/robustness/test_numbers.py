@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crossmodal.experiments.robustness.claims import SAVED
 from crossmodal.experiments.robustness.numbers import attacked_numbers, main, shift_numbers
-from crossmodal.experiments.robustness.pairs import SAVED
 from crossmodal.experiments.robustness.params import Pair
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.bootstrap import Resampler

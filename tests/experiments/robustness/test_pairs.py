@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crossmodal.experiments.robustness.claims import claims
+from crossmodal.experiments.robustness.claims import SAVED, claims
 from crossmodal.experiments.robustness.numbers import shift_numbers
-from crossmodal.experiments.robustness.pairs import SAVED
 from crossmodal.experiments.robustness.params import Pair, Params
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.numbers import Number

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from crossmodal.experiments.robustness.claims import LOST, SAVED
 from crossmodal.experiments.robustness.degradations import losses
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.aa import aa_numbers
@@ -13,8 +14,6 @@ from crossmodal.statistics.panel import Measured
 from crossmodal.statistics.queries import DIRECTIONS
 from crossmodal.statistics.targets import Target
 
-LOST = "degradation_recall@1"
-SAVED = "degradation_difference_recall@1"
 MEAN = "shifts-mean"
 
 
