@@ -125,16 +125,16 @@ def test_what_a_set_shares_with_the_one_before_is_encoded_once(nano: CLIP, tmp_p
     """A shift of the images leaves the captions as they are; the files are those of sets embedded alone."""
     first = [example(i, [f"caption {i}"]) for i in range(5)]
     shifted = [replace(e, image=example(10 + i, []).image) for i, e in enumerate(first)]
-    reworded = [replace(e, captions=[f"a caption {max(i, 2)}", "caption 0"]) for i, e in enumerate(shifted)]
+    reworded = [replace(e, captions=[f"a caption {max(i, 2)}", "Caption 0"]) for i, e in enumerate(shifted)]
     calls: list[tuple[str, int]] = []
 
     class Counted(export.Encoded):
         def images(self, pixels, encode):
             return super().images(pixels, lambda: calls.append(("images", len(pixels))) or encode())
 
-        def captions(self, texts, width, encode):
+        def captions(self, tokens, width, encode):
             return super().captions(
-                texts, width, lambda new: calls.append(("captions", len(new))) or encode(new)
+                tokens, width, lambda new: calls.append(("captions", len(new))) or encode(new)
             )
 
     encoded = Counted()
@@ -153,9 +153,9 @@ def test_what_a_set_shares_with_the_one_before_is_encoded_once(nano: CLIP, tmp_p
 
 
 def test_captions_keep_their_places_whatever_their_lengths(nano: CLIP) -> None:
-    captions = ["a b c d e f g", "a", "a b c", "a", "a b"]
-    found = export.embed_captions(nano.eval(), captions, 2)
-    alone = [export.embed_captions(nano, [caption], 1)[0] for caption in captions]
+    tokens = clip.tokenize(nano, ["a b c d e f g", "a", "a b c", "a", "a b"])
+    found = export.embed_captions(nano.eval(), tokens, 2)
+    alone = [export.embed_captions(nano, one, 1)[0] for one in tokens.split(1)]
     np.testing.assert_allclose(found, alone, atol=1e-5)
 
 

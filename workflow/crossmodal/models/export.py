@@ -22,12 +22,13 @@ class Encoded:
     """What one model made of images and captions already seen: the sets of a job share much of theirs.
 
     A shift of the images leaves the captions as they are, and the other way round; other domains describe the same
-    things in the same words. Of images only the last set is kept, of captions each.
+    things in the same words, and a tokenizer may know no capitals. Of images only the last set is kept, of captions
+    each.
     """
 
     def __init__(self) -> None:
         self._images: tuple[str, Vectors] | None = None
-        self._captions: dict[str, npt.NDArray[np.float32]] = {}
+        self._captions: dict[bytes, npt.NDArray[np.float32]] = {}
 
     def images(self, pixels: npt.NDArray[np.uint8], encode: Callable[[], Vectors]) -> Vectors:
         """Return the vectors of `pixels`, encoded now unless the last images were the very same."""
@@ -36,14 +37,15 @@ class Encoded:
             self._images = digest, encode()
         return self._images[1]
 
-    def captions(self, texts: list[str], width: int, encode: Callable[[list[str]], Vectors]) -> Vectors:
-        """Return the vectors [n, width] of `texts`, of which those not seen before are encoded now, each once."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._captions]
+    def captions(self, tokens: Tensor, width: int, encode: Callable[[Tensor], Vectors]) -> Vectors:
+        """Return the vectors [n, width] of `tokens` [n, context]; those not seen before are encoded now, each once."""
+        keys = [row.tobytes() for row in tokens.numpy()]
+        new = {key: row for row, key in enumerate(keys) if key not in self._captions}
         if new:
-            self._captions.update(zip(new, encode(new), strict=True))
-        found = np.empty((len(texts), width), dtype=np.float32)
-        for row, text in enumerate(texts):
-            found[row] = self._captions[text]
+            self._captions.update(zip(new, encode(tokens[list(new.values())]), strict=True))
+        found = np.empty((len(keys), width), dtype=np.float32)
+        for row, key in enumerate(keys):
+            found[row] = self._captions[key]
         return found
 
 
@@ -70,8 +72,8 @@ def export_embeddings(
         flat = [caption for captions_of_one in texts for caption in captions_of_one]
         owners = [i for i, captions_of_one in enumerate(texts) for _ in captions_of_one]
         ids = [f"{image_ids[i]}#{k}" for i, one in enumerate(texts) for k in range(len(one))]
-        width = clip.embedding_size(model)
-        vectors = encoded.captions(flat, width, lambda new: embed_captions(model, new, batch_size))
+        width, tokens = clip.embedding_size(model), clip.tokenize(model, flat)
+        vectors = encoded.captions(tokens, width, lambda new: embed_captions(model, new, batch_size))
         owner_ids, owner_labels = [image_ids[i] for i in owners], [labels[i] for i in owners]
         write_embeddings(captions, ids, owner_ids, owner_labels, vectors, metadata)
     finally:
@@ -88,20 +90,17 @@ def embed_images(model: CLIP, images: npt.NDArray[np.uint8], batch_size: int) ->
     return _in_batches(model, images, batch_size, encode, "images")
 
 
-def embed_captions(model: CLIP, captions: list[str], batch_size: int) -> Vectors:
-    """Return the embeddings, float32 [n, d] of unit length, of `captions`.
+def embed_captions(model: CLIP, tokens: Tensor, batch_size: int) -> Vectors:
+    """Return the embeddings, float32 [n, d] of unit length, of captions as `tokens` int64 [n, context].
 
     Captions of like length are encoded together, since a batch is cut after its longest.
     """
-    if not captions:
-        return np.empty((0, clip.embedding_size(model)), dtype=np.float32)
-    tokens = clip.tokenize(model, captions)
     order = dual_encoder.lengths(tokens).argsort(stable=True)
 
     def encode(batch: Any, device: torch.device) -> Tensor:
         return dual_encoder.encode_texts(model, batch.to(device))
 
-    vectors = np.empty((len(captions), clip.embedding_size(model)), dtype=np.float32)
+    vectors = np.empty((len(tokens), clip.embedding_size(model)), dtype=np.float32)
     vectors[order.numpy()] = _in_batches(model, tokens[order], batch_size, encode, "captions")
     return vectors
 
