@@ -129,3 +129,12 @@ def test_every_block_can_be_published(
     assert "Not measured" in blocks["search"][0]
     page = fill("<!-- table:h1 -->\n<!-- /table -->", {"h1": blocks["h1"][0]})
     assert "lora-r8-fluent" in page
+
+
+def test_twins_stand_beside_the_cells_that_are_chosen_among(found: Numbers, grid: Grid) -> None:
+    table = tables.selection_table(found, grid)
+    rows = {row.name: row.figures for row in table.rows}
+    chosen = table.columns.index("chosen")
+    candidates = found.distinct("cell", experiment="peft", metric="adversarial_chosen")
+    assert sorted(name for name, figures in rows.items() if figures[chosen]) == sorted(candidates)
+    assert {"full", "lora-r8", "full-pgd", "lora-r8-pgd"} <= rows.keys()

@@ -178,7 +178,10 @@ def sanity_table(numbers: Numbers, grid: Grid, statements: Mapping[str, str] | N
 
 
 def selection_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
-    """Return recall@1 on validation data of the cells with an adversary, clean and attacked, and the choice."""
+    """Return recall@1 on validation data, clean and attacked, of the cells with an adversary and their twins.
+
+    The choice is among the former; what the latter withstand says whether adversarial training did anything.
+    """
     where = {"dataset": OWN, "split": "val", "direction": "mean"}
     columns: list[Column] = [
         ("clean R@1 %", "validation_recall@1", where),
@@ -188,8 +191,8 @@ def selection_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
         ("chosen", "adversarial_chosen", where),
     ]
     table = by_cell(numbers, "selection", grid, [("validation", columns)], headline)
-    candidates = numbers.distinct("cell", experiment="peft", metric="adversarial_chosen")
-    rows = [row for row in table.rows if row.name in candidates]
+    attacked = numbers.distinct("cell", experiment="peft", metric="validation_robust_recall@1")
+    rows = [row for row in table.rows if row.name in attacked]
     return without_empty(Table("selection", "cell", table.groups, table.columns, rows))
 
 
