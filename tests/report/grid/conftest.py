@@ -168,7 +168,7 @@ def recalls() -> list[RobustRecall]:
             clean_text_to_image=m.quality, clean_image_to_text=m.quality, source="robust.json",
         )
         for cell, m in CELLS.items()
-        if m.adversarial
+        if m.adversarial or cell in ("full", "lora-r8")
     ]  # fmt: skip
 
 

@@ -22,8 +22,7 @@ class Encoded:
     """What one model made of images and captions already seen: the sets of a job share much of theirs.
 
     A shift of the images leaves the captions as they are, and the other way round; other domains describe the same
-    things in the same words, and a tokenizer may know no capitals. Of images only the last set is kept, of captions
-    each.
+    things in the same words, and a tokenizer may know no capitals. Of images the last set is kept, of captions all.
     """
 
     def __init__(self) -> None:
@@ -38,7 +37,7 @@ class Encoded:
         return self._images[1]
 
     def captions(self, tokens: Tensor, width: int, encode: Callable[[Tensor], Vectors]) -> Vectors:
-        """Return the vectors [n, width] of `tokens` [n, context]; those not seen before are encoded now, each once."""
+        """Return the vectors [n, width] of `tokens` [n, context], of which new ones are encoded now, each once."""
         keys = [row.tobytes() for row in tokens.numpy()]
         new = {key: row for row, key in enumerate(keys) if key not in self._captions}
         if new:
