@@ -183,7 +183,7 @@ def test_a_broken_companion_is_named(content: str) -> None:
 def test_an_unknown_table_is_named() -> None:
     RESULTS.write_text("<!-- table:nonsense --><!-- /table -->")
     with pytest.raises(
-        UserError, match=r"docs/results.md: no table is called 'nonsense'; there are concepts, "
+        UserError, match=r"docs/results.md: no table is called 'nonsense'; there are captions, concepts, "
     ):
         filled(RESULTS, "mini")
     assert filled(RESULTS, "mini", "other")[0] == RESULTS.read_text(), "it is none of this study's"

@@ -19,7 +19,13 @@ from crossmodal import registry
 from crossmodal.commands.then_and_now import then_and_now
 from crossmodal.errors import UserError
 from crossmodal.provenance.ledger import LEDGER, Manifest, read_ledger
-from crossmodal.report.accuracy import accuracy_table, concepts_table, domains_table, subsets_table
+from crossmodal.report.accuracy import (
+    accuracy_table,
+    captions_table,
+    concepts_table,
+    domains_table,
+    subsets_table,
+)
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, tables_markdown
 from crossmodal.report.section import grid_of
@@ -131,6 +137,7 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
     drawn: Tables = {
         "results": [("", accuracy_table(numbers, grid))],
         "concepts": [("", concepts_table(numbers, grid))],
+        "captions": [("", captions_table(numbers, grid))],
         "subsets": [("", subsets_table(numbers, grid))],
         "domains": [("", domains_table(numbers, grid))],
     }

@@ -25,7 +25,7 @@ def then_and_now(study: str, numbers: Numbers) -> tuple[str, list[str]]:
             raise UserError(f"{ROWS}: {study}: a row has no {min(missing)!r}; it has {', '.join(row)}")
         own = [row["now"]] if isinstance(row["now"], str) else row["now"]
         ids += own
-        now = "; ".join(_stated(numbers, study, name) for name in own)
+        now = "; ".join(_stated(numbers, study, name) for name in own) or "–"
         rows.append([row["what"], str(row["then"]), now, row.get("new", "")])
     if not rows:
         return NOTHING, ids

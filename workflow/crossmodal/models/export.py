@@ -21,8 +21,9 @@ from crossmodal.progress import progress
 class Encoded:
     """What one model made of images and captions already seen: the sets of a job share much of theirs.
 
-    A shift of the images leaves the captions as they are, and the other way round; other domains describe the same
-    things in the same words, and a tokenizer may know no capitals. Of images the last set is kept, of captions all.
+    A shift of the images leaves the captions as they are, and the other way round; other domains describe the
+    same things in the same words; a tokenizer may know no capitals. Of images the last set is kept, of captions
+    all.
     """
 
     def __init__(self) -> None:

@@ -24,6 +24,7 @@ from crossmodal.report.tables import (
     without_empty,
 )
 
+CONCEPTS_IN_FIRST = "concepts_in_first_5"
 CONCEPTS = {"concept_recall": "its best caption", "concept_mean_recall": "the mean of its captions"}
 """How a concept is scored in recall by concept."""
 COLUMNS = ["cell", "parameters", "value", "ci_low", "ci_high", "number_id"]
@@ -73,6 +74,20 @@ def subsets_table(numbers: Numbers, grid: Grid, headline: str = "", metric: str 
             rows += [told_of_seeds(numbers, row)] if any(row.figures) else []
     spans = [(name.partition("@")[2], len(DIRECTIONS)) for name in names]
     return without_empty(Table("subsets", "cell", spans, [DIRECTIONS[d] for _, d in places], rows))
+
+
+def captions_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
+    """Return R@1 of the target's captions by place, and how many concepts the first five for an image are of."""
+    clean = {"dataset": grid.target, "split": "test"}
+    variants = numbers.distinct("variant", experiment="peft", metric="recall@1", **clean)
+    places = [v for v in variants if v.startswith("clean@caption-")]
+    asking = [
+        (v.rpartition("-")[2], "recall@1", clean | {"variant": v, "direction": "text_to_image"})
+        for v in places
+    ]
+    first = [("concepts", CONCEPTS_IN_FIRST, clean | {"variant": "clean", "direction": "image_to_text"})]
+    groups = [("R@1 % of caption", asking), ("in the first five", first)]
+    return by_cell(numbers, "captions", grid, groups, headline)
 
 
 def domains_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:

@@ -112,6 +112,7 @@ def render(inputs: ReportInputs) -> str:
         key_figures=_key_figures(numbers, headline, grid.target),
         accuracy=accuracy.accuracy_table(numbers, grid, headline),
         concepts=accuracy.concepts_table(numbers, grid, headline),
+        captions=accuracy.captions_table(numbers, grid, headline),
         subsets=accuracy.subsets_table(numbers, grid, headline),
         domains=accuracy.domains_table(numbers, grid, headline),
         gallery=_gallery(inputs, headline),
