@@ -12,8 +12,12 @@ from crossmodal.adaptation import methods
 from crossmodal.models import clip, scratch
 from crossmodal.models.scratch_params import Params
 from crossmodal.shifts.corruption_params import Corruption
+from crossmodal.study.configuration import read_yaml
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/toolkit.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs/toolkit.md"
+MODEL, SETTINGS = next(iter(read_yaml(ROOT / "params.yaml")["models"].items()))
+SIZE = SETTINGS["image"]["size"]
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -21,7 +25,7 @@ BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", flags=re.MULTILINE | re.D
 def workplace(tmp_path, dataset, monkeypatch):
     """A folder with what the page supposes: the default study's files (of a tiny model) and two photographs."""
     results = tmp_path / "results/emoji"
-    model, adapter = results / "models/base", results / "adaptation/full/s0"
+    model, adapter = results / "models" / MODEL, results / "adaptation/full/s0"
     model.mkdir(parents=True)
     adapter.mkdir(parents=True)
     nano = scratch.create(Params(kind="scratch", config="vit-nano-32"), seed=0)
@@ -43,7 +47,7 @@ def test_what_the_page_says_works(crossmodal, workplace):
     ran = 0
     for language, text in BLOCK.findall(PAGE.read_text()):
         if language == "python":
-            exec(compile(text.replace("48, 48", "32, 32"), str(PAGE), "exec"), {})
+            exec(compile(text.replace(f"{SIZE}, {SIZE}", "32, 32"), str(PAGE), "exec"), {})
             continue
         for line in text.splitlines():
             assert line.startswith("$ crossmodal "), line

@@ -168,7 +168,7 @@ def recalls() -> list[RobustRecall]:
             clean_text_to_image=m.quality, clean_image_to_text=m.quality, source="robust.json",
         )
         for cell, m in CELLS.items()
-        if m.adversarial or cell in ("full", "lora-r8")
+        if m.adversarial or cell in ("full", "lora-r8", "adapter-64")
     ]  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def sums(writer: Writer) -> list[Number]:
         *shift_numbers(results, "openmoji", cells, SHIFTS, STATISTICS),
         *attacked_numbers(attacks(writer), STATISTICS),
         *sanity_numbers(checks()),
-        *selection_numbers(made, cells, twins, recalls()),
+        *selection_numbers(cells, twins, recalls()),
     ]
 
 

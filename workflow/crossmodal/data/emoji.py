@@ -1,4 +1,4 @@
-"""Emoji of up to ten design teams with captions from several sources: one concept, many styles."""
+"""Emoji in up to ten styles by six design teams, with captions from several sources: one concept, many styles."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 Two families share no caption. `people` is that of a target domain: Unicode's name, Unicode's keywords without it,
 what is typed on platforms, OpenMoji's tags. `web` is that of a crawl: the words of emojilib, codes of other
-platforms. `templates` are five sentences around Unicode's name, one caption in five forms: to be compared with.
+platforms. `templates` are Unicode's name and keywords in five forms, hardly more than one caption: for comparison.
 """
 
 import re
@@ -120,9 +120,8 @@ def _of_people(concept: Concept, words: Words) -> Iterator[str]:
         yield from _list([kind, *keywords[:2], *tags[:2]])
     yield from _list(keywords[LISTED:])
     yield from _list([*tags[:1], *keywords[-2:], kind])
-    if (
-        keywords
-    ):  # of a man and a woman who ride one keyword is the same: with the first word it tells them apart
+    # Of a man and a woman who ride one keyword is the same: with the first word it tells them apart.
+    if keywords:
         first = name.split()[0].strip(":,")
         yield from _list([*keywords[:3], first])
         yield from _list([first, *keywords[-2:], kind])

@@ -110,7 +110,7 @@ class Params(DatasetParameters):
 
     kind: Literal["emoji"]
     styles: list[Style] = Field(min_length=1)
-    """Design teams whose drawings are in the dataset, each at most once."""
+    """Styles whose drawings are in the dataset, each at most once."""
     image_size: Count = 64
     """Width and height of the stored images, px."""
     split: Splits = Splits()

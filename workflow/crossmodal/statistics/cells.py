@@ -9,11 +9,10 @@ from crossmodal.statistics.costs import average, parameter_numbers
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.panel import Panel, Result
+from crossmodal.statistics.queries import DIRECTIONS
 from crossmodal.statistics.records import CellFacts, QueryRecord, distinct
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.subsets import Subsets, on_subset, on_subsets, share_numbers
-
-DIRECTIONS = ("text_to_image", "image_to_text")
 
 
 def cell_numbers(

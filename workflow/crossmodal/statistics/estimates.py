@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmodal.statistics.bootstrap import percentile_interval
+from crossmodal.statistics.bootstrap import p_value, percentile_interval
 from crossmodal.statistics.exact import certain_interval
 from crossmodal.statistics.metrics import is_share
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
@@ -198,6 +198,16 @@ def numbers_of(
     rests = {"queries": total.queries, "seeds": total.seeds}
     numbers.append(place.plain(ALL_SEEDS, f"{metric}_std", deviation, unit, total.sources, **rests))
     return numbers
+
+
+def p_value_numbers(place: Place, metric: str, seeds: Seeds, level: float) -> list[Number]:
+    """Return `p_value_<metric>`, two-sided, of every seed and of the aggregate."""
+    return [
+        place.plain(
+            seed, f"p_value_{metric}", p_value(widened(e, level)), "p", e.sources, e.queries, seeds=e.seeds
+        )
+        for seed, e in seeds.items()
+    ]
 
 
 def claim_numbers(

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from crossmodal.statistics.aa import aa_numbers
-from crossmodal.statistics.bootstrap import p_value
 from crossmodal.statistics.comparisons import RECALLS, at, with_mean
 from crossmodal.statistics.estimates import (
     Estimate,
@@ -14,8 +13,8 @@ from crossmodal.statistics.estimates import (
     difference,
     fixed,
     numbers_of,
+    p_value_numbers,
     ratio,
-    widened,
 )
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.panel import Key, Measured
@@ -59,7 +58,7 @@ def retention(
                 found = numbers_of(here, f"{prefix}_{metric}", seeds, level, targets=targets)
                 numbers += map(_with_interval, found) if prefix == "normalised_gain" else found
                 if prefix == "difference":
-                    numbers += _p_values(here, metric, seeds, level)
+                    numbers += p_value_numbers(here, metric, seeds, level)
     return numbers
 
 
@@ -102,12 +101,3 @@ def _with_interval(number: Number) -> Number:
 
 def _gain(cell: Estimate, reference: Estimate, baseline: Estimate) -> Estimate:
     return ratio(difference(cell, baseline), difference(reference, baseline))
-
-
-def _p_values(place: Place, metric: str, seeds: Seeds, level: float) -> list[Number]:
-    return [
-        place.plain(
-            seed, f"p_value_{metric}", p_value(widened(e, level)), "p", e.sources, e.queries, seeds=e.seeds
-        )
-        for seed, e in seeds.items()
-    ]

@@ -89,7 +89,7 @@ def attack_numbers(place: Place, measured: Measured, level: float) -> list[Numbe
     """Return recall under each attack of a cell, and its degradation against the same queries unattacked.
 
     Variants are "<threat>-<epsilon>"; the reference of `degradation_<m>` is the variant of the same threat
-    whose epsilon is 0. Attacked are some of the queries of a test set, in one direction each.
+    whose epsilon is 0. Attacked are queries of a test set, all or some, in one direction each.
     """
     numbers = []
     unattacked: dict[tuple[str, str, str, str], Seeds] = {}

@@ -18,12 +18,10 @@ from crossmodal.statistics.cells import by_split, cells_of, retrieval_record
 from crossmodal.statistics.comparisons import quality
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import Number, write_numbers
-from crossmodal.statistics.panel import Panel, Result, read_result
+from crossmodal.statistics.panel import CLEAN, Panel, Result, read_result
 from crossmodal.statistics.records import CellFacts, cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.targets import Target, targets_of
-
-CLEAN = "clean"
 
 
 def main(
@@ -52,7 +50,7 @@ def main(
             [unit for path in units for unit in TextUnit.read(path, **_run(path))], values["target"]
         ),
         *selection_numbers(
-            found_cards, cells, values["twins"],
+            cells, values["twins"],
             [recall for path in validated for recall in RobustRecall.read(path, **_run(path))],
         ),
         *overfitting_numbers(found_cards, cells),

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from crossmodal.statistics.card import AdapterCard
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.pareto import UNIT
 from crossmodal.statistics.records import CellFacts
-
-UNIT = "yes/no"
-"""1 for yes, 0 for no."""
 
 
 def overfitting_numbers(cards: Sequence[AdapterCard], cells: Mapping[str, CellFacts]) -> list[Number]:

@@ -6,9 +6,8 @@ from crossmodal.experiments.robustness.claims import LOST, SAVED
 from crossmodal.experiments.robustness.degradations import losses
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.aa import aa_numbers
-from crossmodal.statistics.bootstrap import p_value
 from crossmodal.statistics.comparisons import at
-from crossmodal.statistics.estimates import Place, difference, merge, numbers_of, widened
+from crossmodal.statistics.estimates import Place, difference, merge, numbers_of, p_value_numbers
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.panel import Measured
 from crossmodal.statistics.queries import DIRECTIONS
@@ -40,12 +39,7 @@ def pair_numbers(
             seeds = merge(lambda both: difference(*both), [theirs[shift][direction], ours[shift][direction]])
             here = at(place, "robustness", *shift, direction)
             numbers += numbers_of(here, SAVED, seeds, level, targets=targets)
-            numbers += [
-                here.plain(
-                    seed, f"p_value_{SAVED}", p_value(widened(e, level)), "p", e.sources, e.queries, seeds=e.seeds
-                )
-                for seed, e in seeds.items()
-            ]  # fmt: skip
+            numbers += p_value_numbers(here, SAVED, seeds, level)
     return numbers
 
 

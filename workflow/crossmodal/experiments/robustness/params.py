@@ -34,7 +34,7 @@ class Attacks(ThreatParameters):
     cells: list[Name] = []
     """Cells that are attacked on `images`, by default on all; empty for none."""
     few: FewAttacks | None = None
-    """Further cells, that no claim is about, attacked on fewer images; null for none."""
+    """Further cells, attacked on fewer images; null for none."""
     every_seed: bool = False
     """Whether each seed of a cell is attacked, or its first one only."""
 
@@ -62,7 +62,7 @@ class Pair(Parameters):
     standard: Name
     """Cell that is trained without an adversary."""
     adversarial: Name
-    """The same cell trained against one."""
+    """A cell of the same kind of method trained against one; as fair as the parameters of the two are alike."""
 
 
 class Params(Parameters):

@@ -27,7 +27,7 @@ from crossmodal.report.tables import ALL_DIRECTIONS, DIRECTIONS, Table, Tables
 
 TEMPLATE = Path(__file__).with_name("section.html")
 LIMITS = (0.05, 0.15)
-"""Degradations (fractions) that the hypothesis speaks of, drawn as lines."""
+"""Degradations (fractions) that the proposal speaks of, drawn as lines."""
 
 
 def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:

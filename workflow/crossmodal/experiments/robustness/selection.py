@@ -1,16 +1,14 @@
 """Which adversarially trained cell is taken, from validation data alone; test data has no part in it.
 
 All candidates are validated under one attack, whatever they were trained against. Taken is the one with the
-highest robust validation recall@1 among those whose clean validation recall@1 is at least 90 % of their plain
-twin's, the same method trained without an adversary; if there is none, the one with the highest robust recall.
+highest recall@1 under it among those whose recall@1 without it, of the same queries, is at least 90 % of their
+plain twin's, the same method trained without an adversary; if there is none, the one with the highest under it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crossmodal.experiments.robustness.records import RobustRecall
-from crossmodal.statistics.card import AdapterCard
-from crossmodal.statistics.cells import validation_recall
 from crossmodal.statistics.costs import average
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
@@ -31,11 +29,10 @@ class Candidate:
     kept: float | None
     """`clean` as a share of the plain twin's; None if no such cell was trained."""
     sources: tuple[str, ...] = ()
-    """The files that this rests on: the cell's own, and the cards of its twin."""
+    """The files that this rests on: the cell's own and its twin's."""
 
 
 def selection_numbers(
-    cards: Sequence[AdapterCard],
     cells: Mapping[str, CellFacts],
     twins: Mapping[str, str | None],
     recalls: Sequence[RobustRecall],
@@ -44,10 +41,11 @@ def selection_numbers(
 
     `twins` names the plain twin of each cell with an adversary, None for one without. For every cell in `recalls`
     `validation_robust_recall@1` and, of the same queries, `validation_unattacked_recall@1`; for candidates
-    `validation_recall@1_kept`, `pareto_validation` (clean against robust) and `adversarial_chosen`, 1 or 0.
+    `validation_unattacked_recall@1_kept`, `pareto_validation` (clean against robust) and, 1 or 0,
+    `adversarial_chosen`.
     """
     numbers = _recall_numbers(recalls, cells)
-    known = (_candidate(cell, cards, twin, recalls) for cell, twin in twins.items())
+    known = (_candidate(cell, twin, recalls) for cell, twin in twins.items())
     candidates = [candidate for candidate in known if candidate is not None]
     for dataset in dict.fromkeys(cells[candidate.cell].dataset for candidate in candidates):
         found = [candidate for candidate in candidates if cells[candidate.cell].dataset == dataset]
@@ -61,7 +59,7 @@ def selection_numbers(
                 ("adversarial_chosen", float(candidate is taken), UNIT),
             ]
             if candidate.kept is not None:
-                rows.insert(0, ("validation_recall@1_kept", candidate.kept, "fraction"))
+                rows.insert(0, ("validation_unattacked_recall@1_kept", candidate.kept, "fraction"))
             numbers += [place.plain(ALL_SEEDS, metric, value, unit, sources) for metric, value, unit in rows]
     return numbers
 
@@ -88,14 +86,11 @@ def _recall_numbers(recalls: Sequence[RobustRecall], cells: Mapping[str, CellFac
     return numbers
 
 
-def _candidate(
-    cell: str, cards: Sequence[AdapterCard], twin: str | None, recalls: Sequence[RobustRecall]
-) -> Candidate | None:
-    own, plain = ([card for card in cards if card.cell == name] for name in (cell, twin))
-    attacked = [recall for recall in recalls if recall.cell == cell]
-    clean, before = validation_recall(own), validation_recall(plain)
-    if clean is None or not attacked:
+def _candidate(cell: str, twin: str | None, recalls: Sequence[RobustRecall]) -> Candidate | None:
+    own, plain = ([recall for recall in recalls if recall.cell == name] for name in (cell, twin))
+    if not own:
         return None
-    sources = (*(card.source for card in (*own, *plain)), *(recall.source for recall in attacked))
-    robust = average([recall.robust for recall in attacked])
+    clean, robust = average([recall.clean for recall in own]), average([recall.robust for recall in own])
+    before = average([recall.clean for recall in plain]) if plain else 0.0
+    sources = tuple(recall.source for recall in (*own, *plain))
     return Candidate(cell, clean, robust, clean / before if before else None, sources)

@@ -184,8 +184,8 @@ def selection_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
     """
     where = {"dataset": OWN, "split": "val", "direction": "mean"}
     columns: list[Column] = [
-        ("clean R@1 %", "validation_recall@1", where),
-        ("of the same method's without %", "validation_recall@1_kept", where),
+        ("clean R@1 %", "validation_unattacked_recall@1", where),
+        ("of the same method's without %", "validation_unattacked_recall@1_kept", where),
         ("attacked R@1 %", "validation_robust_recall@1", where),
         ("on frontier", "pareto_validation", where),
         ("chosen", "adversarial_chosen", where),

@@ -10,6 +10,7 @@ from crossmodal.experiments.tuning.records import TuningRecord
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
+from crossmodal.statistics.pareto import UNIT
 from crossmodal.statistics.records import distinct
 
 
@@ -45,14 +46,12 @@ def _family(records: Sequence[TuningRecord]) -> Iterator[Number]:
         for record in own:
             yield place.plain(str(record.seed), "best_epoch", record.best_epoch, "epoch", [record.source])
         yield place.plain(ALL_SEEDS, "diverged", sum(record.diverged for record in own), "count", sources)
-        yield place.plain(ALL_SEEDS, "chosen", float(bool(choice and choice.rate == rate)), "yes/no", sources)
+        yield place.plain(ALL_SEEDS, "chosen", float(bool(choice and choice.rate == rate)), UNIT, sources)
     sources = [record.source for record in records]
     place = Place("tuning", family, dataset, "val", CHOSEN, "-")
     rate_value = runs[choice.rate][0].learning_rate if choice else None
     yield place.plain(ALL_SEEDS, "learning_rate", rate_value, "1", sources)
-    yield place.plain(
-        ALL_SEEDS, "chosen_at_edge", float(choice.at_edge) if choice else None, "yes/no", sources
-    )
+    yield place.plain(ALL_SEEDS, "chosen_at_edge", float(choice.at_edge) if choice else None, UNIT, sources)
     place = Place("tuning", family, dataset, "val", CHOSEN, "mean")
     ahead = lead(scores, choice) if choice else []
     yield place.plain(
