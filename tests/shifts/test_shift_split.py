@@ -10,7 +10,7 @@ from crossmodal import registry
 from crossmodal.data.images import encode_png, open_rgb
 from crossmodal.data.tables import Example, read_examples, write_examples
 from crossmodal.errors import UserError
-from crossmodal.shifts.apply import losses_of, shift_split
+from crossmodal.shifts.apply import ambiguous_of, losses_of, shift_split
 from flat_drawings import drawn, flag, flat_drawings, heart
 
 NOISE = {"kind": "corruption", "name": "gaussian_noise", "severity": 3}
@@ -60,6 +60,36 @@ def test_the_file_says_which_shift_it_holds(write, examples):
     metadata = pq.read_schema(path).metadata
     assert json.loads(metadata[b"shift"]) == NOISE | {"largest_loss": 0.01}
     assert metadata[b"seed"] == b"3"
+
+
+def test_a_caption_that_would_be_two_labels_stays_as_it_was(write):
+    captions = {
+        "Chile": "flag of Chile",
+        "Peru": "flag of Peru",
+        "octopus": "octopus",
+        "Chile again": "flag of Chile",
+    }
+    examples = [
+        Example(f"set/{name}", b"", "", [text], name.removesuffix(" again"), "", "")
+        for name, text in captions.items()
+    ]
+    source = write("a.parquet", examples)
+    # The last word of each caption falls for one of the first seeds; then "flag of" would be both countries.
+    for seed in range(60):
+        path, _ = _shifted(source, seed, {"kind": "word_drop", "severity": 5})
+        shifted = {example.image_id: example.captions[0] for example in read_examples(path)}
+        owners = {}
+        for example in read_examples(path):
+            owners.setdefault(example.captions[0].casefold(), set()).add(example.label)
+        assert all(len(labels) == 1 for labels in owners.values())
+        left = ambiguous_of(path)
+        if left:
+            for name in left:
+                image_id, _, place = name.rpartition("#")
+                assert shifted[image_id] == captions[image_id.removeprefix("set/")] and place == "0"
+            break
+    else:
+        pytest.fail("no draw made a caption ambiguous")
 
 
 def test_the_order_of_the_file_does_not_matter(write, examples):

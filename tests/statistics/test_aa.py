@@ -87,7 +87,7 @@ def test_the_smallest_effect_is_found_four_times_out_of_five() -> None:
     assert effect is not None
     found = np.abs(rng.normal(effect, 0.01, 20_000)) > stats.norm.ppf(0.975) * 0.01
     assert found.mean() == pytest.approx(0.8, abs=0.02)
-    few = Estimate(0.0, samples, 100, (), 3, "", np.zeros(20_000))
+    few = Estimate(0.0, samples, 100, (), 3, "", np.zeros(20_000), drawn=3)
     student = (stats.t.ppf(0.975, 2) + stats.t.ppf(0.8, 2)) * samples.std()
     assert smallest_visible(few, 0.95) == pytest.approx(student)
     undefined = Estimate(1.0, np.where(samples > 0.02, np.nan, samples), 100, (), 3, "")

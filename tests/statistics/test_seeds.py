@@ -146,6 +146,20 @@ def test_student_stands_in_for_the_normal_quantile() -> None:
     assert widening(np.inf) == 1
 
 
+def test_one_seed_beside_three_is_widened_as_three_are() -> None:
+    """What little is known of how seeds differ comes from the side that has several."""
+    rng = np.random.default_rng(3)
+    easy = rng.normal(size=IMAGES)
+    several, single = (
+        estimates(drawn(rng, easy, seeds, 2.0), name) for seeds, name in ((3, "full"), (1, "pgd"))
+    )
+    mixed = combine(difference, several, single)[ALL_SEEDS]
+    assert (mixed.seeds, mixed.drawn) == (1, 3)
+    ratio_of_widths = np.ptp(interval(mixed)) / np.ptp(np.percentile(mixed.samples, [2.5, 97.5]))
+    expected = widening(freedom(mixed.samples, mixed.still, 3))
+    assert ratio_of_widths == pytest.approx(expected, rel=0.01) and expected > 1.02
+
+
 def test_the_interval_of_a_share_stays_one() -> None:
     answers = np.zeros((IMAGES, 2), dtype=bool)
     answers[:90, 0] = True

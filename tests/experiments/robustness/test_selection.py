@@ -12,14 +12,15 @@ from crossmodal.statistics.records import CellFacts
 
 
 def test_the_rule() -> None:
-    kept = Candidate("kept", 0.9, 0.3, 0.95)
-    robust = Candidate("robust", 0.5, 0.6, 0.55)
-    middle = Candidate("middle", 0.8, 0.5, 0.90)
-    unknown = Candidate("unknown", 0.7, 0.55, None)
-    assert choose([kept, robust, middle, unknown]) is middle, "the most robust of those that keep 90 %"
-    assert choose([robust, unknown]) is robust, "none is known to keep 90 %: the most robust of all"
+    kept = Candidate("kept", 0.9, 0.3, 0.95, 0.1)
+    robust = Candidate("robust", 0.5, 0.6, 0.55, 0.4)
+    middle = Candidate("middle", 0.8, 0.5, 0.90, 0.3)
+    unknown = Candidate("unknown", 0.7, 0.55, None, None)
+    useless = Candidate("useless", 0.9, 0.55, 1.0, 0.0)
+    assert choose([kept, robust, middle, unknown, useless]) is middle, "the most robust that keeps and gains"
+    assert choose([robust, unknown, useless]) is None, "none keeps 90 % and withstands more than its twin"
     assert choose([kept]) is kept
-    same = Candidate("same", 0.81, 0.5, 0.99)
+    same = Candidate("same", 0.81, 0.5, 0.99, 0.3)
     assert choose([middle, same]) is middle, "of equals the first"
 
 
@@ -60,6 +61,8 @@ def test_numbers_compare_a_cell_with_its_twin_under_the_same_attack() -> None:
     kept = numbers[place.format("lora-r8-pgd", "s*", "validation_unattacked_recall@1_kept")]
     assert kept.value == pytest.approx(0.55 / 0.6)
     assert {"lora-r8-1-robust.json", "lora-r8-pgd-0-robust.json"} <= set(kept.source.split(";"))
+    gained = numbers[place.format("lora-r8-pgd", "s*", "validation_robust_gain_recall@1")]
+    assert gained.value == pytest.approx(0.25 - 0.05)
     assert place.format("full-pgd", "s*", "validation_unattacked_recall@1_kept") not in numbers
     chosen = {n.cell: n.value for n in numbers.values() if n.metric == "adversarial_chosen"}
     assert chosen == {"lora-r8-pgd": 1.0, "lora-r8-strong": 0.0, "full-pgd": 0.0}

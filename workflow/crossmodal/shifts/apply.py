@@ -21,6 +21,7 @@ from crossmodal.errors import UserError
 from crossmodal.parameters import Parameters
 from crossmodal.progress import progress
 from crossmodal.shifts.base import LARGEST_LOSS
+from crossmodal.shifts.captions import unambiguous
 from crossmodal.shifts.losses import Losses
 
 
@@ -46,8 +47,9 @@ def shift_split(source: Path, destination: Path, params: Parameters, seed: int) 
     """Write the dataset file `source` under the shift `params` to `destination`; return the number of images.
 
     A shift of images changes them at the size they are stored in and writes PNG; captions stay. A shift of
-    texts changes every caption; the bytes of the images stay. The schema's metadata holds the shift's
-    parameters and the seed; that of the file, of a shift of images, also what it lost (key `lost`, see losses.py).
+    texts changes captions, all but those that would become ambiguous (captions.py); the bytes of the images stay.
+    The schema's metadata holds the shift's parameters and the seed; that of the file what a shift of images lost
+    (key `lost`, see losses.py), and which captions one of texts left as they were (key `ambiguous`).
     Raises UserError if `source` or an image in it cannot be read, or if the shift blanks or merges more images
     than its `largest_loss` allows.
     """
@@ -70,7 +72,8 @@ def shift_split(source: Path, destination: Path, params: Parameters, seed: int) 
 
     described = {"shift": json.dumps(params.model_dump(), sort_keys=True), "seed": str(seed)}
     if texts:
-        return write_examples(destination, shifted(), described)
+        told, ambiguous = unambiguous(read_examples(source), list(shifted()))
+        return write_examples(destination, told, described, lambda: {"ambiguous": json.dumps(ambiguous)})
     count = write_examples(destination, shifted(), described, lambda: {"lost": json.dumps(losses.found())})
     losses.check(f"{source}: the shift {kind}", getattr(params, "largest_loss", LARGEST_LOSS))
     return count
@@ -78,8 +81,16 @@ def shift_split(source: Path, destination: Path, params: Parameters, seed: int) 
 
 def losses_of(path: Path) -> dict[str, list[str]]:
     """Return what the shift of the dataset file at `path` lost (losses.py); empty where none was applied."""
-    found = (pq.read_metadata(path).metadata or {}).get(b"lost", b"{}")
-    return dict(json.loads(found))
+    return dict(_told(path, b"lost") or {})
+
+
+def ambiguous_of(path: Path) -> list[str]:
+    """Return the ids of the captions that the shift of the dataset file at `path` left as they were."""
+    return list(_told(path, b"ambiguous") or [])
+
+
+def _told(path: Path, key: bytes) -> Any:
+    return json.loads((pq.read_metadata(path).metadata or {}).get(key, b"null"))
 
 
 def _with_image(

@@ -85,7 +85,7 @@ def smallest_visible(aa: Estimate, level: float, power: float = POWER) -> float 
     samples = spread(aa)
     if not np.isfinite(aa.value) or not np.isfinite(samples).all():
         return None
-    degrees = freedom(samples, aa.still, aa.seeds)
+    degrees = freedom(samples, aa.still, aa.drawn)
     return float((quantile((1 + level) / 2, degrees) + quantile(power, degrees)) * samples.std())
 
 

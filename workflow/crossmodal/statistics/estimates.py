@@ -36,6 +36,9 @@ class Estimate:
     where no seeds were drawn."""
     clusters: int = 0
     """Images that the queries belong to, where this is a mean of values in [0, 1] over queries; else 0."""
+    drawn: int | None = None
+    """Seeds of the part with the fewest among those whose seeds were drawn: what tells how much seeds differ. More
+    than `seeds` where a cell of several stands beside one of one seed."""
 
 
 Seeds = dict[str, Estimate]
@@ -92,7 +95,7 @@ def over_seeds(seeds: Mapping[str, Estimate], name: str = "") -> Estimate:
     noise = np.stack([estimate.samples - estimate.value for estimate in estimates], axis=1)
     moved = centre.samples + weights @ (values - values.mean())
     still = centre.samples + (weights * noise).sum(axis=1)
-    return replace(centre, samples=moved, still=still, seeds=count if centre.seeds else None)
+    return replace(centre, samples=moved, still=still, seeds=count if centre.seeds else None, drawn=count)
 
 
 def combine(function: Callable[..., Estimate], *operands: Seeds) -> Seeds:
@@ -159,7 +162,7 @@ def widened(estimate: Estimate, level: float) -> NDArray[np.float64]:
     as they are.
     """
     samples = spread(estimate)
-    factor = widening(freedom(samples, estimate.still, estimate.seeds), level)
+    factor = widening(freedom(samples, estimate.still, estimate.drawn), level)
     if factor == 1:
         return samples
     centre = np.nanmedian(samples)
@@ -236,6 +239,7 @@ def _derive(
     if any(part.still is not None for part in parts):
         still = function(np.stack([part.samples if part.still is None else part.still for part in parts]))
     seeds = [part.seeds for part in parts if part.seeds is not None]
+    drawn = [part.drawn for part in parts if part.drawn is not None]
     trainings = {part.training for part in parts}
     return Estimate(
         float(value),
@@ -245,6 +249,7 @@ def _derive(
         min(seeds, default=None),
         trainings.pop() if len(trainings) == 1 else "",
         still,
+        drawn=min(drawn, default=None),
     )
 
 

@@ -31,10 +31,10 @@ def certain_interval(
 ) -> tuple[float, float] | None:
     """Return the exact interval of a share of 0 or 1 that every resample repeats, None for any other.
 
-    `samples` [resamples] are those of a mean of values in [0, 1] over queries of `clusters` images; 0 clusters
-    stand for a statistic that is no such mean. For graded metrics (nDCG) it holds too: values above 0 are no more
-    likely than the interval says, and none is above 1.
+    `samples` [resamples], NaN where undefined, are those of a mean of values in [0, 1] over queries of `clusters`
+    images; 0 clusters stand for a statistic that is no such mean. For graded metrics (nDCG) it holds too: values
+    above 0 are no more likely than the interval says, and none is above 1.
     """
-    if clusters < 1 or value not in (0.0, 1.0) or not np.all(samples == value):
+    if clusters < 1 or value not in (0.0, 1.0) or not np.all(samples[np.isfinite(samples)] == value):
         return None
     return exact_interval(clusters if value else 0, clusters, level)

@@ -172,11 +172,17 @@ def _out_of_scale(claim: Claim, known: Mapping[str, Number]) -> Obstacle:
 
 def _gained_nothing(claim: Claim, known: Mapping[str, Number]) -> Obstacle:
     gain = known.get(claim.needs[0]) if claim.needs else None
-    if not claim.needs or gain is None or (gain.ci_low is not None and gain.ci_low > 0):
+    if not claim.needs or gain is None or _above_zero(gain):
         return [gain.number_id] if gain else [], ""
     return [gain.number_id], (
         f"Cannot be judged: {claim.needs[1]} is not clearly above zero ({_written(gain)}{_interval(gain)})."
     )
+
+
+def _above_zero(number: Number) -> bool:
+    """Return whether a number is clearly above zero: its interval, or itself where it has none by its nature."""
+    low = number.value if number.ci_low is None and number.n_queries is None else number.ci_low
+    return low is not None and low > 0
 
 
 def _aa(claim: Claim, known: Mapping[str, Number]) -> Obstacle:

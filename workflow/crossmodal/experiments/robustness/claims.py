@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from crossmodal.experiments.robustness.params import KEY, Pair, Params
+from crossmodal.experiments.robustness.selection import GAINED
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.experiments.robustness.threats import ThreatModel, points
 from crossmodal.statistics.claims import Claim
@@ -55,6 +56,10 @@ def _pair(name: str, pair: Pair, target: str) -> Claim:
             *each("clean recall@1", f"peft/{{}}/s*/{target}/test/clean/mean/recall@1"),
             # The claim supposes that training made the twin robust to what it was trained against.
             *each("validation recall@1 under attack", f"{validation}/validation_robust_recall@1"),
+        ),
+        needs=(
+            f"{validation.format(pair.adversarial)}/{GAINED}",
+            f"what {pair.adversarial} withstands beyond {pair.standard} on validation data",
         ),
         aa=f"{beside}/aa_difference_{LOST}",
         smallest=f"{beside}/smallest_visible_{LOST}",

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from crossmodal.data.images import open_rgb
 from crossmodal.data.tables import Example, read_table
 from crossmodal.experiments.robustness.records import ShiftFacts
-from crossmodal.shifts.apply import losses_of
+from crossmodal.shifts.apply import ambiguous_of, losses_of
 
 SEED = 0
 ACROSS = 3
@@ -69,7 +69,9 @@ def draw_sheet(clean: Path, shifted: Mapping[str, Path], facts: Mapping[str, Shi
     for name, path in shifted.items():
         found, fact = _rows(path, names), facts[name]
         if fact.modality == "texts":
-            texts.append((name, _captions(found, examples)))
+            left = len(ambiguous_of(path))
+            said = f" ({left} of all left as they were: others have them too)" if left else ""
+            texts.append((name + said, _captions(found, examples)))
             continue
         lost = [f"{len(ids)} {LOST[what]}" for what, ids in losses_of(path).items() if ids]
         picture = Picture(name, _mosaic(found), fact.severity, lost)

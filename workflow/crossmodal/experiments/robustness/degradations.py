@@ -1,12 +1,22 @@
 """What a shift or an attack degrades: (clean - shifted) / clean, each query beside itself."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.experiments.robustness.summaries import Shift, summaries
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.statistics.comparisons import RECALLS, at, loss_of, with_mean
-from crossmodal.statistics.estimates import Place, Seeds, aggregate, combine, mean, merge, numbers_of
+from crossmodal.statistics.estimates import (
+    Estimate,
+    Place,
+    Seeds,
+    aggregate,
+    combine,
+    mean,
+    merge,
+    numbers_of,
+)
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.panel import Measured
 from crossmodal.statistics.queries import DIRECTIONS
@@ -89,7 +99,8 @@ def attack_numbers(place: Place, measured: Measured, level: float) -> list[Numbe
     """Return recall under each attack of a cell, and its degradation against the same queries unattacked.
 
     Variants are "<threat>-<epsilon>"; the reference of `degradation_<m>` is the variant of the same threat
-    whose epsilon is 0. Attacked are queries of a test set, all or some, in one direction each.
+    whose epsilon is 0. A loss of all has an exact interval, over the queries that were right before. Attacked are
+    queries of a test set, all or some, in one direction each.
     """
     numbers = []
     unattacked: dict[tuple[str, str, str, str], Seeds] = {}
@@ -105,6 +116,16 @@ def attack_numbers(place: Place, measured: Measured, level: float) -> list[Numbe
         threat, epsilon = split_variant(key.variant)
         reference = unattacked.get((key.dataset, threat, key.direction, key.metric))
         if reference and epsilon != 0:
-            lost = combine(loss_of, seeds, reference)
+            before = aggregate(reference)
+            lost = {
+                seed: _of_the_right(estimate, before.get(seed, before[ALL_SEEDS]))
+                for seed, estimate in combine(loss_of, seeds, reference).items()
+            }
             numbers += numbers_of(here, f"degradation_{key.metric}", lost, level)
     return numbers
+
+
+def _of_the_right(lost: Estimate, before: Estimate) -> Estimate:
+    """Return a loss; if it is whole, as one over the queries that were right `before`: they alone can be lost."""
+    right = round(before.value * before.queries)
+    return replace(lost, clusters=right) if lost.value == 1 else lost

@@ -90,13 +90,15 @@ def twins(study: Study) -> dict[str, str | None]:
 
 def facts(study: Study) -> dict[str, Any]:
     """Return what its numbers and its section depend on beside its parameters: what shifts are, cells' twins."""
-    shifts = {name: _shift_facts(study.shifts[name]) for name in study.room("robustness").shifts}
+    room = study.room("robustness")
+    shifts = {name: _shift_facts(study.shifts[name], name in room.controls) for name in room.shifts}
     return {"shifts": shifts, "twins": twins(study)}
 
 
-def _shift_facts(shift: Any) -> dict[str, Any]:
+def _shift_facts(shift: Any, control: bool) -> dict[str, Any]:
     severity = getattr(shift, "severity", None)
-    return {"kind": getattr(shift, "name", shift.kind), "severity": severity, "modality": shift.space}
+    kind = getattr(shift, "name", shift.kind)
+    return {"kind": kind, "severity": severity, "modality": shift.space, "control": control}
 
 
 def _attacks(study: Study, cell: str, seed: str) -> Job:

@@ -70,6 +70,8 @@ class Params(Parameters):
 
     shifts: list[Name] = []
     """Shifts applied to the target's test split."""
+    controls: list[Name] = []
+    """Those of `shifts` that are to change nothing: measured like the others, left out of their means."""
     cells: list[Name] | None = None
     """Cells that are evaluated under shift; null for every cell of the target."""
     pairs: dict[Name, Pair] = {}
@@ -100,6 +102,7 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     cells = study.adaptation.cells
     attackable = [name for name in cells if study.target_of(name) == study.adaptation.dataset]
     yield Check("shifts", params.shifts, study.shifts, "shift")
+    yield Check("controls", params.controls, study.shifts, "shift")
     yield Check("cells", params.cells or [], attackable, "cell of the target")
     yield Check("attacks.cells", params.attacks.cells, attackable, "cell of the target")
     few = params.attacks.few.cells if params.attacks.few else []

@@ -12,6 +12,8 @@ class ShiftFacts(Record):
     severity: int | None = None
     """From 1 to 5; null for a shift that has none."""
     modality: Literal["images", "texts"] = "images"
+    control: bool = False
+    """Whether it is there to change nothing, and has no part in summaries."""
 
 
 class SanityCheck(Record):

@@ -2,7 +2,8 @@
 
 All candidates are validated under one attack, whatever they were trained against. Taken is the one with the
 highest recall@1 under it among those whose recall@1 without it, of the same queries, is at least 90 % of their
-plain twin's, the same method trained without an adversary; if there is none, the one with the highest under it.
+plain twin's, the same method trained without an adversary, and whose recall@1 under it is above the twin's. If
+there is none, none is taken: what withstands no more than a cell that was never attacked has not learnt to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.pareto import UNIT, on_frontier
 from crossmodal.statistics.records import CellFacts, distinct
 
+GAINED = "validation_robust_gain_recall@1"
+"""What a cell's recall@1 under the common attack is above its plain twin's."""
 LARGEST_FALL = 0.10
 """Share of the clean recall that adversarial training may cost (the proposal's contingency of H2)."""
 
@@ -28,6 +31,8 @@ class Candidate:
     robust: float
     kept: float | None
     """`clean` as a share of the plain twin's; None if no such cell was trained."""
+    gained: float | None
+    """`robust` less the plain twin's; None if no such cell was trained."""
     sources: tuple[str, ...] = ()
     """The files that this rests on: the cell's own and its twin's."""
 
@@ -41,8 +46,8 @@ def selection_numbers(
 
     `twins` names the plain twin of each cell with an adversary, None for one without. For every cell in `recalls`
     `validation_robust_recall@1` and, of the same queries, `validation_unattacked_recall@1`; for candidates
-    `validation_unattacked_recall@1_kept`, `pareto_validation` (clean against robust) and, 1 or 0,
-    `adversarial_chosen`.
+    `validation_unattacked_recall@1_kept`, `validation_robust_gain_recall@1`, `pareto_validation` (clean against
+    robust) and, 1 or 0, `adversarial_chosen`.
     """
     numbers = _recall_numbers(recalls, cells)
     known = (_candidate(cell, twin, recalls) for cell, twin in twins.items())
@@ -60,14 +65,16 @@ def selection_numbers(
             ]
             if candidate.kept is not None:
                 rows.insert(0, ("validation_unattacked_recall@1_kept", candidate.kept, "fraction"))
+            if candidate.gained is not None:
+                rows.append((GAINED, candidate.gained, "fraction"))
             numbers += [place.plain(ALL_SEEDS, metric, value, unit, sources) for metric, value, unit in rows]
     return numbers
 
 
-def choose(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the candidate that the rule of this module takes; of equals the first."""
-    close = [c for c in candidates if c.kept is not None and c.kept >= 1 - LARGEST_FALL]
-    return max(close or candidates, key=lambda c: c.robust)
+def choose(candidates: Sequence[Candidate]) -> Candidate | None:
+    """Return the candidate that the rule of this module takes, of equals the first; None if it takes none."""
+    close = [c for c in candidates if (c.kept or 0.0) >= 1 - LARGEST_FALL and (c.gained or 0.0) > 0]
+    return max(close, key=lambda c: c.robust, default=None)
 
 
 def _recall_numbers(recalls: Sequence[RobustRecall], cells: Mapping[str, CellFacts]) -> list[Number]:
@@ -92,5 +99,6 @@ def _candidate(cell: str, twin: str | None, recalls: Sequence[RobustRecall]) -> 
         return None
     clean, robust = average([recall.clean for recall in own]), average([recall.robust for recall in own])
     before = average([recall.clean for recall in plain]) if plain else 0.0
+    gained = robust - average([recall.robust for recall in plain]) if plain else None
     sources = tuple(recall.source for recall in (*own, *plain))
-    return Candidate(cell, clean, robust, clean / before if before else None, sources)
+    return Candidate(cell, clean, robust, clean / before if before else None, gained, sources)

@@ -34,8 +34,9 @@ def summaries(variants: Sequence[Shift], facts: Mapping[str, ShiftFacts]) -> lis
     - `severity-<n>-mean`, over the kinds that were measured at severity n, where they are several;
     - `kind-<kind>-mean`, the mean of a kind that was measured several times, also for texts.
     Over shifts of texts `text-shifts-mean` and `text-shifts-worst`. A variant without facts is taken for a shift
-    of images and a kind of its own.
+    of images and a kind of its own. Controls are in none of them.
     """
+    variants = [shift for shift in variants if shift[1] not in facts or not facts[shift[1]].control]
     texts = [shift for shift in variants if shift[1] in facts and facts[shift[1]].modality == "texts"]
     images = [shift for shift in variants if shift not in texts]
     graded: dict[int, list[Shift]] = {}
