@@ -174,7 +174,7 @@ def test_every_chart_has_a_box_and_every_box_a_chart(inputs) -> None:
     boxes = [
         attributes["data-chart"] for attributes in Elements(page).of("div") if "data-chart" in attributes
     ]
-    assert sorted(boxes) == sorted(specs) and len(specs) == 9
+    assert sorted(boxes) == sorted(specs) and len(specs) == 7
 
 
 @pytest.mark.parametrize(

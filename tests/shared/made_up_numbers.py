@@ -74,12 +74,6 @@ def metric_rows(
                     loss,
                     0.035,
                 )
-            for style, loss in (
-                (("monotone", 0.71), ("high-contrast", 0.78), ("twemoji", -1.2)) if shifts else ()
-            ):
-                add(
-                    f"robustness/{cell}/s*/{style}/test/clean/{direction}", "degradation_recall@1", loss, 0.05
-                )
             if losses:
                 where = f"robustness/{cell}/s*/openmoji/test"
                 mean, worst = float(np.mean(list(losses.values()))), max(losses.values())

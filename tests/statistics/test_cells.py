@@ -132,7 +132,7 @@ def test_the_same_numbers_twice_and_no_result_twice(results) -> None:
     with pytest.raises(UserError, match="second result"):
         of([one, one])
     with pytest.raises(UserError, match=r"full-0-openmoji-clean.parquet: a second result for peft full 0"):
-        Panel([one, results["full", 1, "openmoji"], one], "label", STATISTICS)
+        Panel([one, results["full", 1, "openmoji"], one], STATISTICS)
 
 
 def test_parameters(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_recall_by_concept_is_written_where_a_whole_gallery_was_ranked(tmp_path)
         record = QueryRecord(
             experiment="peft", cell="full", seed=0, dataset="d", split="test", path=tmp_path / path
         )
-        measured = Panel([read_result(record)], "cluster", StatisticsParameters(resamples=9)).measure("full")
+        measured = Panel([read_result(record)], StatisticsParameters(resamples=9)).measure("full")
         found = {(key.direction, key.metric) for key in measured if key.metric in CONCEPT_METRICS}
         assert found == ({("image_to_text", name) for name in CONCEPT_METRICS} if known else set())
     shifted = record.model_copy(update={"variant": "fog-3", "path": tmp_path / "q.parquet"})

@@ -99,7 +99,11 @@ rule validate_attacks:
 
 rule number_robustness:
     input:
-        clean=clean_queries(),
+        clean=[
+            file
+            for cell, seed in shifted_runs(STUDY)
+            for file in query_files(STUDY.target_sets(), cell, seed)
+        ],
         shifted=[
             file
             for cell, seed in shifted_runs(STUDY)

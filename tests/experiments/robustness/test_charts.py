@@ -33,11 +33,8 @@ NUMBERS = Numbers(metric_rows())
 GRID = Grid.of("openmoji", cell_values(CELLS))
 
 
-def test_losses_of_other_datasets_have_a_chart_of_their_own() -> None:
+def test_charts_draw_every_loss() -> None:
     rendered = degradation_frame(NUMBERS, CELLS, "openmoji", "image_to_text")
-    others = degradation_frame(NUMBERS, CELLS, "openmoji", "image_to_text", datasets=True)
-    assert set(others["shift"]) == {"monotone", "high-contrast", "twemoji"}
-    assert set(rendered["shift"]).isdisjoint(others["shift"])
     spec = degradation_chart(rendered, CELLS, (0.05, 0.15)).to_dict()
     assert spec["facet"]["sort"][:2] == ["mean of all shifts", "worst kind"]
     assert spec["usermeta"]["panels"] == 10
@@ -49,9 +46,9 @@ def test_losses_of_other_datasets_have_a_chart_of_their_own() -> None:
 def test_tables_hold_what_the_numbers_say() -> None:
     summary = robustness_table(NUMBERS, GRID, {}, "text_to_image", "summary")
     assert summary.columns == ["mean of all shifts", "worst kind"]
-    others = robustness_table(NUMBERS, GRID, {}, "text_to_image", "datasets")
-    assert {"monotone", "high-contrast"} <= set(others.columns)
-    for table in (summary, others):
+    images = robustness_table(NUMBERS, GRID, {}, "text_to_image", "images")
+    assert {"fog-3", "sketch-3"} <= set(images.columns)
+    for table in (summary, images):
         for row in table.rows:
             assert len(row.figures) == len(table.columns)
             for shown in row.figures:
@@ -64,9 +61,9 @@ def test_more_cells_and_shifts_are_only_more_rows() -> None:
     grid = Grid.of("openmoji", cell_values(cells))
     parts = {part: robustness_table(numbers, grid, {}, "mean", part) for part in PARTS}
     assert {part: len(table.columns) for part, table in parts.items()} == {
-        "summary": 2, "images": 20, "texts": 0, "datasets": 3,
+        "summary": 2, "images": 20, "texts": 0,
     }  # fmt: skip
-    assert [len(table.rows) for table in parts.values()] == [15, 15, 0, 15]
+    assert [len(table.rows) for table in parts.values()] == [15, 15, 0]
 
 
 def test_each_shift_stands_in_one_part() -> None:
@@ -74,8 +71,8 @@ def test_each_shift_stands_in_one_part() -> None:
         "typos-3": ShiftFacts(kind="typos", severity=3, modality="texts"),
         "fog-3": ShiftFacts(kind="fog"),
     }
-    assert {name: part_of(name, shifts) for name in ("typos-3", "fog-3", "unknown", "clean", "shifts-worst")} == {
-        "typos-3": "texts", "fog-3": "images", "unknown": "images", "clean": "datasets", "shifts-worst": "summary",
+    assert {name: part_of(name, shifts) for name in ("typos-3", "fog-3", "unknown", "shifts-worst")} == {
+        "typos-3": "texts", "fog-3": "images", "unknown": "images", "shifts-worst": "summary",
     }  # fmt: skip
     for variant in ("severity-3-mean", "text-shifts-mean", "kind-gaussian-noise-mean"):
         assert part_of(variant, shifts) == "summary"

@@ -39,7 +39,7 @@ def test_charts_of_many_cells(grid_inputs: ReportInputs) -> None:
     for question in grid_inputs.questions:
         specs |= read_section(question.section)[1]
     assert set(specs) == {
-        *(f"{name}-{d}" for name in ("accuracy", "degradation", "datasets")
+        *(f"{name}-{d}" for name in ("accuracy", "degradation")
           for d in ("text_to_image", "image_to_text")),
         "pareto-parameters", "pareto-training_seconds", "pareto-latency", "severity", "attack",
     }  # fmt: skip

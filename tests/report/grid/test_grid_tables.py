@@ -70,10 +70,8 @@ def test_the_parts_of_degradation_hold_every_shift_once(found: Numbers, grid: Gr
         "mean of jpeg compression", "mean of text shifts", "worst kind of text shift",
     ]  # fmt: skip
     assert (len(columns["images"]), len(columns["texts"])) == (9, 5)
-    assert set(columns["datasets"]) == {"openmoji", "fluent", "twemoji", "monotone"}
-    others = tables.robustness_table(found, grid, shifts, "mean", "datasets")
-    own = {row.name: row.figures[others.columns.index("openmoji")] for row in others.rows}
-    assert {cell for cell, figure in own.items() if figure} == {"full-fluent", "lora-r8-fluent"}
+    rows = tables.robustness_table(found, grid, shifts, "mean", "images").rows
+    assert "full" in {row.name for row in rows} and {grid.home(row.name) for row in rows} == {"openmoji"}
 
 
 def test_threats_are_read_from_epsilon_zero_upwards(found: Numbers, grid: Grid) -> None:

@@ -88,7 +88,7 @@ def measure(
             counts = export_embeddings(model, source, images, captions, batch_size, {})
         evaluate_set(read_embeddings(images), read_embeddings(captions), queries)
         record = QueryRecord(experiment="-", cell="-", seed=0, dataset=source.stem, split="-", path=queries)
-        measured = Panel([read_result(record)], "cluster", settings).measure("-")
+        measured = Panel([read_result(record)], settings).measure("-")
     numbers = []
     for key, seeds in measured.items():
         for estimate in seeds.values():

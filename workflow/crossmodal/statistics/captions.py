@@ -14,7 +14,7 @@ from crossmodal.data.tables import read_table
 from crossmodal.statistics.estimates import Place, aggregate, numbers_of
 from crossmodal.statistics.metrics import TOP
 from crossmodal.statistics.numbers import Number
-from crossmodal.statistics.panel import CLEAN, By, Panel, Result, Sums
+from crossmodal.statistics.panel import CLEAN, Panel, Result, Sums
 from crossmodal.statistics.queries import IMAGE_TO_TEXT, TEXT_TO_IMAGE
 from crossmodal.statistics.records import QueryRecord, distinct
 from crossmodal.statistics.settings import StatisticsParameters
@@ -56,32 +56,24 @@ def _read(record: QueryRecord) -> pa.Table:
     return table.append_column("place", pa.array(places, pa.int64()))
 
 
-def _recall(table: pa.Table) -> dict[tuple[str, By], Sums]:
+def _recall(table: pa.Table) -> dict[str, Sums]:
     values = table[RECALL].to_numpy()[:, None]
-    return {
-        (TEXT_TO_IMAGE, "cluster"): Sums(
-            (RECALL,), table["cluster"].to_pylist(), values, np.ones(len(values))
-        )
-    }
+    return {TEXT_TO_IMAGE: Sums((RECALL,), table["cluster"].to_pylist(), values, np.ones(len(values)))}
 
 
-def _concepts(table: pa.Table) -> dict[tuple[str, By], Sums]:
+def _concepts(table: pa.Table) -> dict[str, Sums]:
     label_of = dict(zip(table["cluster"].to_pylist(), table["label"].to_pylist(), strict=True))
     asking = table.filter(pc.equal(table["direction"], IMAGE_TO_TEXT))
     counts = [len({label_of[item.rpartition("#")[0]] for item in top}) for top in asking["top"].to_pylist()]
     values = np.array(counts, dtype=np.float64)[:, None]
-    return {
-        (IMAGE_TO_TEXT, "cluster"): Sums(
-            (CONCEPTS,), asking["cluster"].to_pylist(), values, np.ones(len(values))
-        )
-    }
+    return {IMAGE_TO_TEXT: Sums((CONCEPTS,), asking["cluster"].to_pylist(), values, np.ones(len(values)))}
 
 
 def _numbers(results: Sequence[Result], parameters: StatisticsParameters, unit: str) -> list[Number]:
     numbers: list[Number] = []
     if not results:
         return numbers
-    panel, dataset = Panel(results, "cluster", parameters), results[0].record.dataset
+    panel, dataset = Panel(results, parameters), results[0].record.dataset
     for cell in distinct([result.record for result in results], "cell"):
         for key, seeds in panel.measure(cell).items():
             place = Place("peft", cell, dataset, "test", CLEAN, key.direction)

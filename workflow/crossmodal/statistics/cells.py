@@ -33,7 +33,7 @@ def recall_numbers(results: Sequence[Result], parameters: StatisticsParameters) 
     """Return quality on each clean test set of every cell."""
     numbers: list[Number] = []
     for group in by_split(results):
-        panel = Panel(group, "cluster", parameters)
+        panel = Panel(group, parameters)
         dataset, split = group[0].record.dataset, group[0].record.split
         for cell in cells_of(group):
             place = Place("peft", cell, dataset, split, "-", "-")

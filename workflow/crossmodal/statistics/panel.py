@@ -3,7 +3,7 @@
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,27 +19,26 @@ from crossmodal.statistics.queries import DIRECTIONS, IMAGE_TO_TEXT
 from crossmodal.statistics.records import QueryRecord
 from crossmodal.statistics.settings import StatisticsParameters
 
-By = Literal["cluster", "label"]
 CLEAN = "clean"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sums:
-    """The queries of one direction of a result, summed by cluster (or by label)."""
+    """The queries of one direction of a result, summed by cluster."""
 
     metrics: tuple[str, ...]
-    keys: list[str]
+    clusters: list[str]
     sums: NDArray[np.float64]
-    """Sum of each metric over the queries of a key, [keys, metrics]."""
+    """Sum of each metric over the queries of a cluster, [clusters, metrics]."""
     counts: NDArray[np.float64]
-    """Queries of each key, [keys]."""
+    """Queries of each cluster, [clusters]."""
 
 
 class Result(NamedTuple):
-    """A queries.parquet, read: its record and its sums by (direction, cluster or label)."""
+    """A queries.parquet, read: its record and its sums by direction."""
 
     record: QueryRecord
-    sums: dict[tuple[str, By], Sums]
+    sums: dict[str, Sums]
 
 
 class Key(NamedTuple):
@@ -66,19 +65,18 @@ def read_result(record: QueryRecord) -> Result:
 
 def restricted(result: Result, images: Container[str]) -> Result | None:
     """Return `result` for the queries that these images own, or None where there is none; galleries stay whole."""
-    sums: dict[tuple[str, By], Sums] = {}
-    for (direction, by), part in result.sums.items():
-        rows = [row for row, key in enumerate(part.keys) if key in images] if by == "cluster" else []
+    sums: dict[str, Sums] = {}
+    for direction, part in result.sums.items():
+        rows = [row for row, cluster in enumerate(part.clusters) if cluster in images]
         if rows:
-            keys = [part.keys[row] for row in rows]
-            sums[direction, by] = Sums(part.metrics, keys, part.sums[rows], part.counts[rows])
+            clusters = [part.clusters[row] for row in rows]
+            sums[direction] = Sums(part.metrics, clusters, part.sums[rows], part.counts[rows])
     return Result(result.record, sums) if sums else None
 
 
-def _read(path: Path, concepts: tuple[str, ...]) -> dict[tuple[str, By], Sums]:
-    table = read_table(path, ["direction", "cluster", "label", *METRICS, *concepts])
-    sums: dict[tuple[str, By], Sums] = {}
-    by: By
+def _read(path: Path, concepts: tuple[str, ...]) -> dict[str, Sums]:
+    table = read_table(path, ["direction", "cluster", *METRICS, *concepts])
+    sums: dict[str, Sums] = {}
     for direction in DIRECTIONS:
         rows = table.filter(pc.equal(table["direction"], direction))
         if not len(rows):
@@ -86,13 +84,12 @@ def _read(path: Path, concepts: tuple[str, ...]) -> dict[tuple[str, By], Sums]:
         known = [name for name in concepts if direction == IMAGE_TO_TEXT and not rows[name].null_count]
         metrics = (*METRICS, *known)
         values = np.stack([rows[name].to_numpy() for name in metrics], axis=1)
-        for by in ("cluster", "label"):
-            sums[direction, by] = _sum(metrics, rows[by], values)
+        sums[direction] = _sum(metrics, rows["cluster"], values)
     return sums
 
 
-def _sum(metrics: tuple[str, ...], names: pa.ChunkedArray, values: NDArray[Any]) -> Sums:
-    encoded = names.combine_chunks().dictionary_encode()
+def _sum(metrics: tuple[str, ...], clusters: pa.ChunkedArray, values: NDArray[Any]) -> Sums:
+    encoded = clusters.combine_chunks().dictionary_encode()
     codes, count = encoded.indices.to_numpy(), len(encoded.dictionary)
     columns = [np.bincount(codes, weights=column, minlength=count) for column in values.T]
     counts = np.bincount(codes, minlength=count).astype(np.float64)
@@ -100,24 +97,21 @@ def _sum(metrics: tuple[str, ...], names: pa.ChunkedArray, values: NDArray[Any])
 
 
 class Panel:
-    """Results that are resampled with the same draws, of images (`by="cluster"`) or of labels.
+    """Results that are resampled with the same draws of images: those over the same images are paired.
 
-    Draws are over the union of what the results hold. Results over the same images are paired; of two
-    datasets the labels that both have are drawn together and the others apart, which is the paired bootstrap
-    where every label is shared and the independent one where none is.
+    Draws are over the union of the images that the results hold.
     """
 
-    def __init__(self, results: Sequence[Result], by: By, parameters: StatisticsParameters) -> None:
+    def __init__(self, results: Sequence[Result], parameters: StatisticsParameters) -> None:
         """Take results that differ in what they are of; UserError if one is given twice."""
         _no_duplicates([result.record for result in results])
-        self.results, self.by = list(results), by
+        self.results = list(results)
         self._sums = [
             (result.record, direction, sums)
             for result in self.results
-            for (direction, kind), sums in result.sums.items()
-            if kind == by
+            for direction, sums in result.sums.items()
         ]
-        names = {key for _, _, sums in self._sums for key in sums.keys}
+        names = {cluster for _, _, sums in self._sums for cluster in sums.clusters}
         self._position = {name: index for index, name in enumerate(sorted(names))}
         self._resampler = Resampler(len(names), parameters.resamples, parameters.bootstrap_seed)
 
@@ -131,7 +125,7 @@ class Panel:
         shape = (len(self._position), int(ends[-1]))
         sums, counts = np.zeros(shape), np.zeros(shape)
         for own, (_, _, part) in zip(columns, mine, strict=True):
-            rows = [self._position[key] for key in part.keys]
+            rows = [self._position[cluster] for cluster in part.clusters]
             sums[rows, own], counts[rows, own] = part.sums, part.counts[:, None]
         samples = self._resampler.means(sums, counts)
         values = sums.sum(axis=0) / counts.sum(axis=0)
@@ -143,7 +137,7 @@ class Panel:
             for column, metric in zip(range(own.start, own.stop), part.metrics, strict=True):
                 estimate = Estimate(
                     float(values[column]), samples[:, column], queries, sources, 1, training,
-                    clusters=len(part.keys),
+                    clusters=len(part.clusters),
                 )  # fmt: skip
                 key = Key(record.experiment, record.dataset, record.variant, direction, metric)
                 measured.setdefault(key, {})[str(record.seed)] = estimate

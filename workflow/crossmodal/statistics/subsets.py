@@ -50,8 +50,8 @@ def share_numbers(name: str, whole: Sequence[Result], part: Sequence[Result]) ->
     dataset, split, variant = _place(few)
     numbers = []
     for direction in DIRECTIONS:
-        if (own := few.sums.get((direction, "cluster"))) is not None:
-            queries, total = own.counts.sum(), all_.sums[direction, "cluster"].counts.sum()
+        if (own := few.sums.get(direction)) is not None:
+            queries, total = own.counts.sum(), all_.sums[direction].counts.sum()
             place = Place("peft", "-", dataset, split, f"{variant}@{name}", direction)
             told = (float(queries / total), "fraction", [str(few.record.path)], int(queries))
             numbers.append(place.plain(ALL_SEEDS, "queries_share", *told))

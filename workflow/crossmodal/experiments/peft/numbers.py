@@ -92,7 +92,7 @@ def retained(
     targets = targets_of(claims(roles, target, cells))
     for group in by_split(results):
         dataset, split = group[0].record.dataset, group[0].record.split
-        panel = Panel(group, "cluster", parameters)
+        panel = Panel(group, parameters)
         standards: dict[str, Measured] = {}
         for cell in cells_of(group):
             home = cells[cell].dataset if cell in cells else target

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from crossmodal.experiments.robustness.records import ShiftFacts
-from crossmodal.experiments.robustness.summaries import Shift, summaries
+from crossmodal.experiments.robustness.summaries import summaries
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.statistics.comparisons import RECALLS, at, loss_of, with_mean
 from crossmodal.statistics.estimates import (
@@ -18,7 +18,7 @@ from crossmodal.statistics.estimates import (
     numbers_of,
 )
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
-from crossmodal.statistics.panel import Measured
+from crossmodal.statistics.panel import CLEAN, Measured
 from crossmodal.statistics.queries import DIRECTIONS
 
 Directions = dict[str, Seeds]
@@ -28,71 +28,65 @@ Directions = dict[str, Seeds]
 def degradation(
     place: Place, clean: str, measured: Measured, level: float, shifts: Mapping[str, ShiftFacts] | None = None
 ) -> list[Number]:
-    """Return `degradation_<m>` = (clean - shifted) / clean for every shifted set in `measured`.
+    """Return `degradation_<m>` = (clean - shifted) / clean for every shifted variant in `measured`.
 
-    `clean` names the dataset whose clean set is the reference, the cell's own target. Shifts of it are its
-    other variants and the clean sets of other datasets; shifted sets of other datasets have no reference and
-    are left out. Over the variants of `clean` there are summaries (see `summaries`), and as `kinds` of
-    `shifts-mean` and of `text-shifts-mean` the number of kinds that they are over. Direction `mean` is the mean of
-    what both directions gave.
+    `clean` names the dataset whose clean set is the reference, the cell's own target: only variants of it are
+    shifts, since the gallery of another dataset holds other concepts. Over them there are summaries (see
+    `summaries`), and as `kinds` of `shifts-mean` and of `text-shifts-mean` the number of kinds that they are over.
+    Direction `mean` is the mean of what both directions gave.
     """
     numbers = []
     for metric in RECALLS:
         lost = losses(clean, measured, metric, shifts or {})
-        for (dataset, variant), directions in lost.items():
+        for variant, directions in lost.items():
             for direction, seeds in directions.items():
-                here = at(place, "robustness", dataset, variant, direction)
+                here = at(place, "robustness", clean, variant, direction)
                 numbers += numbers_of(here, f"degradation_{metric}", seeds, level)
-    for name, _, kinds in summaries(_variants(clean, measured), shifts or {}):
-        if name in ("shifts-mean", "text-shifts-mean") and lost[clean, name]:
+    for name, _, kinds in summaries(_shifts(clean, measured), shifts or {}):
+        if name in ("shifts-mean", "text-shifts-mean") and lost[name]:
             here = at(place, "robustness", clean, name, "-")
-            total = next(iter(lost[clean, name].values()))[ALL_SEEDS]
+            total = next(iter(lost[name].values()))[ALL_SEEDS]
             numbers.append(here.plain(ALL_SEEDS, "kinds", len(kinds), "count", total.sources, total.queries))
     return numbers
 
 
 def losses(
     clean: str, measured: Measured, metric: str, shifts: Mapping[str, ShiftFacts]
-) -> dict[Shift, Directions]:
-    """Return what each shift in `measured` costs of `metric`, and after them what each summary does."""
-    found = _recalls(measured, metric)
-    lost: dict[Shift, Directions] = {}
-    for dataset, variant in _shifts(clean, measured):
-        lost[dataset, variant] = with_mean(
+) -> dict[str, Directions]:
+    """Return what each variant of `clean` costs of `metric`, and after them what each summary does."""
+    found = _recalls(clean, measured, metric)
+    lost: dict[str, Directions] = {}
+    for variant in _shifts(clean, measured):
+        lost[variant] = with_mean(
             {
-                d: combine(loss_of, found[dataset, variant, d], found[clean, "clean", d])
+                d: combine(loss_of, found[variant, d], found[CLEAN, d])
                 for d in DIRECTIONS
-                if (dataset, variant, d) in found and (clean, "clean", d) in found
+                if (variant, d) in found and (CLEAN, d) in found
             }
         )
-    for name, function, kinds in summaries(_variants(clean, measured), shifts):
+    for name, function, kinds in summaries(_shifts(clean, measured), shifts):
         shared = [
             d for d in (*DIRECTIONS, "mean") if all(d in lost[shift] for kind in kinds for shift in kind)
         ]
-        lost[clean, name] = {
+        lost[name] = {
             d: merge(function, [merge(mean, [lost[shift][d] for shift in kind]) for kind in kinds])
             for d in shared
         }
     return lost
 
 
-def _recalls(measured: Measured, metric: str) -> dict[tuple[str, str, str], Seeds]:
+def _recalls(clean: str, measured: Measured, metric: str) -> dict[tuple[str, str], Seeds]:
     return {
-        (key.dataset, key.variant, key.direction): seeds
+        (key.variant, key.direction): seeds
         for key, seeds in measured.items()
-        if key.experiment in ("peft", "robustness") and key.metric == metric
+        if key.experiment in ("peft", "robustness") and key.dataset == clean and key.metric == metric
     }
 
 
-def _shifts(clean: str, measured: Measured) -> list[Shift]:
-    """Return the sets that have the clean set of `clean` as their reference."""
-    sets = dict.fromkeys(key[:2] for key in _recalls(measured, RECALLS[0]))
-    return [(dataset, variant) for dataset, variant in sets
-            if (dataset == clean) != (variant == "clean")]  # fmt: skip
-
-
-def _variants(clean: str, measured: Measured) -> list[Shift]:
-    return [shift for shift in _shifts(clean, measured) if shift[0] == clean]
+def _shifts(clean: str, measured: Measured) -> list[str]:
+    """Return the variants that have the clean set of `clean` as their reference."""
+    variants = dict.fromkeys(variant for variant, _ in _recalls(clean, measured, RECALLS[0]))
+    return [variant for variant in variants if variant != CLEAN]
 
 
 def attack_numbers(place: Place, measured: Measured, level: float) -> list[Number]:

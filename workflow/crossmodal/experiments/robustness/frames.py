@@ -17,22 +17,16 @@ SEVERITY_COLUMNS = ["cell", "shift", "severity", "value", "ci_low", "ci_high", "
 ATTACK_COLUMNS = ["cell", "threat", "attack", "epsilon", "value", "ci_low", "ci_high", "number_id"]
 
 
-def degradation_frame(
-    numbers: Numbers, cells: Sequence[str], target: str, direction: str, *, datasets: bool = False
-) -> pd.DataFrame:
-    """Return the relative loss of R@1 (fraction) of each cell under each shift, summaries first.
-
-    Shifts are those of the target's own test images or, with `datasets`, other datasets seen as shifts: these
-    can be much harder or easier and need an axis of their own.
-    """
+def degradation_frame(numbers: Numbers, cells: Sequence[str], target: str, direction: str) -> pd.DataFrame:
+    """Return the relative loss of R@1 (fraction) of each cell under each shift, summaries first."""
     rows = []
-    for (dataset, variant), name in shift_names(numbers, target).items():
-        for cell in cells if (variant == "clean") == datasets else ():
+    for variant, name in shift_names(numbers, target).items():
+        for cell in cells:
             number = numbers.find(
                 "robustness",
                 "degradation_recall@1",
                 cell=cell,
-                dataset=dataset,
+                dataset=target,
                 variant=variant,
                 direction=direction,
             )

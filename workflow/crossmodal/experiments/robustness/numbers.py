@@ -18,7 +18,7 @@ from crossmodal.statistics.cells import by_split, cells_of, retrieval_record
 from crossmodal.statistics.comparisons import quality
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import Number, write_numbers
-from crossmodal.statistics.panel import CLEAN, Panel, Result, read_result
+from crossmodal.statistics.panel import Panel, Result, read_result
 from crossmodal.statistics.records import CellFacts, cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.targets import Target, targets_of
@@ -67,7 +67,7 @@ def shift_numbers(
     pairs: Mapping[str, Pair] = {},
     targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
-    """Return recall on every shifted set, what each shift and each other dataset costs, and how `pairs` differ.
+    """Return recall on every shifted set, what each shift costs, and how `pairs` differ.
 
     `results` are those on clean sets (experiment `peft`) and on shifted ones (`robustness`). The clean set of a
     cell is the one that it is adapted to. A variant that `shifts` does not know is taken for a shift of images
@@ -77,7 +77,7 @@ def shift_numbers(
     numbers: list[Number] = []
     for group in by_split(results):
         dataset, split = group[0].record.dataset, group[0].record.split
-        panel = Panel(group, "cluster", parameters)
+        panel = Panel(group, parameters)
         for cell in cells_of(group):
             place = Place("-", cell, dataset, split, "-", "-")
             measured = panel.measure(cell)
@@ -92,10 +92,6 @@ def shift_numbers(
         for cell in dict.fromkeys(pair.standard for pair in pairs.values()) if dataset == target else ():
             place = Place("-", cell, dataset, split, "-", "-")
             numbers += beside_itself_numbers(place, dataset, panel.measure(cell), parameters.level, shifts)
-        for home in dict.fromkeys(homes.get(cell, target) for cell in cells_of(group)):
-            if home != dataset:
-                adapted = [r for r in results if homes.get(r.record.cell, target) == home]
-                numbers += _other_dataset(adapted, dataset, split, home, parameters)
     return numbers
 
 
@@ -103,27 +99,10 @@ def attacked_numbers(results: Sequence[Result], parameters: StatisticsParameters
     """Return recall and degradation under attack of every cell; resampled are the attacked queries."""
     numbers: list[Number] = []
     for group in by_split(results):
-        panel = Panel(group, "cluster", parameters)
+        panel = Panel(group, parameters)
         for cell in cells_of(group):
             place = Place("attack", cell, group[0].record.dataset, group[0].record.split, "-", "-")
             numbers += attack_numbers(place, panel.measure(cell), parameters.level)
-    return numbers
-
-
-def _other_dataset(
-    results: Sequence[Result], dataset: str, split: str, home: str, parameters: StatisticsParameters
-) -> list[Number]:
-    """Degradation from the clean set of `home` to another dataset: paired by label, since images differ."""
-    group = [
-        r
-        for r in results
-        if r.record.dataset in (dataset, home) and r.record.split == split and r.record.variant == CLEAN
-    ]
-    panel = Panel(group, "label", parameters)
-    numbers: list[Number] = []
-    for cell in cells_of(group):
-        place = Place("-", cell, dataset, split, "-", "-")
-        numbers += degradation(place, home, panel.measure(cell), parameters.level)
     return numbers
 
 

@@ -34,10 +34,10 @@ def pair_numbers(
     """
     ours, theirs = (losses(clean, measured, "recall@1", shifts) for measured in (adversarial, standard))
     numbers = []
-    for shift in [shift for shift in theirs if shift in ours and shift[0] == clean]:
+    for shift in [shift for shift in theirs if shift in ours]:
         for direction in [d for d in theirs[shift] if d in ours[shift]]:
             seeds = merge(lambda both: difference(*both), [theirs[shift][direction], ours[shift][direction]])
-            here = at(place, "robustness", *shift, direction)
+            here = at(place, "robustness", clean, shift, direction)
             numbers += numbers_of(here, SAVED, seeds, level, targets=targets)
             numbers += p_value_numbers(here, SAVED, seeds, level)
     return numbers
@@ -51,7 +51,7 @@ def beside_itself_numbers(
     `aa_difference_degradation_recall@1` and `smallest_visible_degradation_recall@1` of the summary `shifts-mean`;
     `place` has the cell without an adversary. Nothing where it has one seed.
     """
-    lost = losses(clean, standard, "recall@1", shifts).get((clean, MEAN), {})
+    lost = losses(clean, standard, "recall@1", shifts).get(MEAN, {})
     own = {d: seeds for d, seeds in lost.items() if d in DIRECTIONS}
     return aa_numbers(
         lambda direction: at(place, "robustness", clean, MEAN, direction),

@@ -113,18 +113,13 @@ def _charts(numbers: Numbers, grid: Grid, shifts: Mapping[str, ShiftFacts]) -> C
     specs: Charts = {}
     cells, few = grid.cells, len(grid.cells) <= FEW
     for direction in DIRECTIONS:
-        for name, datasets in (("degradation", False), ("datasets", True)):
-            loss = frames.degradation_frame(numbers, cells, grid.target, direction, datasets=datasets)
-            if not len(loss):
-                continue
-            if not few:
-                loss = loss[~loss["summary"].astype(bool)]
-            drawn = (
-                charts.degradation_chart(loss, cells, () if datasets else LIMITS)
-                if few
-                else charts.degradation_map(loss, cells)
-            )
-            specs[f"{name}-{direction}"] = drawn.to_dict()
+        loss = frames.degradation_frame(numbers, cells, grid.target, direction)
+        if not len(loss):
+            continue
+        if not few:
+            loss = loss[~loss["summary"].astype(bool)]
+        drawn = charts.degradation_chart(loss, cells, LIMITS) if few else charts.degradation_map(loss, cells)
+        specs[f"degradation-{direction}"] = drawn.to_dict()
     severity = frames.severity_frame(numbers, grid, shifts, "mean")
     if len(severity):
         specs["severity"] = charts.severity_chart(severity, grid.highlighted).to_dict()

@@ -10,9 +10,6 @@ from typing import NamedTuple
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.estimates import Estimate, highest, mean
 
-Shift = tuple[str, str]
-"""Dataset and variant."""
-
 
 class Summary(NamedTuple):
     """What stands for several shifts."""
@@ -20,11 +17,11 @@ class Summary(NamedTuple):
     name: str
     function: Callable[[Sequence[Estimate]], Estimate]
     """How kinds are summed up."""
-    kinds: list[list[Shift]]
+    kinds: list[list[str]]
     """The shifts of each kind, of which the mean is taken first."""
 
 
-def summaries(variants: Sequence[Shift], facts: Mapping[str, ShiftFacts]) -> list[Summary]:
+def summaries(variants: Sequence[str], facts: Mapping[str, ShiftFacts]) -> list[Summary]:
     """Return the summaries over shifted variants of one dataset that are not empty.
 
     Over shifts of images
@@ -36,12 +33,12 @@ def summaries(variants: Sequence[Shift], facts: Mapping[str, ShiftFacts]) -> lis
     Over shifts of texts `text-shifts-mean` and `text-shifts-worst`. A variant without facts is taken for a shift
     of images and a kind of its own. Controls are in none of them.
     """
-    variants = [shift for shift in variants if shift[1] not in facts or not facts[shift[1]].control]
-    texts = [shift for shift in variants if shift[1] in facts and facts[shift[1]].modality == "texts"]
+    variants = [shift for shift in variants if shift not in facts or not facts[shift].control]
+    texts = [shift for shift in variants if shift in facts and facts[shift].modality == "texts"]
     images = [shift for shift in variants if shift not in texts]
-    graded: dict[int, list[Shift]] = {}
+    graded: dict[int, list[str]] = {}
     for shift in images:
-        severity = facts[shift[1]].severity if shift[1] in facts else None
+        severity = facts[shift].severity if shift in facts else None
         if severity is not None:
             graded.setdefault(severity, []).append(shift)
     of_images, of_texts = _by_kind(images, facts), _by_kind(texts, facts)
@@ -64,9 +61,9 @@ def summaries(variants: Sequence[Shift], facts: Mapping[str, ShiftFacts]) -> lis
     return [summary for summary in found if summary.kinds]
 
 
-def _by_kind(variants: Sequence[Shift], facts: Mapping[str, ShiftFacts]) -> dict[str, list[Shift]]:
-    kinds: dict[str, list[Shift]] = {}
+def _by_kind(variants: Sequence[str], facts: Mapping[str, ShiftFacts]) -> dict[str, list[str]]:
+    kinds: dict[str, list[str]] = {}
     for shift in variants:
-        kind = facts[shift[1]].kind if shift[1] in facts else shift[1]
+        kind = facts[shift].kind if shift in facts else shift
         kinds.setdefault(kind, []).append(shift)
     return kinds

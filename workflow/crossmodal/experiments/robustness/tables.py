@@ -20,31 +20,23 @@ PARTS = {
     "summary": "summaries",
     "images": "shifts of images",
     "texts": "shifts of texts",
-    "datasets": "other datasets",
 }
 """The parts that the table of degradation comes in: as one it would be too wide to read."""
 
 
-def shift_names(numbers: Numbers, target: str) -> dict[tuple[str, str], str]:
-    """Return (dataset, variant) -> name of every shift with a degradation, summaries first.
-
-    A shift is a variant of a test set, or another dataset seen as a whole (variant `clean`).
-    """
-    found = dict.fromkeys(
-        (number.dataset, number.variant) for number in numbers.select("robustness", "degradation_recall@1")
+def shift_names(numbers: Numbers, target: str) -> dict[str, str]:
+    """Return variant -> name of every shift of the target's test set with a degradation, summaries first."""
+    found = numbers.distinct(
+        "variant", experiment="robustness", metric="degradation_recall@1", dataset=target
     )
     names = {}
-    for dataset, variant in sorted(found, key=lambda key: _place(key[1])):
+    for variant in sorted(found, key=_place):
         title = SHIFT_TITLES.get(variant, variant)
         if severity := severity_of(variant):
             title = f"mean of severity {severity}"
         if kind := kind_of(variant):
             title = f"mean of {kind}"
-        if variant == "clean":
-            title = dataset
-        elif dataset not in (target, "-"):
-            title = f"{title} ({dataset})"
-        names[dataset, variant] = title
+        names[variant] = title
     return names
 
 
@@ -69,8 +61,6 @@ def part_of(variant: str, shifts: Mapping[str, ShiftFacts]) -> str:
     """Return the part of PARTS that a shift stands in; one that `shifts` does not know is one of images."""
     if is_summary(variant):
         return "summary"
-    if variant == "clean":
-        return "datasets"
     return shifts[variant].modality if variant in shifts else "images"
 
 
@@ -87,9 +77,9 @@ def robustness_table(
         (
             name,
             "degradation_recall@1",
-            {"experiment": "robustness", "dataset": dataset, "variant": variant, "direction": direction},
+            {"experiment": "robustness", "dataset": grid.target, "variant": variant, "direction": direction},
         )
-        for (dataset, variant), name in shift_names(numbers, grid.target).items()
+        for variant, name in shift_names(numbers, grid.target).items()
         if part_of(variant, shifts) == part
     ]
     name = f"robustness-{part}-{direction.replace('_', '-')}"
@@ -122,13 +112,12 @@ def pairs_table(numbers: Numbers, target: str, pairs: Mapping[str, Pair]) -> Tab
 
 def differences_table(numbers: Numbers, target: str, pairs: Mapping[str, Pair], direction: str) -> Table:
     """Return by how much each pair's losses differ under each shift and summary, above zero where it helps."""
-    found = {key: name for key, name in shift_names(numbers, target).items() if key[0] == target}
+    found = shift_names(numbers, target)
     rows = []
     for name, pair in pairs.items():
         where = {"cell": pair.adversarial, "dataset": target, "direction": direction}
         figures = [
-            figure(numbers, numbers.find("robustness", SAVED, variant=variant, **where))
-            for _, variant in found
+            figure(numbers, numbers.find("robustness", SAVED, variant=variant, **where)) for variant in found
         ]
         rows.append(Row(name, figures))
     table = Table(f"pairs-{direction.replace('_', '-')}", "pair", [], list(found.values()), rows)

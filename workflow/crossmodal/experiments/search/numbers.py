@@ -47,7 +47,7 @@ def found_numbers(
     """
     numbers: list[Number] = []
     for group in by_split(results):
-        panel = Panel(group, "cluster", parameters)
+        panel = Panel(group, parameters)
         for cell in cells_of(group):
             place = Place("-", cell, group[0].record.dataset, group[0].record.split, "-", "-")
             measured = panel.measure(cell)
