@@ -10,6 +10,7 @@ from crossmodal.experiments.robustness.claims import SAVED
 from crossmodal.experiments.robustness.numbers import attacked_numbers, main, shift_numbers
 from crossmodal.experiments.robustness.params import Pair
 from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.experiments.robustness.summaries import summaries
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.cells import cell_numbers
 from crossmodal.statistics.numbers import Number, read_numbers
@@ -290,3 +291,12 @@ def test_the_job_knows_a_result_by_its_place(tmp_path: Path) -> None:
         assert values.pop(place.format(seed, "robust")) == pytest.approx(0.2)
         assert values.pop(place.format(seed, "unattacked")) == pytest.approx(0.55)
     assert not [name for name in values if name.startswith("peft/")], "those are the numbers of every cell"
+
+
+def test_a_control_has_no_part_in_the_means() -> None:
+    facts = {
+        name: ShiftFacts(kind=name, modality="texts", control=name == "capitals")
+        for name in ("typos", "order", "capitals")
+    }
+    found = {summary.name: summary.kinds for summary in summaries(list(facts), facts)}
+    assert found == {name: [["typos"], ["order"]] for name in ("text-shifts-mean", "text-shifts-worst")}
