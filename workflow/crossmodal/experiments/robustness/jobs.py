@@ -66,11 +66,13 @@ def attacked_runs(study: Study) -> Iterator[tuple[str, int]]:
 
 def validated_runs(study: Study) -> Iterator[tuple[str, int]]:
     """Yield the (cell, seed) that are attacked on validation data: cells with an adversary and their twins."""
-    if study.room("robustness").validation is None:
+    room = study.room("robustness")
+    if room.validation is None:
         return
     cells = dict.fromkeys(cell for pair in twins(study).items() for cell in pair if cell is not None)
     for cell in cells:
-        yield from ((cell, seed) for seed in study.seeds_of(cell))
+        seeds = study.seeds_of(cell)
+        yield from ((cell, seed) for seed in (seeds if room.attacks.every_seed else seeds[:1]))
 
 
 def twins(study: Study) -> dict[str, str | None]:

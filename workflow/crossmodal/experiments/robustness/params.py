@@ -36,7 +36,7 @@ class Attacks(ThreatParameters):
     few: FewAttacks | None = None
     """Further cells, attacked on fewer images; null for none."""
     every_seed: bool = False
-    """Whether each seed of a cell is attacked, or its first one only."""
+    """Whether each seed of a cell is attacked, on test and on validation data, or its first one only."""
 
     @model_validator(mode="after")
     def _attacked_once(self) -> Self:
