@@ -1,8 +1,8 @@
 """How fast the training loop is: `make bench-training` prints two ratios and fills docs/performance.md.
 
-Needs the base model of the finished default study, and takes some minutes on an otherwise idle machine. One process,
-one thread, float32, random images and captions in memory. What is compared takes turns, so that a slow minute of the
-machine slows both; a ratio is of neighbours.
+Needs the base model of the finished default study, and takes some minutes on an otherwise idle machine. One
+process, one thread, float32, random images and captions in memory. What is compared takes turns, so that a slow
+minute of the machine slows both; a ratio is of neighbours.
 """
 
 import argparse

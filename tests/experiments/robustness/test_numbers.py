@@ -165,6 +165,17 @@ def test_twins_are_compared_query_by_query(tmp_path: Path) -> None:
     assert "robustness/full-pgd/s1/openmoji/test/fog-3/mean/degradation_difference_recall@1" not in numbers
     assert at("full-pgd", "fog-3", SAVED).value > 0.2
     assert at("full-pgd", "fog-3", f"p_value_{SAVED}").value < 0.05
+
+    def left(cell: str, variant: str, direction: str) -> float:
+        return numbers[f"robustness/{cell}/s*/openmoji/test/{variant}/{direction}/recall@1"].value
+
+    fog, noise = (
+        [left(c, v, d) for c in ("full-pgd", "full") for d in ("text_to_image", "image_to_text")]
+        for v in ("fog-3", "noise-1")
+    )
+    gained = at("full-pgd", "shifts-mean", "difference_recall@1")
+    assert left("full", "shifts-mean", "mean") == pytest.approx(np.mean([*fog[2:], *noise[2:]]))
+    assert gained.value == pytest.approx(np.mean([*fog[:2], *noise[:2]]) - np.mean([*fog[2:], *noise[2:]]))
     same = at("full", "shifts-mean", SAVED)
     assert (same.value, same.ci_low, same.ci_high) == (0, 0, 0), "the draws are the same"
     assert at("full", "shifts-mean", f"p_value_{SAVED}").value == 1

@@ -12,6 +12,7 @@ from crossmodal.statistics.records import CellFacts
 
 LOST = "degradation_recall@1"
 SAVED = "degradation_difference_recall@1"
+GAINED_RECALL = "difference_recall@1"
 ASKED: dict[ThreatModel, str] = {
     "query-image": "image_to_text",
     "gallery-image": "text_to_image",
@@ -53,6 +54,7 @@ def _pair(name: str, pair: Pair, target: str) -> Claim:
             ("image to text", saved("shifts-mean", "image_to_text")),
             ("shifts of texts", saved("text-shifts-mean")),
             *each("loss", f"robustness/{{}}/s*/{target}/test/shifts-mean/mean/{LOST}"),
+            *each("recall@1 under shift", f"robustness/{{}}/s*/{target}/test/shifts-mean/mean/recall@1"),
             *each("clean recall@1", f"peft/{{}}/s*/{target}/test/clean/mean/recall@1"),
             # The claim supposes that training made the twin robust to what it was trained against.
             *each("validation recall@1 under attack", f"{validation}/validation_robust_recall@1"),

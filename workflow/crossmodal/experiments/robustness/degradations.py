@@ -1,6 +1,6 @@
 """What a shift or an attack degrades: (clean - shifted) / clean, each query beside itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from crossmodal.experiments.robustness.records import ShiftFacts
@@ -23,6 +23,8 @@ from crossmodal.statistics.queries import DIRECTIONS
 
 Directions = dict[str, Seeds]
 """What both directions and their mean lost, by direction."""
+MEANS = ("shifts-mean", "text-shifts-mean")
+"""The summaries that are means over all kinds."""
 
 
 def degradation(
@@ -33,17 +35,20 @@ def degradation(
     `clean` names the dataset whose clean set is the reference, the cell's own target: only variants of it are
     shifts, since the gallery of another dataset holds other concepts. Over them there are summaries (see
     `summaries`), and as `kinds` of `shifts-mean` and of `text-shifts-mean` the number of kinds that they are over.
+    Beside what is lost in these two means stands what is left, `<m>`: a cell that knows less has less to lose.
     Direction `mean` is the mean of what both directions gave.
     """
     numbers = []
     for metric in RECALLS:
         lost = losses(clean, measured, metric, shifts or {})
-        for variant, directions in lost.items():
-            for direction, seeds in directions.items():
-                here = at(place, "robustness", clean, variant, direction)
-                numbers += numbers_of(here, f"degradation_{metric}", seeds, level)
+        left = {name: recalls(clean, measured, metric, shifts or {}).get(name, {}) for name in MEANS}
+        for told, variants in ((f"degradation_{metric}", lost), (metric, left)):
+            for variant, directions in variants.items():
+                for direction, seeds in directions.items():
+                    here = at(place, "robustness", clean, variant, direction)
+                    numbers += numbers_of(here, told, seeds, level)
     for name, _, kinds in summaries(_shifts(clean, measured), shifts or {}):
-        if name in ("shifts-mean", "text-shifts-mean") and lost[name]:
+        if name in MEANS and lost[name]:
             here = at(place, "robustness", clean, name, "-")
             total = next(iter(lost[name].values()))[ALL_SEEDS]
             numbers.append(here.plain(ALL_SEEDS, "kinds", len(kinds), "count", total.sources, total.queries))
@@ -54,25 +59,45 @@ def losses(
     clean: str, measured: Measured, metric: str, shifts: Mapping[str, ShiftFacts]
 ) -> dict[str, Directions]:
     """Return what each variant of `clean` costs of `metric`, and after them what each summary does."""
+    return _with_summaries(
+        clean, measured, metric, shifts, lambda shifted, before: combine(loss_of, shifted, before)
+    )
+
+
+def recalls(
+    clean: str, measured: Measured, metric: str, shifts: Mapping[str, ShiftFacts]
+) -> dict[str, Directions]:
+    """Return `metric` itself on each variant of `clean`, and after them the same summaries of it."""
+    return _with_summaries(clean, measured, metric, shifts, lambda shifted, _: aggregate(shifted))
+
+
+def _with_summaries(
+    clean: str,
+    measured: Measured,
+    metric: str,
+    shifts: Mapping[str, ShiftFacts],
+    function: Callable[[Seeds, Seeds], Seeds],
+) -> dict[str, Directions]:
+    """Return `function` of what is measured on each variant and on the clean set, and summaries over variants."""
     found = _recalls(clean, measured, metric)
-    lost: dict[str, Directions] = {}
+    told: dict[str, Directions] = {}
     for variant in _shifts(clean, measured):
-        lost[variant] = with_mean(
+        told[variant] = with_mean(
             {
-                d: combine(loss_of, found[variant, d], found[CLEAN, d])
+                d: function(found[variant, d], found[CLEAN, d])
                 for d in DIRECTIONS
                 if (variant, d) in found and (CLEAN, d) in found
             }
         )
-    for name, function, kinds in summaries(_shifts(clean, measured), shifts):
+    for name, over, kinds in summaries(_shifts(clean, measured), shifts):
         shared = [
-            d for d in (*DIRECTIONS, "mean") if all(d in lost[shift] for kind in kinds for shift in kind)
+            d for d in (*DIRECTIONS, "mean") if all(d in told[shift] for kind in kinds for shift in kind)
         ]
-        lost[name] = {
-            d: merge(function, [merge(mean, [lost[shift][d] for shift in kind]) for kind in kinds])
+        told[name] = {
+            d: merge(over, [merge(mean, [told[shift][d] for shift in kind]) for kind in kinds])
             for d in shared
         }
-    return lost
+    return told
 
 
 def _recalls(clean: str, measured: Measured, metric: str) -> dict[tuple[str, str], Seeds]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from crossmodal.experiments.robustness.claims import LOST, SAVED
-from crossmodal.experiments.robustness.degradations import losses
+from crossmodal.experiments.robustness.claims import GAINED_RECALL, LOST, SAVED
+from crossmodal.experiments.robustness.degradations import MEANS, losses, recalls
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.aa import aa_numbers
 from crossmodal.statistics.comparisons import at
@@ -30,7 +30,9 @@ def pair_numbers(
     `degradation_difference_recall@1` = the degradation of the cell without an adversary - that of its twin, above
     zero where adversarial training helps, and `p_value_degradation_difference_recall@1`, two-sided. Both were
     resampled with the same draws. For every shift and summary of the dataset `clean` on which both were measured.
-    `targets` are what claims say of these numbers, by id.
+    Of the means over all kinds also `difference_recall@1`, the recall@1 under shift of the adversarially trained
+    cell less the other's: a smaller loss of a cell that knows less need not leave more. `targets` are what claims
+    say of these numbers, by id.
     """
     ours, theirs = (losses(clean, measured, "recall@1", shifts) for measured in (adversarial, standard))
     numbers = []
@@ -40,6 +42,13 @@ def pair_numbers(
             here = at(place, "robustness", clean, shift, direction)
             numbers += numbers_of(here, SAVED, seeds, level, targets=targets)
             numbers += p_value_numbers(here, SAVED, seeds, level)
+    ours, theirs = (recalls(clean, measured, "recall@1", shifts) for measured in (adversarial, standard))
+    for shift in [shift for shift in MEANS if shift in ours and shift in theirs]:
+        for direction in [d for d in ours[shift] if d in theirs[shift]]:
+            seeds = merge(lambda both: difference(*both), [ours[shift][direction], theirs[shift][direction]])
+            numbers += numbers_of(
+                at(place, "robustness", clean, shift, direction), GAINED_RECALL, seeds, level
+            )
     return numbers
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from crossmodal.experiments.robustness.pairs import LOST, SAVED
+from crossmodal.experiments.robustness.pairs import GAINED_RECALL, LOST, SAVED
 from crossmodal.experiments.robustness.params import Pair
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.experiments.robustness.threat_names import split_variant
@@ -93,7 +93,15 @@ def pairs_table(numbers: Numbers, target: str, pairs: Mapping[str, Pair]) -> Tab
     Losses are means over kinds of shifts and over both directions.
     """
     rows, titles = [], {"shifts-mean": "shifts of images", "text-shifts-mean": "shifts of texts"}
-    columns = ["loss %", "loss of its twin %", "difference", "p"]
+    columns = [
+        "loss %",
+        "loss of its twin %",
+        "difference",
+        "p",
+        "R@1 %",
+        "R@1 of its twin %",
+        "difference of R@1",
+    ]
     for name, pair in pairs.items():
         figures = []
         for variant in titles:
@@ -103,6 +111,9 @@ def pairs_table(numbers: Numbers, target: str, pairs: Mapping[str, Pair]) -> Tab
                 (pair.adversarial, LOST),
                 (pair.adversarial, SAVED),
                 (pair.adversarial, f"p_value_{SAVED}"),
+                (pair.standard, "recall@1"),
+                (pair.adversarial, "recall@1"),
+                (pair.adversarial, GAINED_RECALL),
             ):
                 figures.append(figure(numbers, numbers.find("robustness", metric, cell=cell, **where)))
         rows.append(Row(name, figures, note=f"{pair.standard} and its twin {pair.adversarial}"))
