@@ -94,8 +94,8 @@ def test_why_names_the_difference_and_the_time(project) -> None:
     finally:
         overlay.write_text(text)
     by_job = {entry["job"]: entry for entry in plan}
-    numbered = {"number_cells", "number_peft", "number_robustness", "number_search"}
-    drawn = {"draw_peft", "draw_robustness", "draw_search"}
+    numbered = {"number_cells", "number_peft", "number_robustness", "number_search", "number_probes"}
+    drawn = {"draw_peft", "draw_robustness", "draw_search", "draw_probes"}
     assert set(by_job) == numbered | drawn | {"record_study", "join_numbers", "write_report"}
     for job in numbered:
         assert by_job[job]["reasons"] == ["params: statistics.resamples 100 → 101"], job
@@ -105,7 +105,7 @@ def test_why_names_the_difference_and_the_time(project) -> None:
     assert all(entry["expected_seconds"] > 0 for entry in plan if entry["job"] != "record_study")
     named = [line.split()[0] for line in lines[:-1] if not line.startswith(" ")]
     assert named[-1] == "join_numbers" and set(named) == numbered | {"join_numbers"}
-    assert lines[-1].startswith("study tiny: 5 jobs")
+    assert lines[-1].startswith("study tiny: 6 jobs")
     assert project.crossmodal("why").stdout == "study tiny: nothing to do\n"
 
 

@@ -17,7 +17,8 @@ ATTACKED = "lora-r8-pgd"
 TIMED = ("full", "lora-r8-pgd")
 SHIFTS = ("gaussian-noise-3", "resolution-16")
 PIPELINES = ("flat", "ivf-pq", "ivf-pq+exact", "ivf-pq+rerank")
-ROOMS = ("peft", "robustness", "search")
+ROOMS = ("peft", "robustness", "search", "probes")
+PROBES = ("lookup", "colours")
 JOINED = {"join_numbers", "write_report"}
 
 
@@ -26,8 +27,8 @@ def numbered(*rooms: str) -> set[str]:
     return {f"{step}_{room}" for step in ("number", "draw") for room in rooms} | JOINED
 
 
-OF_CELLS = {"number_cells"} | numbered("peft", "robustness")
-"""What is made anew where a cell is: the search is measured on one of them only."""
+OF_CELLS = {"number_cells", "draw_probes"} | numbered("peft", "robustness")
+"""What is made anew where a cell is: the search is measured on one of them only, and stands beside the probes."""
 ALL_NUMBERS = {"number_cells"} | numbered(*ROOMS)
 DRAWN = {*(f"draw_{room}" for room in ROOMS), "write_report"}
 RECORDED = {"record_study", "write_report"}
@@ -73,8 +74,11 @@ def adapted(cell: str, seed: int = 0) -> set[str]:
 
 ALL_CELLS = {job for cell in CELLS for job in adapted(cell)}
 ALL_SHIFTED = {f"shift_dataset {shift} outlines test" for shift in SHIFTS}
+PROBED = {f"evaluate_probe {probe}" for probe in PROBES}
 ALL_DATA = (
     {f"build_dataset {name}" for name in ("crowd", "outlines")}
+    | PROBED
+    | numbered("probes")
     | ALL_SHIFTED
     | {"build_model base"}
     | ALL_CELLS
@@ -172,8 +176,12 @@ TABLE = {
         {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("target", "shifted")}
         | {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES}
         | {f"evaluate_attacks {ATTACKED} 0"}
+        | PROBED
         | ALL_NUMBERS,
         code("statistics/metrics.py"),
+    ),
+    "code: one probe": Row(
+        {"evaluate_probe colours"} | numbered("probes"), code("experiments/probes/colours.py")
     ),
     "code: the numbers of one experiment": Row(
         numbered("peft"), code("experiments/peft/encoder_numbers.py")

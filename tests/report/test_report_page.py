@@ -18,7 +18,7 @@ from crossmodal.report.scripts import json_for_script
 from crossmodal.report.section import draw_section
 
 SECTIONS = [
-    "hypotheses", "accuracy", "peft", "robustness", "search", "tuning", "gallery", "data", "environment",
+    "hypotheses", "accuracy", "peft", "robustness", "search", "tuning", "probes", "gallery", "data", "environment",
 ]  # fmt: skip
 AUDIT = "audit.html#"
 """The page beside the report that explains each number; nothing else outside it is referred to."""
@@ -127,6 +127,7 @@ def test_an_empty_study_still_gives_a_page(make_study) -> None:
     assert [s["id"] for s in elements.of("section")] == SECTIONS
     assert "No index was measured in this study" in elements.text
     assert "No learning rate was searched for in this study" in elements.text
+    assert "Nothing was tried without a model in this study" in elements.text
     assert "No degradation under shift was measured in this study" in elements.text
     assert "Nothing is compared in this study" in elements.text
     assert json.loads(re.search(r'id="specs">(.*?)</script>', render(many.inputs()))[1])
@@ -135,7 +136,7 @@ def test_an_empty_study_still_gives_a_page(make_study) -> None:
 def test_a_study_that_asks_nothing_has_no_questions(study) -> None:
     elements = Elements(render(ReportInputs("nothing", Grid.of("openmoji", {}), study.numbers)))
     assert [s["id"] for s in elements.of("section")] == [
-        name for name in SECTIONS if name not in ("peft", "robustness", "search", "tuning")
+        name for name in SECTIONS if name not in ("peft", "robustness", "search", "tuning", "probes")
     ]
     assert "The study asks no question beside how accurate its cells are." in elements.text
     assert not [ol for ol in elements.of("ol") if ol.get("class") == "questions"]
@@ -150,8 +151,14 @@ def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts
     page = render(inputs)
     (lead,) = re.findall(r'<ol class="questions">(.*?)</ol>', page, re.DOTALL)
     items = re.findall(r"<li>(.*?)</li>", lead, re.DOTALL)
-    verdicts = {"H1": ["inconclusive", "refuted"], "H2": ["refuted"], "H3": ["supported"], "tuning": []}
-    assert len(items) == len(inputs.questions) == 4
+    verdicts = {
+        "H1": ["inconclusive", "refuted"],
+        "H2": ["refuted"],
+        "H3": ["supported"],
+        "tuning": [],
+        "probes": [],
+    }
+    assert len(items) == len(inputs.questions) == 5
     for item, asked in zip(items, inputs.questions, strict=True):
         assert f'href="#{asked.name}"' in item and asked.question in item
         assert chips(item) == verdicts[asked.key]
@@ -178,7 +185,7 @@ def test_every_chart_has_a_box_and_every_box_a_chart(inputs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("experiment", "empty"), [("peft", 3), ("robustness", 2), ("search", 2), ("tuning", 2)]
+    ("experiment", "empty"), [("peft", 3), ("robustness", 2), ("search", 2), ("tuning", 2), ("probes", 2)]
 )
 def test_a_study_without_one_experiment_says_so(study, experiment: str, empty: int) -> None:
     numbers = study.frame[study.frame["experiment"] != experiment]

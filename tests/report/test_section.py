@@ -19,6 +19,7 @@ from made_up_numbers import CELLS, metric_rows
 
 FRAME = metric_rows()
 SAID = {
+    "probes": "probes.probes",
     "peft": "peft.cell",
     "robustness": "robustness.shifts",
     "search": "search.cells",

@@ -18,6 +18,7 @@ ROLES: dict[str, dict[str, Any]] = {
     "peft": {"cell": "lora-r8", "reference": "full", "baseline": "zero-shot"},
     "robustness": {"adversarial": "lora-r8-pgd", "standard": "full"},
     "search": {"cells": ["lora-r8"]},
+    "probes": {"probes": ["lookup", "colours"]},
     "tuning": {"families": {"full": {"cells": ["full"]}, "lora": {"cells": ["lora-r8", "lora-r8-pgd"]}}},
 }
 """Parameters of each experiment for the cells of `made_up_numbers`."""

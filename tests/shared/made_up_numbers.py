@@ -102,6 +102,12 @@ def metric_rows(
         add(f"{where}/-", "learning_rate", float(best), unit="1")
         add(f"{where}/-", "chosen_at_edge", float(family == "full"), unit="yes/no")
         add(f"{where}/mean", "lead_validation_mrr", 0.06)
+    for probe, recall in (("lookup", 0.14), ("colours", 0.02), ("bitfit", 0.01)):
+        for direction in DIRECTIONS:
+            where = f"probes/{probe}/s*/openmoji/test/clean"
+            add(f"{where}/{direction}", "recall@1", recall, 0.01)
+            add(f"{where}/{direction}", "recall@5", 2 * recall, 0.01)
+            add(f"{where}@hands/{direction}", "recall@1", recall / 2, 0.01)
     return pd.DataFrame(rows)
 
 

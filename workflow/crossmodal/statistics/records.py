@@ -44,7 +44,8 @@ class QueryRecord(Record):
     """A queries.parquet and what it is the result of."""
 
     experiment: str
-    """`peft` for sets as they are, `robustness` for shifted ones, `search` for the results of an index."""
+    """`peft` for sets as they are, `robustness` for shifted ones, `search` for the results of an index,
+    `probes` for sets as they are under the vectors of no model."""
     cell: str
     seed: int
     dataset: str
