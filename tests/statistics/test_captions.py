@@ -64,7 +64,7 @@ def test_recall_by_place_and_concepts_among_the_first(tmp_path: Path) -> None:
         assert numbers[name].value == pytest.approx(hits[:, place].mean())
         assert (numbers[name].n_queries, numbers[name].n_seeds) == (IMAGES, 2)
     number = numbers["peft/full/s*/drawings/test/clean/image_to_text/concepts_in_first_5"]
-    assert number.value == pytest.approx(concepts.mean()) and number.unit == "count"
+    assert number.value == pytest.approx(concepts.mean()) and number.unit == "concepts"
     assert number.ci_low < number.value < number.ci_high
     # One caption in several forms would have two concepts among the first five, all places being alike.
     assert hits[:, 0].mean() > hits[:, -1].mean()

@@ -29,8 +29,8 @@ def caption_numbers(records: Sequence[QueryRecord], parameters: StatisticsParame
     """Return what captions of one clean test set say, of every cell, as aggregates over seeds.
 
     `recall@1` text to image of the captions at each place, with the variant `clean@caption-<place>`, counted from
-    1 in the order of the dataset; and `concepts_in_first_5` of image to text, a count. No places where every image
-    has a single caption, and nothing without `records`.
+    1 in the order of the dataset; and `concepts_in_first_5` of image to text, their number. No places where every
+    image has a single caption, and nothing without `records`.
     """
     read = [(record, _read(record)) for record in records]
     places = sorted({place for _, table in read for place in table["place"].unique().to_pylist() if place})
@@ -41,7 +41,7 @@ def caption_numbers(records: Sequence[QueryRecord], parameters: StatisticsParame
         ]
         numbers += on_subset(_numbers(part, parameters, "fraction"), f"caption-{place}", (RECALL,))
     first = [Result(record, _concepts(table)) for record, table in read]
-    return numbers + _numbers(first, parameters, "count")
+    return numbers + _numbers(first, parameters, "concepts")
 
 
 def _read(record: QueryRecord) -> pa.Table:
