@@ -44,7 +44,7 @@ def workplace(tmp_path: Path) -> Path:
 def test_params_prints_resolved_parameters_and_cells() -> None:
     done = crossmodal("params")
     assert done.returncode == 0, done.stderr
-    assert "epsilon: 0.0313725" in done.stdout, "8/255, resolved"
+    assert "epsilon: 0.0039215" in done.stdout, "1/255, resolved"
     assert "cells of study emoji" in done.stdout
     assert "pgd_images + pgd_texts" in done.stdout
 
