@@ -62,7 +62,7 @@ def embedded(cell: str, seed: int = 0) -> set[str]:
     if seed == 0 and cell == SEARCHED:
         jobs |= {f"embed_galleries {cell} 0"} | indexed("flat") | indexed("ivf-pq")
     if cell == ATTACKED:
-        jobs |= {f"validate_attacks {cell} {seed}"} | ({f"evaluate_attacks {cell} 0"} if seed == 0 else set())
+        jobs |= {f"validate_attacks {cell} 0", f"evaluate_attacks {cell} 0"} if seed == 0 else set()
     if seed == 0 and cell in TIMED:
         jobs |= {"measure_encoders 0", "measure_encoders 1"}
     return jobs | OF_CELLS
