@@ -1,13 +1,12 @@
 """Job: the numbers of the probes: quality on the target's test split, and on parts of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from crossmodal.jobs.run import Ins, Out, Spec, run
-from crossmodal.statistics.cells import by_split, cells_of, retrieval_record
-from crossmodal.statistics.comparisons import quality
-from crossmodal.statistics.estimates import Place, fixed
+from crossmodal.statistics.cells import recall_numbers, retrieval_record
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
-from crossmodal.statistics.panel import Panel, Result, read_result
+from crossmodal.statistics.panel import Result, read_result
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.subsets import on_subset, on_subsets, read_groups
 
@@ -24,15 +23,11 @@ def main(queries: Ins, groups: Ins, numbers: Out, spec: Spec) -> None:
 
 def probe_numbers(results: Sequence[Result], parameters: StatisticsParameters) -> list[Number]:
     """Return every metric of each probe, as `s*` alone: nothing is trained, so there is no seed to tell apart."""
-    numbers: list[Number] = []
-    for group in by_split(results):
-        panel = Panel(group, parameters)
-        dataset, split = group[0].record.dataset, group[0].record.split
-        for probe in cells_of(group):
-            measured = {key: fixed(seeds) for key, seeds in panel.measure(probe).items()}
-            found = quality(Place("-", probe, dataset, split, "-", "-"), measured, parameters.level)
-            numbers += [n for n in found if n.seed == ALL_SEEDS and not n.metric.endswith("_std")]
-    return numbers
+    return [
+        replace(number, n_seeds=None)
+        for number in recall_numbers(results, parameters)
+        if number.seed == ALL_SEEDS and not number.metric.endswith("_std")
+    ]
 
 
 if __name__ == "__main__":

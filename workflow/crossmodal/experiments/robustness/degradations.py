@@ -41,7 +41,8 @@ def degradation(
     numbers = []
     for metric in RECALLS:
         lost = losses(clean, measured, metric, shifts or {})
-        left = {name: recalls(clean, measured, metric, shifts or {}).get(name, {}) for name in MEANS}
+        found = recalls(clean, measured, metric, shifts or {})
+        left = {name: found[name] for name in MEANS if name in found}
         for told, variants in ((f"degradation_{metric}", lost), (metric, left)):
             for variant, directions in variants.items():
                 for direction, seeds in directions.items():
