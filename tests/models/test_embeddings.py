@@ -152,6 +152,39 @@ def test_what_a_set_shares_with_the_one_before_is_encoded_once(nano: CLIP, tmp_p
         np.testing.assert_allclose(alone.vectors, shared.vectors, atol=1e-3)
 
 
+def test_captions_that_a_file_has_are_taken_from_it(nano: CLIP, tmp_path: Path) -> None:
+    examples = [example(i, [f"caption {i}", f"another caption {i}"]) for i in range(5)]
+    write_examples(tmp_path / "known.parquet", examples)
+    known = tmp_path / "known-images.parquet", tmp_path / "known-captions.parquet"
+    export.export_embeddings(nano, tmp_path / "known.parquet", *known, 2, METADATA)
+    shifted = [*reversed(examples[1:]), example(9, ["caption 1", "a new caption"])]
+    write_examples(tmp_path / "shifted.parquet", shifted)
+    encoded, new = export.Encoded(), []
+    encoded.remember(nano, tmp_path / "known.parquet", known[1])
+    own = encoded.captions
+    encoded.captions = lambda tokens, width, encode: own(  # type: ignore[method-assign]
+        tokens, width, lambda rows: new.append(len(rows)) or encode(rows)
+    )
+    found = tmp_path / "images.parquet", tmp_path / "captions.parquet"
+    export.export_embeddings(nano, tmp_path / "shifted.parquet", *found, 2, METADATA, encoded)
+    assert new == [1]
+    before, after = embeddings.read_embeddings(known[1]), embeddings.read_embeddings(found[1])
+    vectors = dict(zip(before.ids, before.vectors, strict=True))
+    for name, vector in zip(after.ids, after.vectors, strict=True):
+        if name in vectors:  # to the bit, though they were normalised and rounded once more
+            np.testing.assert_array_equal(vector, vectors[name])
+    np.testing.assert_array_equal(after.vectors[-2], vectors[before.ids[2]])
+
+
+def test_embeddings_of_another_dataset_are_not_taken(nano: CLIP, tmp_path: Path) -> None:
+    for name, count in (("a", 3), ("b", 4)):
+        write_examples(tmp_path / f"{name}.parquet", [example(i, [f"caption {i}"]) for i in range(count)])
+        files = tmp_path / f"{name}-images.parquet", tmp_path / f"{name}-captions.parquet"
+        export.export_embeddings(nano, tmp_path / f"{name}.parquet", *files, 2, METADATA)
+    with pytest.raises(UserError, match=r"b-captions.parquet: holds 4 captions, not the 3 of .*a.parquet"):
+        export.Encoded().remember(nano, tmp_path / "a.parquet", tmp_path / "b-captions.parquet")
+
+
 def test_captions_keep_their_places_whatever_their_lengths(nano: CLIP) -> None:
     tokens = clip.tokenize(nano, ["a b c d e f g", "a", "a b c", "a", "a b"])
     found = export.embed_captions(nano.eval(), tokens, 2)

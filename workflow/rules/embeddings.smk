@@ -8,6 +8,8 @@ rule embed_target:
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         datasets=image_files(STUDY.target_sets()),
+        known=[],
+        known_captions=[],
     output:
         images=embedding_files(STUDY.target_sets(), "images"),
         captions=embedding_files(STUDY.target_sets(), "captions"),
@@ -36,6 +38,9 @@ use rule embed_target as embed_domains with:
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         datasets=image_files(STUDY.domain_sets()),
+        # Most captions are the target's: the same things in the same words.
+        known=image_files(STUDY.target_sets()),
+        known_captions=embedding_files(STUDY.target_sets(), "captions"),
     output:
         images=embedding_files(STUDY.domain_sets(), "images"),
         captions=embedding_files(STUDY.domain_sets(), "captions"),

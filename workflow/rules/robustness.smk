@@ -18,6 +18,9 @@ use rule embed_target as embed_shifted with:
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         datasets=image_files(SHIFTED),
+        # A shift of the images leaves the captions as they are.
+        known=image_files(STUDY.target_sets()),
+        known_captions=embedding_files(STUDY.target_sets(), "captions"),
     output:
         images=embedding_files(SHIFTED, "images"),
         captions=embedding_files(SHIFTED, "captions"),
@@ -50,6 +53,8 @@ rule evaluate_attacks:
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         images=f"<data>/datasets/{TARGET}/test.parquet",
+        embedded_images=embedding_files(STUDY.target_sets(), "images"),
+        embedded_captions=embedding_files(STUDY.target_sets(), "captions"),
         train=f"<data>/datasets/{TARGET}/train.parquet",
     output:
         queries=query_files(attacked_sets(STUDY), kind="attacks"),

@@ -37,6 +37,8 @@ use rule embed_target as embed_galleries with:
         adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
         adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
         datasets=image_files(GALLERIES),
+        known=[],
+        known_captions=[],
     output:
         images=embedding_files(GALLERIES, "images"),
         captions=embedding_files(GALLERIES, "captions"),

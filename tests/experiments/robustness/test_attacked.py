@@ -95,14 +95,31 @@ def recall(table):
 
 def test_epsilon_0_is_the_clean_evaluation_bit_for_bit(trained, results, tmp_path, threat_models):
     model, path = trained
-    export_embeddings(model, path, tmp_path / "i", tmp_path / "c", 5, {})
-    evaluate_set(read_embeddings(tmp_path / "i"), read_embeddings(tmp_path / "c"), tmp_path / "q")
+    embedded = tmp_path / "i", tmp_path / "c"
+    export_embeddings(model, path, *embedded, 5, {})
+    evaluate_set(*map(read_embeddings, embedded), tmp_path / "q")
     clean = pq.read_table(tmp_path / "q")
     for name in threat_models:
         direction = "image_to_text" if name == "query-image" else "text_to_image"
         expected = clean.filter(pa.compute.equal(clean["direction"], direction))
         assert results[f"{name}-0"].equals(expected)
         assert recall(expected) == 1.0
+
+
+def test_embeddings_that_are_there_are_read_and_must_be_the_splits(trained, tmp_path, parameters):
+    model, path = trained
+    embedded = tmp_path / "images.parquet", tmp_path / "captions.parquet"
+    export_embeddings(model, path, *embedded, 64, {})
+    made, read = (
+        read_split(model, path, parameters()),
+        read_split(model, path, parameters(), embedded=embedded),
+    )
+    for side in ("images", "captions"):
+        assert getattr(read, side).ids == getattr(made, side).ids
+        np.testing.assert_array_equal(getattr(read, side).vectors, getattr(made, side).vectors)
+    pq.write_table(pq.read_table(path).slice(0, 5), tmp_path / "fewer.parquet")
+    with pytest.raises(UserError, match=r"of 12 images and 24 captions, but .*fewer\.parquet holds 5 and 10"):
+        read_split(model, tmp_path / "fewer.parquet", parameters(), embedded=embedded)
 
 
 def test_a_subset_of_queries_meets_the_full_gallery(trained, results, parameters):
@@ -316,9 +333,11 @@ def test_the_job_writes_every_variant_and_the_checks(trained, tmp_path, paramete
     methods.save_adapter(unadapted, adapted, tmp_path / "adapter.json", tmp_path / "adapter")
     params = parameters(images=3, sanity_queries=4)
     outputs = [tmp_path / f"{name}.parquet" for name in variants(params)]
+    embedded = tmp_path / "images", tmp_path / "captions"
+    export_embeddings(model, path, *embedded, 64, {})
     main(
         tmp_path / "config.json", tmp_path / "weights", [], tmp_path / "adapter.json", tmp_path / "adapter",
-        path, path, outputs, tmp_path / "sanity.json", tmp_path / "unit.json",
+        path, *embedded, path, outputs, tmp_path / "sanity.json", tmp_path / "unit.json",
         {"threads": 1, "seed": 0, "parameters": {"threats": params.model_dump(mode="json")}},
     )  # fmt: skip
     torch.use_deterministic_algorithms(False)

@@ -9,8 +9,8 @@ from crossmodal.torch_setup import device, prepare_torch
 
 
 def main(
-    config: In, weights: In, tower: Ins, adapter_config: In, adapter: In, datasets: Ins,
-    images: Outs, captions: Outs, spec: Spec,
+    config: In, weights: In, tower: Ins, adapter_config: In, adapter: In, datasets: Ins, known: Ins,
+    known_captions: Ins, images: Outs, captions: Outs, spec: Spec,
 ) -> None:  # fmt: skip
     prepare_torch(spec["threads"], spec["seed"])
     model = load_clip(config, weights)
@@ -18,6 +18,8 @@ def main(
     model.to(device())
     made_by = f"{cached_md5(weights)}+{cached_md5(adapter)}"
     batch_size, encoded = spec["parameters"]["batch_size"], Encoded()
+    for dataset, captions_path in zip(known, known_captions, strict=True):
+        encoded.remember(model, dataset, captions_path)
     for dataset, images_path, captions_path in zip(datasets, images, captions, strict=True):
         digests = {"model": made_by, "dataset": cached_md5(dataset)}
         export_embeddings(model, dataset, images_path, captions_path, batch_size, digests, encoded)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from crossmodal.data.images import decode_split
 from crossmodal.data.tables import read_table
+from crossmodal.errors import UserError
 from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.embeddings import Vectors, write_embeddings
+from crossmodal.models.embeddings import Vectors, read_embeddings, write_embeddings
 from crossmodal.progress import progress
 
 
@@ -29,6 +30,20 @@ class Encoded:
     def __init__(self) -> None:
         self._images: tuple[str, Vectors] | None = None
         self._captions: dict[bytes, npt.NDArray[np.float32]] = {}
+
+    def remember(self, model: CLIP, split: Path, captions: Path) -> None:
+        """Take the vectors of the captions of the dataset file `split` from the file that `model` wrote of them.
+
+        Raises UserError where `captions` is not that dataset's.
+        """
+        texts = [
+            text for texts in read_table(split, ["captions"]).column("captions").to_pylist() for text in texts
+        ]
+        vectors = read_embeddings(captions).vectors
+        if len(vectors) != len(texts):
+            raise UserError(f"{captions}: holds {len(vectors)} captions, not the {len(texts)} of {split}")
+        keys = (row.tobytes() for row in clip.tokenize(model, texts).numpy())
+        self._captions.update(zip(keys, vectors, strict=True))
 
     def images(self, pixels: npt.NDArray[np.uint8], encode: Callable[[], Vectors]) -> Vectors:
         """Return the vectors of `pixels`, encoded now unless the last images were the very same."""

@@ -50,7 +50,7 @@ def evaluate_attacks(
     """Attack retrieval on `data` and write a queries.parquet for each of `variants(params)`, in that order.
 
     `model`, which `data` was read with, stays as it is, on its device. The results at epsilon 0 are those of
-    `evaluate_set` for the same queries, to the bit, where its embeddings were made with the same batch size.
+    `evaluate_set` for the same queries and embeddings, to the bit.
     """
     for variant, path in zip(points(params), outputs, strict=True):
         pq.write_table(attacked_queries(model, data, variant, params), path, compression="zstd")

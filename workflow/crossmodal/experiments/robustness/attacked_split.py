@@ -47,26 +47,33 @@ class AttackedSplit:
 
 
 def read_split(
-    model: CLIP, split: Path, params: ThreatParameters, unit: float | None = None
-) -> AttackedSplit:
+    model: CLIP, split: Path, params: ThreatParameters, unit: float | None = None,
+    embedded: tuple[Path, Path] | None = None,
+) -> AttackedSplit:  # fmt: skip
     """Return the dataset file `split` with the embeddings of `model`, and the queries that `params` choose.
 
+    `embedded` are the files of these embeddings, of the images and of the captions; if not given, they are made.
     `unit` is `mean_token_norm` of the base model and the captions that cells are adapted with; if not given, that
-    of `model` and of the split's own captions. Raises UserError where it cannot be read or holds no image or no
-    caption.
+    of `model` and of the split's own captions. Raises UserError where it cannot be read, holds no image or no
+    caption, or is not what the embeddings are of.
     """
     with TemporaryDirectory() as folder:  # through files: these are the embeddings that a study evaluates
-        paths = Path(folder, "images.parquet"), Path(folder, "captions.parquet")
-        export_embeddings(model, split, *paths, params.batch_size, {})
-        images, captions = (read_embeddings(path) for path in paths)
+        if embedded is None:
+            embedded = Path(folder, "images.parquet"), Path(folder, "captions.parquet")
+            export_embeddings(model, split, *embedded, params.batch_size, {})
+        images, captions = (read_embeddings(path) for path in embedded)
+    pixels, texts = decode_split(split, clip.image_size(model)), read_captions(split)
+    if (len(images.ids), len(captions.ids)) != (len(pixels), len(texts)):
+        raise UserError(
+            f"{embedded[0].parent}: embeddings of {len(images.ids)} images and {len(captions.ids)} captions, but"
+            f" {split} holds {len(pixels)} and {len(texts)}"
+        )
     for name, table in (("image", images), ("caption", captions)):
         if not table.ids:
             raise UserError(f"{split}: holds no {name}, so there is nothing to attack")
-    texts = read_captions(split)
     _, labels = np.unique([*images.labels, *captions.labels], return_inverse=True)
     return AttackedSplit(
-        decode_split(split, clip.image_size(model)),
-        texts,
+        pixels, texts,
         images, captions, labels[: len(images.ids)], labels[len(images.ids) :],
         *choose_queries(images.ids, captions, params),
         mean_token_norm(model, clip.tokenize(model, texts)) if unit is None else unit,

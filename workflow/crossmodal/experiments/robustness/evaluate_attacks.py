@@ -14,7 +14,8 @@ from crossmodal.torch_setup import device, prepare_torch
 
 
 def main(
-    config: In, weights: In, tower: Ins, adapter_config: In, adapter: In, images: In, train: In,
+    config: In, weights: In, tower: Ins, adapter_config: In, adapter: In, images: In,
+    embedded_images: In, embedded_captions: In, train: In,
     queries: Outs, sanity: Out, unit: Out, spec: Spec,
 ) -> None:  # fmt: skip
     prepare_torch(spec["threads"], spec["seed"])
@@ -24,7 +25,7 @@ def main(
     measured = measure_unit(model, read_captions(train))
     methods.merge(model, methods.load_adapter(model, adapter_config, adapter))
     model.to(device()).eval()
-    data = read_split(model, images, params, measured["norm"])
+    data = read_split(model, images, params, measured["norm"], (embedded_images, embedded_captions))
     evaluate_attacks(model, data, params, queries)
     unit.write_text(json.dumps(measured, indent=1) + "\n")
     sanity.write_text(json.dumps(check_attacks(model, data, params), indent=1) + "\n")
