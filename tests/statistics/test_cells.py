@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from crossmodal.errors import UserError
@@ -84,8 +86,10 @@ def test_recall_by_concept_is_that_of_images_that_ask(results, numbers) -> None:
     assert table["concept_recall@1"].isna().all(), "made-up results rank no whole gallery"
 
 
-def test_a_part_of_the_queries_has_numbers_of_its_own(results) -> None:
+def test_a_part_of_the_queries_has_numbers_of_its_own(results, tmp_path: Path) -> None:
     groups = {f"openmoji-{i}": "flags" if i < 10 else "food" for i in range(IMAGES)}
+    file = tmp_path / "groups.parquet"
+    pq.write_table(pa.table({"image_id": list(groups), "group": list(groups.values())}), file)
     subsets = {
         "flags": {"groups": ["flags"], "exclude": False},
         "others": {"groups": ["flags"], "exclude": True},
@@ -94,8 +98,9 @@ def test_a_part_of_the_queries_has_numbers_of_its_own(results) -> None:
     }
     found = {
         n.number_id: n
-        for n in subset_numbers(list(results.values()), "openmoji", groups, subsets, STATISTICS)
+        for n in subset_numbers(list(results.values()), "openmoji", [file], subsets, STATISTICS)
     }
+    assert all(n.source.endswith(f";{file}") for n in found.values()), "they rest on who is of which group"
     assert {n.variant for n in found.values()} == {"clean@flags", "clean@others"}
     assert {n.dataset for n in found.values()} == {"openmoji"} and {n.seed for n in found.values()} == {"*"}
     rows = [queries_of(results["full", seed, "openmoji"], "text_to_image") for seed in (0, 1)]
@@ -108,7 +113,7 @@ def test_a_part_of_the_queries_has_numbers_of_its_own(results) -> None:
         share = found[f"peft/-/s*/{place}/queries_share"]
         assert share.value == pytest.approx(len(own[0]) / len(rows[0]))
     assert "peft/full/s*/openmoji/test/clean@flags/mean/recall@1" in found
-    assert subset_numbers(list(results.values()), "openmoji", {}, subsets, STATISTICS) == []
+    assert subset_numbers(list(results.values()), "openmoji", [], subsets, STATISTICS) == []
 
 
 def test_nothing_is_compared(numbers) -> None:

@@ -88,6 +88,19 @@ def test_default_study_and_overlays_are_valid() -> None:
                 "lora-r8-pgd",
             ],
         ),
+        ({"robustness": {"controls": ["sketch-3"]}}, ["robustness.controls:", "which is no shift of texts"]),
+        (
+            {"robustness": {"adversarial": "full"}},
+            ["robustness.adversarial:", "which is no cell of the target with an adversary"],
+        ),
+        (
+            {"robustness": {"standard": "lora-r8-pgd"}},
+            ["robustness.standard:", "which is no cell of the target without an adversary"],
+        ),
+        (
+            {"search": {"exhaustive": "ivf-pq"}},
+            ["search.exhaustive:", 'got "ivf-pq", which is no index of kind flat', "accepts: flat"],
+        ),
         (
             {"robustness": {"pairs": {"lora": {"standard": "lora-r8-pgd"}}}},
             ["robustness.pairs.lora.standard:", "which is no cell of the target without an adversary"],

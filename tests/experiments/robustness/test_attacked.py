@@ -382,7 +382,9 @@ def test_training_validation_and_evaluation_count_in_one_unit(trained, tmp_path,
     outputs = [tmp_path / f"{name}.parquet" for name in variants(threats)]
     values = {"threats": threats.model_dump(mode="json"), "validation": {"texts": attack, "max_images": 6}}
     spec = {"threads": 1, "seed": 0, "parameters": values}
-    job.main(*files, path, path, outputs, tmp_path / "sanity.json", tmp_path / "unit.json", spec)
+    embedded = tmp_path / "images", tmp_path / "captions"
+    export_embeddings(cell, path, *embedded, 64, {})
+    job.main(*files, path, *embedded, path, outputs, tmp_path / "sanity.json", tmp_path / "unit.json", spec)
     validate(*files, path, path, tmp_path / "robust.json", spec)
     torch.use_deterministic_algorithms(False)
     assert json.loads((tmp_path / "unit.json").read_text())["norm"] == adversary.unit

@@ -50,6 +50,15 @@ def test_a_pair_is_judged_by_the_sign_of_its_difference(interval: tuple[float, f
         number("peft/lora-r8-pgd/s*/openmoji/val/clean/mean/validation_robust_recall@1", 0.2),
         number("peft/lora-r8/s*/openmoji/val/clean/mean/validation_robust_recall@1", 0.1),
     ]
+    gained = number(
+        "peft/lora-r8-pgd/s*/openmoji/val/clean/mean/validation_robust_gain_recall@1", 0.1, 0.1, 0.1
+    )
+    unknown = found(numbers, roles(**TWINS))["H2.lora"]
+    assert unknown.verdict == "inconclusive"
+    assert unknown.note.endswith(
+        "Cannot be judged: what lora-r8-pgd withstands beyond lora-r8 on validation data is not measured."
+    )
+    numbers.append(gained)
     hypotheses = found(numbers, roles(**TWINS))
     pair = hypotheses["H2.lora"]
     assert (pair.verdict, pair.statement) == (

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from crossmodal.errors import UserError
-from crossmodal.experiments.robustness.jobs import attacked_runs, twins, validated_runs
+from crossmodal.experiments.robustness.jobs import attacked_runs, validated_runs
+from crossmodal.experiments.robustness.params import twins
 from crossmodal.study.configuration import read_yaml
 from crossmodal.study.specs import spec
 from crossmodal.study.study import Study, load_study
@@ -24,14 +25,23 @@ CELLS = {
 }
 
 
+def twins_of(study: Study) -> dict[str, str | None]:
+    return twins(study.room("robustness"), study)
+
+
 def study(**robustness: Any) -> Study:
     return load_study(DEFAULTS, {"adaptation": {"cells": CELLS}, "robustness": robustness})
 
 
-def test_a_twin_is_alike_in_all_but_its_training() -> None:
-    found = twins(study())
+def test_a_twin_is_alike_in_all_but_its_adversary() -> None:
+    found = twins_of(study())
     assert found["strong"] == "plain" and found["elsewhere"] is None
     assert not {"plain", "longer", "other-rank"} & found.keys()
+    # One that is trained otherwise is no better for standing first.
+    cells = {name: CELLS[name] for name in ("longer", "plain", "strong")}
+    assert twins_of(load_study(DEFAULTS, {"adaptation": {"cells": cells}}))["strong"] == "plain"
+    pair = {"pairs": {"named": {"standard": "other-rank", "adversarial": "strong"}}, "cells": None}
+    assert twins_of(study(**pair))["strong"] == "other-rank", "what it is compared with is what is said"
 
 
 def test_cells_with_an_adversary_and_their_twins_are_attacked_on_validation_data() -> None:

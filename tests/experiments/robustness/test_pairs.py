@@ -60,3 +60,17 @@ def test_a_claim_of_a_pair_has_a_p_value_that_is_small_where_it_is_wrong(tmp_pat
     (claim,) = claims(ROOM, "openmoji", CELLS)
     assert claim.number == number and {claim.aa, claim.smallest} <= found.keys()
     assert found[p_value_id(number)].n_seeds == 2 and found[number].value == pytest.approx(0.375, abs=0.2)
+
+
+def test_every_number_follows_from_its_sources_alone(tmp_path: Path) -> None:
+    """So that it can be derived again from what it names, and an audit of it reads all that it rests on."""
+    made = results(tmp_path, {"full": 2, "full-pgd": 2})
+    whole = numbers(made)
+    assert {"recall@1", "difference_recall@1", "kinds"} <= {number.metric for number in whole.values()}
+    for source in {number.source for number in whole.values()}:
+        alone = numbers([result for result in made if str(result.record.path) in source.split(";")])
+        for name, number in whole.items():
+            if number.source == source:
+                again = alone[name]
+                assert (again.value, again.source) == (number.value, number.source), name
+                assert (again.ci_low, again.ci_high) == pytest.approx((number.ci_low, number.ci_high)), name

@@ -8,7 +8,6 @@ from crossmodal.statistics.numbers import write_numbers
 from crossmodal.statistics.panel import CLEAN, read_result
 from crossmodal.statistics.records import cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
-from crossmodal.statistics.subsets import read_groups
 
 
 def main(queries: Ins, cards: Ins, groups: Ins, numbers: Out, spec: Spec) -> None:
@@ -17,7 +16,7 @@ def main(queries: Ins, cards: Ins, groups: Ins, numbers: Out, spec: Spec) -> Non
     statistics = StatisticsParameters.model_validate(values["statistics"])
     read = [card for path in cards for card in AdapterCard.read(path)]
     found = cell_numbers(results, read, cell_facts(values["cells"]), statistics)
-    found += subset_numbers(results, values["target"], read_groups(groups), values["subsets"], statistics)
+    found += subset_numbers(results, values["target"], groups, values["subsets"], statistics)
     own = [r.record for r in results if (r.record.dataset, r.record.split) == (values["target"], "test")]
     found += caption_numbers([record for record in own if record.variant == CLEAN], statistics)
     write_numbers(numbers, found)

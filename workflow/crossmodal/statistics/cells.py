@@ -12,7 +12,7 @@ from crossmodal.statistics.panel import Panel, Result
 from crossmodal.statistics.queries import DIRECTIONS
 from crossmodal.statistics.records import CellFacts, QueryRecord, distinct
 from crossmodal.statistics.settings import StatisticsParameters
-from crossmodal.statistics.subsets import Subsets, on_subset, on_subsets, share_numbers
+from crossmodal.statistics.subsets import Subsets, on_subset, on_subsets, read_groups, share_numbers
 
 
 def cell_numbers(
@@ -44,18 +44,18 @@ def recall_numbers(results: Sequence[Result], parameters: StatisticsParameters) 
 def subset_numbers(
     results: Sequence[Result],
     target: str,
-    groups: Mapping[str, str],
+    groups: Sequence[Path],
     subsets: Subsets,
     parameters: StatisticsParameters,
 ) -> list[Number]:
     """Return recall of every cell on subsets of the clean test set of `target`, and the share of their queries.
 
-    `groups` are those of its images; the variant is `clean@<subset>`, gallery whole (see `subsets`).
+    `groups` are the files of its images' groups; the variant is `clean@<subset>`, gallery whole (see `subsets`).
     """
     numbers: list[Number] = []
-    for name, whole, part in on_subsets(results, target, groups, subsets):
-        numbers += share_numbers(name, whole, part)
-        numbers += on_subset(recall_numbers(part, parameters), name, ("recall@", "concept_recall@"))
+    for name, whole, part in on_subsets(results, target, read_groups(groups), subsets):
+        numbers += share_numbers(name, whole, part, groups)
+        numbers += on_subset(recall_numbers(part, parameters), name, ("recall@", "concept_recall@"), groups)
     return numbers
 
 

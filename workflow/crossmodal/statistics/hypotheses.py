@@ -3,8 +3,8 @@
 A claim says that a number is above (or below) its target. It is `supported` if the whole interval is beyond
 the target, `refuted` if the whole interval is on the other side or touches the target from there, and
 `inconclusive` otherwise, as when the number is missing, has no interval, or was measured at another scale; when
-what it is compared with gained nothing; and when the comparison of the reference with itself is wider than the
-claim's margin.
+what it is compared with gained nothing, or that was not measured; and when the comparison of the reference with
+itself is wider than the claim's margin.
 
 A hypothesis of several claims is supported if all are (each is tested at the full level: Berger 1982), refuted if
 at least one is refuted after Holm's correction over all of them, and inconclusive otherwise.
@@ -171,9 +171,13 @@ def _out_of_scale(claim: Claim, known: Mapping[str, Number]) -> Obstacle:
 
 
 def _gained_nothing(claim: Claim, known: Mapping[str, Number]) -> Obstacle:
-    gain = known.get(claim.needs[0]) if claim.needs else None
-    if not claim.needs or gain is None or _above_zero(gain):
-        return [gain.number_id] if gain else [], ""
+    if not claim.needs:
+        return [], ""
+    gain = known.get(claim.needs[0])
+    if gain is None:
+        return [], f"Cannot be judged: {claim.needs[1]} is not measured."
+    if _above_zero(gain):
+        return [gain.number_id], ""
     return [gain.number_id], (
         f"Cannot be judged: {claim.needs[1]} is not clearly above zero ({_written(gain)}{_interval(gain)})."
     )

@@ -43,8 +43,13 @@ def on_subsets(
             yield name, whole, [part for result in whole if (part := restricted(result, images))]
 
 
-def share_numbers(name: str, whole: Sequence[Result], part: Sequence[Result]) -> list[Number]:
-    """Return `queries_share` of a subset by direction: how many of the queries it has, a fraction."""
+def share_numbers(
+    name: str, whole: Sequence[Result], part: Sequence[Result], files: Iterable[Path]
+) -> list[Number]:
+    """Return `queries_share` of a subset by direction: how many of the queries it has, a fraction.
+
+    `files` are those that say which group an image is of.
+    """
     few = part[0]
     all_ = next(result for result in whole if result.record is few.record)
     dataset, split, variant = _place(few)
@@ -53,15 +58,21 @@ def share_numbers(name: str, whole: Sequence[Result], part: Sequence[Result]) ->
         if (own := few.sums.get(direction)) is not None:
             queries, total = own.counts.sum(), all_.sums[direction].counts.sum()
             place = Place("peft", "-", dataset, split, f"{variant}@{name}", direction)
-            told = (float(queries / total), "fraction", [str(few.record.path)], int(queries))
+            told = (float(queries / total), "fraction", [*map(str, [few.record.path, *files])], int(queries))
             numbers.append(place.plain(ALL_SEEDS, "queries_share", *told))
     return numbers
 
 
-def on_subset(numbers: Iterable[Number], name: str, metrics: tuple[str, ...]) -> list[Number]:
-    """Return the aggregates over seeds of metrics that begin so, as numbers of the variant `<variant>@<name>`."""
+def on_subset(
+    numbers: Iterable[Number], name: str, metrics: tuple[str, ...], files: Iterable[Path] = ()
+) -> list[Number]:
+    """Return the aggregates over seeds of metrics that begin so, as numbers of the variant `<variant>@<name>`.
+
+    `files` say which queries the subset has, so that the numbers rest on them too.
+    """
+    further = [str(path) for path in files]
     return [
-        replace(number, variant=f"{number.variant}@{name}")
+        replace(number, variant=f"{number.variant}@{name}", source=";".join([number.source, *further]))
         for number in numbers
         if number.seed == ALL_SEEDS and number.metric.startswith(metrics)
     ]

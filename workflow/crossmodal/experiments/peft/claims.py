@@ -38,7 +38,7 @@ def _retained(
         gain = f"peft/{cell}/s*/{dataset}/test/clean/mean/normalised_gain_recall@{k}"
         context.append((f"share of the gain over {baseline}", gain))
     beside = f"peft/{reference}/s*/{dataset}/test/clean/mean"
-    needs = (f"{beside}/gain_recall@{k}", f"what {reference} gains over {baseline}") if baseline else None
+    needs = (f"{beside}/gain_recall@{k}", f"what {reference} gains over {baseline or 'a baseline'}")
     fitting = [
         name
         for name, facts in cells.items()

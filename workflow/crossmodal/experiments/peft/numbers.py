@@ -40,7 +40,7 @@ def main(queries: Ins, cards: Ins, encoders: Ins, groups: Ins, numbers: Out, spe
     )
     for name, _, part in on_subsets(results, target, read_groups(groups), values["subsets"]):
         kept, _ = retained(part, target, cells, roles, statistics)
-        found += on_subset(kept, name, ("retention_",))
+        found += on_subset(kept, name, ("retention_",), groups)
     write_numbers(numbers, found)
 
 

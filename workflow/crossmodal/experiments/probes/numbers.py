@@ -17,7 +17,7 @@ def main(queries: Ins, groups: Ins, numbers: Out, spec: Spec) -> None:
     results = [read_result(retrieval_record(path, "probes")) for path in queries]
     found = probe_numbers(results, statistics)
     for name, _, part in on_subsets(results, values["target"], read_groups(groups), values["subsets"]):
-        found += on_subset(probe_numbers(part, statistics), name, ("recall@", "concept_recall@"))
+        found += on_subset(probe_numbers(part, statistics), name, ("recall@", "concept_recall@"), groups)
     write_numbers(numbers, found)
 
 

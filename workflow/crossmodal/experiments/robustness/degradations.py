@@ -1,6 +1,6 @@
 """What a shift or an attack degrades: (clean - shifted) / clean, each query beside itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from crossmodal.experiments.robustness.records import ShiftFacts
@@ -60,37 +60,41 @@ def losses(
     clean: str, measured: Measured, metric: str, shifts: Mapping[str, ShiftFacts]
 ) -> dict[str, Directions]:
     """Return what each variant of `clean` costs of `metric`, and after them what each summary does."""
-    return _with_summaries(
-        clean, measured, metric, shifts, lambda shifted, before: combine(loss_of, shifted, before)
-    )
+    found = _recalls(clean, measured, metric)
+    told = {
+        variant: with_mean(
+            {
+                d: combine(loss_of, found[variant, d], found[CLEAN, d])
+                for d in DIRECTIONS
+                if (variant, d) in found and (CLEAN, d) in found
+            }
+        )
+        for variant in _shifts(clean, measured)
+    }
+    return _with_summaries(told, shifts)
 
 
 def recalls(
     clean: str, measured: Measured, metric: str, shifts: Mapping[str, ShiftFacts]
 ) -> dict[str, Directions]:
-    """Return `metric` itself on each variant of `clean`, and after them the same summaries of it."""
-    return _with_summaries(clean, measured, metric, shifts, lambda shifted, _: aggregate(shifted))
+    """Return `metric` itself on each variant of `clean`, and after them the same summaries of it.
+
+    The clean set has no part in it: numbers rest on the files that are their sources alone.
+    """
+    found = _recalls(clean, measured, metric)
+    told = {
+        variant: with_mean({d: aggregate(found[variant, d]) for d in DIRECTIONS if (variant, d) in found})
+        for variant in _shifts(clean, measured)
+    }
+    return _with_summaries(told, shifts)
 
 
 def _with_summaries(
-    clean: str,
-    measured: Measured,
-    metric: str,
-    shifts: Mapping[str, ShiftFacts],
-    function: Callable[[Seeds, Seeds], Seeds],
+    variants: dict[str, Directions], shifts: Mapping[str, ShiftFacts]
 ) -> dict[str, Directions]:
-    """Return `function` of what is measured on each variant and on the clean set, and summaries over variants."""
-    found = _recalls(clean, measured, metric)
-    told: dict[str, Directions] = {}
-    for variant in _shifts(clean, measured):
-        told[variant] = with_mean(
-            {
-                d: function(found[variant, d], found[CLEAN, d])
-                for d in DIRECTIONS
-                if (variant, d) in found and (CLEAN, d) in found
-            }
-        )
-    for name, over, kinds in summaries(_shifts(clean, measured), shifts):
+    """Return what is told of each variant, and summaries over them."""
+    told = dict(variants)
+    for name, over, kinds in summaries(list(variants), shifts):
         shared = [
             d for d in (*DIRECTIONS, "mean") if all(d in told[shift] for kind in kinds for shift in kind)
         ]

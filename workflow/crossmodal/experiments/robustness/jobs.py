@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from crossmodal.experiments.robustness.params import twins
 from crossmodal.experiments.robustness.threats import variants
 from crossmodal.jobs.rules import Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, EVALUATE, embedding, kind_module, method_module, plain, retrieval
@@ -69,32 +70,17 @@ def validated_runs(study: Study) -> Iterator[tuple[str, int]]:
     room = study.room("robustness")
     if room.validation is None:
         return
-    cells = dict.fromkeys(cell for pair in twins(study).items() for cell in pair if cell is not None)
+    cells = dict.fromkeys(cell for pair in twins(room, study).items() for cell in pair if cell is not None)
     for cell in cells:
         seeds = study.seeds_of(cell)
         yield from ((cell, seed) for seed in (seeds if room.attacks.every_seed else seeds[:1]))
-
-
-def twins(study: Study) -> dict[str, str | None]:
-    """Return for each cell with an adversary its plain twin: the first cell alike in all but how it is trained."""
-
-    def alike(name: str) -> tuple[str, str, Any]:
-        return study.model_of(name), study.target_of(name), study.adaptation.cells[name].method
-
-    cells = study.adaptation.cells
-    plain = [name for name, cell in cells.items() if cell.adversary is None]
-    return {
-        name: next((other for other in plain if alike(other) == alike(name)), None)
-        for name, cell in cells.items()
-        if cell.adversary is not None
-    }
 
 
 def facts(study: Study) -> dict[str, Any]:
     """Return what its numbers and its section depend on beside its parameters: what shifts are, cells' twins."""
     room = study.room("robustness")
     shifts = {name: _shift_facts(study.shifts[name], name in room.controls) for name in room.shifts}
-    return {"shifts": shifts, "twins": twins(study)}
+    return {"shifts": shifts, "twins": twins(room, study)}
 
 
 def _shift_facts(shift: Any, control: bool) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Params(Parameters):
     shifts: list[Name] = []
     """Shifts applied to the target's test split."""
     controls: list[Name] = []
-    """Those of `shifts` that are to change nothing: measured like the others, left out of their means."""
+    """Shifts of texts that are to change nothing: measured like the others, left out of their means."""
     cells: list[Name] | None = None
     """Cells that are evaluated under shift; null for every cell of the target."""
     pairs: dict[Name, Pair] = {}
@@ -102,14 +102,17 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     cells = study.adaptation.cells
     attackable = [name for name in cells if study.target_of(name) == study.adaptation.dataset]
     yield Check("shifts", params.shifts, study.shifts, "shift")
-    yield Check("controls", params.controls, study.shifts, "shift")
+    # Of images none is left out: what H2 is judged by is the mean over all of them.
+    texts = [name for name, shift in study.shifts.items() if shift.space == "texts"]
+    yield Check("controls", params.controls, texts, "shift of texts")
     yield Check("cells", params.cells or [], attackable, "cell of the target")
     yield Check("attacks.cells", params.attacks.cells, attackable, "cell of the target")
     few = params.attacks.few.cells if params.attacks.few else []
     yield Check("attacks.few.cells", few, attackable, "cell of the target")
-    for role in ROLES:
-        yield Check(role, [getattr(params, role)], cells, "cell")
     plain = [name for name in attackable if not cells[name].adversary]
+    against = [name for name in attackable if cells[name].adversary]
+    yield Check("adversarial", [params.adversarial], against, "cell of the target with an adversary")
+    yield Check("standard", [params.standard], plain, "cell of the target without an adversary")
     shifted = attackable if params.cells is None else params.cells
     for name, pair in params.pairs.items():
         yield Check(f"pairs.{name}", [pair.standard, pair.adversarial], shifted, "cell evaluated under shift")
@@ -117,14 +120,31 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
             f"pairs.{name}.standard", [pair.standard], plain, "cell of the target without an adversary"
         )
         what = f"adversarially trained twin of {pair.standard}: a cell with its kind of method, model and dataset"
-        yield Check(f"pairs.{name}.adversarial", [pair.adversarial], _twins(pair.standard, study), what)
+        alike = [cell for cell in against if _facts(cell, study) == _facts(pair.standard, study)]
+        yield Check(f"pairs.{name}.adversarial", [pair.adversarial], alike, what)
 
 
-def _twins(cell: str, study: "Study") -> list[str]:
-    """Return the cells trained against an adversary with the kind of method, base model and dataset of `cell`."""
+def twins(params: Params, study: "Study") -> dict[str, str | None]:
+    """Return for each cell with an adversary its plain twin, None where there is none.
+
+    Of a pair that is the other of the two. Else it is a cell without an adversary of the same model, dataset and
+    method; of several the first that is trained alike.
+    """
     cells = study.adaptation.cells
+    named = {pair.adversarial: pair.standard for pair in params.pairs.values()}
 
-    def facts(name: str) -> tuple[str, str, str]:
-        return cells[name].method.kind, study.model_of(name), study.target_of(name)
+    def twin(name: str) -> str | None:
+        own, facts = cells[name], _facts(name, study)
+        plain = [
+            other
+            for other, cell in cells.items()
+            if not cell.adversary and cell.method == own.method and _facts(other, study) == facts
+        ]
+        return min(plain, key=lambda other: cells[other].training != own.training, default=None)
 
-    return [name for name, other in cells.items() if other.adversary and facts(name) == facts(cell)]
+    return {name: named.get(name) or twin(name) for name, cell in cells.items() if cell.adversary}
+
+
+def _facts(cell: str, study: "Study") -> tuple[str, str, str]:
+    """Return the model, the dataset and the kind of method of a cell."""
+    return study.model_of(cell), study.target_of(cell), study.adaptation.cells[cell].method.kind

@@ -88,9 +88,11 @@ def main(
 
 
 def _kinds(shifts: Mapping[str, ShiftFacts]) -> dict[str, list[str]]:
-    """Return the kinds of the shifts of images and of texts, in words."""
+    """Return the kinds of the shifts of images and of texts that means are over, in words."""
     kinds: dict[str, list[str]] = {"images": [], "texts": []}
     for facts in shifts.values():
+        if facts.control:
+            continue
         kinds[facts.modality].append(facts.kind.replace("_", " "))
     return {modality: list(dict.fromkeys(found)) for modality, found in kinds.items()}
 

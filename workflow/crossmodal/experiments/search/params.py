@@ -97,8 +97,9 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     yield Check("reranking.indexes", params.reranking.indexes, params.indexes, "index")
     yield Check("rescoring.indexes", params.rescoring.indexes, params.indexes, "index")
     yield Check("cell", [params.cell], params.cells, "cell that is searched")
-    for role in ("index", "exhaustive"):
-        yield Check(role, [getattr(params, role)], params.indexes, "index")
+    yield Check("index", [params.index], params.indexes, "index")
+    flat = [name for name, index in params.indexes.items() if index.kind == "flat"]
+    yield Check("exhaustive", [params.exhaustive], flat, "index of kind flat")
 
 
 def datasets(params: Params) -> list[str]:
