@@ -17,10 +17,12 @@ from crossmodal.statistics.published import as_published, published_path, write_
 
 ONE = Number(
     "peft", "lora-r8", "*", "openmoji", "test", "clean", "text_to_image", "recall@1", 0.25, 0.2, 0.3, 100,
-    "fraction", "a.parquet",
+    "fraction", "a.parquet", 3,
 )  # fmt: skip
 TIME = replace(ONE, metric="latency_p50", value=5.0, ci_low=4.0, ci_high=6.0, unit="ms")
 BARE = replace(ONE, metric="parameters_trainable", value=100.0, ci_low=None, ci_high=None, unit="count")
+
+BLIND = replace(ONE, metric="blind_auc_own")
 
 
 def by_id(*numbers: Number) -> dict[str, Number]:
@@ -45,6 +47,12 @@ def by_id(*numbers: Number) -> dict[str, Number]:
         (BARE, replace(BARE, value=101.0), Outcome.DIFFERENT),
         (BARE, replace(BARE, value=100.4), Outcome.EQUAL),
         (replace(BARE, value=None), replace(BARE, value=None), Outcome.EQUAL),
+        (ONE, replace(ONE, n_queries=99), Outcome.COUNTS),
+        (ONE, replace(ONE, n_seeds=2, value=0.9), Outcome.COUNTS),
+        (ONE, replace(ONE, n_seeds=None), Outcome.COUNTS),
+        (replace(ONE, n_seeds=None), ONE, Outcome.EQUAL),  # published before they were counted
+        (BLIND, replace(BLIND, n_queries=99), Outcome.EQUAL),
+        (BLIND, replace(BLIND, n_seeds=2), Outcome.COUNTS),
         (ONE, None, Outcome.ABSENT),
         (None, ONE, Outcome.NEW),
     ],
@@ -160,9 +168,22 @@ def test_what_differs_is_listed_and_times_only_if_all_are_asked_for(study, cross
 def test_whoever_asks_for_a_check_gets_an_exit_status(study, crossmodal) -> None:
     study([ONE, TIME], [replace(ONE, value=0.29, ci_low=0.22), replace(TIME, value=50.0)])
     assert crossmodal("compare", "--check").status == 0, "within its interval, and times do not count"
+    study([ONE, TIME], [ONE, replace(TIME, n_queries=99)])
+    assert crossmodal("compare", "--check").status == 1, "how often it is timed is no time"
     study([ONE, TIME], [replace(ONE, value=0.31), TIME])
     assert crossmodal("compare", "--check").status == 1 and crossmodal("compare").status == 0
     assert crossmodal("compare", "--check", "--json").status == 1
+
+
+def test_counts_are_told_where_they_differ(study, crossmodal) -> None:
+    study([ONE, TIME], [replace(ONE, n_queries=99, n_seeds=None), TIME])
+    text = crossmodal("compare").out.replace("\N{NO-BREAK SPACE}", " ")
+    assert text.splitlines()[:3] == [
+        "1 number differs",
+        ONE.number_id,
+        "    published 25.0 % [20.0, 30.0] (queries: 100, seeds: 3), "
+        "here 25.0 % [20.0, 30.0] (queries: 99, seeds: none): of other counts of queries or seeds",
+    ]
 
 
 def test_the_verdicts_are_compared() -> None:
@@ -188,9 +209,9 @@ def test_json_holds_every_comparison(study, crossmodal) -> None:
     rows: list[dict[str, Any]] = json.loads(crossmodal("compare", "--json").out)
     assert rows == [
         {"number_id": ONE.number_id, "outcome": "outside the published interval", "timed": False,
-         "published": [0.25, 0.2, 0.3], "here": [0.5, None, None]},
+         "published": [0.25, 0.2, 0.3, 100, 3], "here": [0.5, None, None, 100, 3]},
         {"number_id": TIME.number_id, "outcome": "published, not here", "timed": True,
-         "published": [5.0, 4.0, 6.0], "here": None},
+         "published": [5.0, 4.0, 6.0, 100, 3], "here": None},
     ]  # fmt: skip
 
 

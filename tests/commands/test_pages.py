@@ -189,6 +189,21 @@ def test_an_unknown_table_is_named() -> None:
     assert filled(RESULTS, "mini", "other")[0] == RESULTS.read_text(), "it is none of this study's"
 
 
+@pytest.mark.parametrize("page", [README, Path("docs/other.md")], ids=str)
+@pytest.mark.parametrize("command", [fill_pages, outdated_pages])
+def test_a_look_alike_of_a_marker_is_named(command: Callable[..., object], page: Path) -> None:
+    fill_pages("mini")
+    text = page.read_text() if page.exists() else "# Another page\n"
+    page.write_text(f"{text}<!-- table:results. -->\n| full | 99.9 |\n<!-- /table -->\n")
+    line = text.count("\n") + 1
+    with pytest.raises(
+        UserError, match=rf"^{page}:{line}: '<!-- table:results. -->' is part of no block [^\n]*$"
+    ):
+        command("mini")
+    page.write_text(text)
+    command("mini")
+
+
 def test_a_study_that_is_not_published_is_named_where_a_page_speaks_of_it() -> None:
     assert outdated_pages("tiny", "tiny") == [], "no page does"
     README.write_text("<!-- table:tiny/results --><!-- /table -->")

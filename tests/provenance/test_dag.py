@@ -1,6 +1,8 @@
 """Snakemake's listing of jobs, read, and walks over it."""
 
-from crossmodal.provenance.dag import Job, ancestors, parse_listing, producers, upstream
+from itertools import permutations
+
+from crossmodal.provenance.dag import Job, _sources_first, ancestors, parse_listing, producers, upstream
 
 LISTING = """\
 host: somewhere
@@ -59,3 +61,9 @@ def test_walks_go_up_to_the_sources_and_name_each_job_once() -> None:
     assert upstream(c, made_by) == [b, a]
     assert ancestors([d], made_by) == [a, b, c, d]
     assert ancestors([other, d], made_by) == [a, other, b, c, d]
+
+
+def test_jobs_stand_in_one_order_however_they_are_listed() -> None:
+    jobs = [job("a", "2", "1"), job("b", "", "2"), job("c", "2", "3"), job("d", "3 1", "4")]
+    orders = {tuple(j.name for j in _sources_first(list(listed))) for listed in permutations(jobs)}
+    assert orders == {("b", "a", "c", "d")}

@@ -12,6 +12,8 @@ from crossmodal.report.markdown import (
     fill,
     hypotheses_markdown,
     hypothesis_table,
+    outside,
+    stray_marker,
     table_markdown,
     tables_markdown,
 )
@@ -86,3 +88,28 @@ def test_each_study_has_its_own_blocks() -> None:
     assert "old" not in filled and blocks(filled)["emoji-full/results"] == "other"
     filled = fill(text, {"emoji-full/results": "new"}, others=["results"])
     assert "other" not in filled and blocks(filled)["results"] == "old"
+
+
+BLOCK = "<!-- table:one -->\n| 1 |\n<!-- /table -->\n"
+
+
+def test_what_stands_outside_of_blocks_keeps_its_lines() -> None:
+    assert outside(f"a\n{BLOCK}b\n") == "a\n\n\n\nb\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "stray"),
+    [
+        (f"a\n{BLOCK}{BLOCK}", None),
+        ("a <!-- of tables --> b", None),
+        (BLOCK.replace("one", "one."), (1, "<!-- table:one. -->")),
+        (BLOCK.replace("<!-- table:", "<!--table:"), (1, "<!--table:one -->")),
+        (BLOCK.replace("table:", "Table:"), (1, "<!-- Table:one -->")),
+        (f"a\n{BLOCK}<!-- /table -->", (5, "<!-- /table -->")),
+        (f"<!-- table:two -->\n{BLOCK}", (2, "<!-- table:one -->")),
+        (BLOCK.replace("<!-- /table", "<!-- /tables"), (1, "<!-- table:one -->")),
+        (BLOCK + "<!-- table:two\n-->", (4, "<!-- table:two")),
+    ],
+)
+def test_a_marker_that_is_part_of_no_block_is_found(text: str, stray: tuple[int, str] | None) -> None:
+    assert stray_marker(text) == stray

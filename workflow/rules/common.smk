@@ -15,6 +15,9 @@ from crossmodal.study.study import check_files, load_study
 use_this_interpreter()
 
 try:
+    for overlay in workflow.configfiles:
+        # Snakemake has read it, and takes the last of two equal keys without a word.
+        read_yaml(Path(overlay))
     STUDY = load_study(read_yaml(Path("params.yaml")), config)
     check_files(STUDY)
 except UserError as error:

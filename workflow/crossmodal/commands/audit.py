@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ import typer
 from crossmodal.commands.context import Context, StudyOption, load_context
 from crossmodal.errors import UserError
 from crossmodal.provenance.account import account
-from crossmodal.provenance.audit import lineage
+from crossmodal.provenance.audit import Node, lineage
 from crossmodal.provenance.ledger import LEDGER
 
 
@@ -25,7 +26,11 @@ def audit(
     ] = False,
     published: Annotated[
         bool,
-        typer.Option("--report", help="Every number that the report, the README or docs/results.md states."),
+        typer.Option(
+            "--report",
+            help="Every number that the report, the README or docs/results.md states, and whether these pages and "
+            "the report's are those of this study.",
+        ),
     ] = False,
     study: StudyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known, as JSON.")] = False,
@@ -61,7 +66,7 @@ def audit(
         print_account(audited, console())
         if html:
             print(f"page: {html}")
-    wrong = unpublished(context) if published else []
+    wrong = [*unpublished(context), *outdated_drawing(context, nodes)] if published else []
     for line in wrong:
         print(line, file=sys.stderr)
     if audited["verdict"] != "verified" or wrong:
@@ -150,6 +155,30 @@ def unpublished(context: Context) -> list[str]:
             f" ({wrong[0]} first); `crossmodal compare --all` sets them side by side"
         )
     return lines
+
+
+def outdated_drawing(context: Context, nodes: Mapping[str, Node]) -> list[str]:
+    """Return a line if the page that the report's numbers link to is not this audit, drawn; none if there is none.
+
+    No job makes it, so no digest is recorded of it. It is the same bytes for the same audit: its only times are
+    those of the manifests.
+    """
+    from crossmodal.report.audit_page import audit_page
+    from crossmodal.report.section import AUDIT
+
+    study = context.study.study
+    page = Path("results") / study / "report" / AUDIT
+    if not page.exists():
+        return []
+    rows = _with_jobs(context, _select(context, [], everything=True, published=False))
+    drawn = audit_page(account(study, nodes, rows, list(nodes)), page)
+    if page.read_bytes() == drawn.encode():
+        return []
+    whose = f" --study {study}" if context.overlays else ""
+    return [
+        f"{page}: not what an audit of this study draws now; "
+        f"`crossmodal audit --all{whose} --html {page}` draws it"
+    ]
 
 
 def _ledger_differs(context: Context, manifest: str) -> bool:

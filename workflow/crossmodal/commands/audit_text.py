@@ -36,7 +36,7 @@ def print_account(audited: Mapping[str, Any], console: Console) -> None:
             console.print()
     elif len(numbers) <= LINES:
         for number in numbers:
-            console.print(f"{_verdict(number['verdict'])} {escape(_value(number))}")
+            console.print(f"{_verdict(number['verdict'])} {escape(number_line(number))}")
     for name, job in jobs.items():
         if job["verdict"] != "verified":
             console.print(f"{_verdict(job['verdict'])} {escape(name)}")
@@ -59,7 +59,7 @@ def _sums(verdicts: Iterable[str]) -> str:
 
 def number_tree(number: Mapping[str, Any], jobs: Mapping[str, Any]) -> Tree:
     """Return the number, the jobs that joined and computed it, and below each job those whose outputs it read."""
-    root = Tree(f"{_verdict(number['verdict'])} [bold]{escape(_value(number))}[/bold]")
+    root = Tree(f"{_verdict(number['verdict'])} [bold]{escape(number_line(number))}[/bold]")
     last = root
     for name in dict.fromkeys((number["table"], number["computed"])):
         last = last.add(_job(name, jobs[name]))
@@ -77,7 +77,8 @@ def number_tree(number: Mapping[str, Any], jobs: Mapping[str, Any]) -> Tree:
     return root
 
 
-def _value(number: Mapping[str, Any]) -> str:
+def number_line(number: Mapping[str, Any]) -> str:
+    """Return a number with its id, interval and unit, as `crossmodal audit` prints it."""
     value = "undefined" if number["value"] is None else f"{number['value']:.6g}"
     interval = (
         f" [{number['ci_low']:.6g}, {number['ci_high']:.6g}]" if number.get("ci_low") is not None else ""

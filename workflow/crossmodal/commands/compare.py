@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     WITHIN = "within the published interval"
     OUTSIDE = "outside the published interval"
     DIFFERENT = "different, without an interval"
+    COUNTS = "of other counts of queries or seeds"
     ABSENT = "published, not here"
     NEW = "here, not published"
 
@@ -40,6 +41,8 @@ class Comparison(NamedTuple):
 
 NEAR = (Outcome.EQUAL, Outcome.INTERVAL, Outcome.WITHIN)
 """What another processor may bring about: these are listed only where all are asked for."""
+COUNTED_BY_RESULT = ("blind_auc",)
+"""Metrics (their beginnings) over what a model has found: how much that is may differ between processors."""
 SHOWN = 20
 
 
@@ -50,7 +53,8 @@ def compare(
     check: Annotated[
         bool,
         typer.Option(
-            help="Exit with 1 if a number, times apart, is outside or missing or a verdict differs."
+            help="Exit with 1 if a number, times apart, is outside or missing, if any is of other counts of "
+            "queries or seeds, or if a verdict differs."
         ),
     ] = False,
 ) -> None:
@@ -58,7 +62,8 @@ def compare(
 
     On the machine that the published numbers come from all but the times are equal. Another processor rounds
     differently in the last bits, training carries that further, and an interval says how far it may go.
-    The verdicts on the claims are compared too.
+    How many queries and seeds a number is of, those of times too, no processor changes. The verdicts on the
+    claims are compared as well.
     """
     from crossmodal.statistics.numbers import read_numbers
     from crossmodal.statistics.published import as_published, published_path, read_published
@@ -74,7 +79,7 @@ def compare(
         return
     here = {number.number_id: as_published(number) for number in read_numbers(path)}
     found = compare_numbers(read_published(name), here)
-    wrong = [c for c in found if c.outcome not in NEAR and not c.timed]
+    wrong = [c for c in found if c.outcome is Outcome.COUNTS or (c.outcome not in NEAR and not c.timed)]
     verdicts = _verdicts(name)
     if as_json:
         print(json.dumps([_row(comparison) for comparison in found], indent=1))
@@ -128,14 +133,17 @@ def compare_numbers(published: Mapping[str, "Number"], here: Mapping[str, "Numbe
 
 
 def outcome(published: "Number | None", here: "Number | None") -> Outcome:
-    """Return how the value `here` compares with the published one.
+    """Return how the number `here` compares with the published one.
 
-    Equal is what a page prints in the same way; an undefined value is equal to an undefined one.
+    Equal is what a page prints in the same way; an undefined value is equal to an undefined one. Values of other
+    counts of queries or seeds are not compared.
     """
     from crossmodal.report.formatting import format_interval, format_value, kind_of
 
     if published is None or here is None:
         return Outcome.NEW if published is None else Outcome.ABSENT
+    if _other_counts(published, here):
+        return Outcome.COUNTS
     kind = kind_of(published.metric, published.unit)
     if format_value(published.value, kind) == format_value(here.value, kind):
         intervals = [format_interval(number.ci_low, number.ci_high, kind) for number in (published, here)]
@@ -144,6 +152,13 @@ def outcome(published: "Number | None", here: "Number | None") -> Outcome:
     if low is None or high is None or here.value is None:
         return Outcome.DIFFERENT
     return Outcome.WITHIN if low <= here.value <= high else Outcome.OUTSIDE
+
+
+def _other_counts(published: "Number", here: "Number") -> bool:
+    if published.n_queries != here.n_queries and not published.metric.startswith(COUNTED_BY_RESULT):
+        return True
+    # A table published before seeds were counted says nothing of them.
+    return published.n_seeds is not None and published.n_seeds != here.n_seeds
 
 
 def summary(found: list[Comparison]) -> str:
@@ -165,7 +180,10 @@ def _print(shown: list[Comparison], total: int) -> None:
         return
     print(f"{_count(total, 'number')} {'differs' if total == 1 else 'differ'}")
     for comparison in shown:
-        sides = {"published": _text(comparison.published), "here": _text(comparison.here)}
+        counted = comparison.outcome is Outcome.COUNTS
+        sides = {
+            "published": _text(comparison.published, counted), "here": _text(comparison.here, counted)
+        }  # fmt: skip
         told = ", ".join(f"{side} {text}" for side, text in sides.items() if text)
         print(f"{comparison.number_id}\n    {told}: {comparison.outcome}")
     if total > len(shown):
@@ -176,15 +194,17 @@ def _count(count: int, name: str) -> str:
     return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
-def _text(number: "Number | None") -> str:
+def _text(number: "Number | None", counted: bool) -> str:
     from crossmodal.report.formatting import format_interval, format_value, kind_of
 
     if number is None:
         return ""
     kind = kind_of(number.metric, number.unit)
-    return (
-        f"{format_value(number.value, kind)} {format_interval(number.ci_low, number.ci_high, kind)}".strip()
-    )
+    interval = format_interval(number.ci_low, number.ci_high, kind)
+    words = [format_value(number.value, kind), interval]
+    if counted:
+        words.append(f"(queries: {number.n_queries or 'none'}, seeds: {number.n_seeds or 'none'})")
+    return " ".join(filter(None, words))
 
 
 def _row(comparison: Comparison) -> dict[str, object]:
@@ -193,6 +213,10 @@ def _row(comparison: Comparison) -> dict[str, object]:
         "number_id": comparison.number_id,
         "outcome": comparison.outcome,
         "timed": comparison.timed,
-        "published": published and [published.value, published.ci_low, published.ci_high],
-        "here": here and [here.value, here.ci_low, here.ci_high],
+        "published": published and _fields(published),
+        "here": here and _fields(here),
     }
+
+
+def _fields(number: "Number") -> list[float | None]:
+    return [number.value, number.ci_low, number.ci_high, number.n_queries, number.n_seeds]

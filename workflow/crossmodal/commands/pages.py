@@ -27,7 +27,7 @@ from crossmodal.report.accuracy import (
     subsets_table,
 )
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, tables_markdown
+from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, stray_marker, tables_markdown
 from crossmodal.report.section import grid_of
 from crossmodal.report.tables import Tables
 from crossmodal.report.verdicts import read_hypotheses
@@ -55,6 +55,22 @@ def _pages() -> list[Path]:
     return [page for page in PAGES if page.exists()]
 
 
+def written_pages() -> list[Path]:
+    """Return every page that people read, those whose tables are not of a study's numbers among them."""
+    return [path for path in (Path("README.md"), *sorted(Path("docs").glob("*.md"))) if path.exists()]
+
+
+def check_markers() -> None:
+    """Raise UserError for the first page with a marker of a table that is part of no block."""
+    for page in written_pages():
+        if stray := stray_marker(page.read_text()):
+            line, marker = stray
+            raise UserError(
+                f"{page}:{line}: {marker!r} is part of no block <!-- table:NAME --> ... <!-- /table -->, so "
+                "nothing fills what stands there; write the marker of a block, or leave it out"
+            )
+
+
 def companion(page: Path) -> Path:
     """Return the file beside a page that holds the ids of its numbers."""
     return page.with_suffix(".numbers.json")
@@ -63,8 +79,10 @@ def companion(page: Path) -> Path:
 def fill_pages(study: str, prefix: str = "") -> list[Path]:
     """Fill the published pages with the tables of a study, and return the files that changed.
 
-    `prefix` is what the names of its tables begin with: nothing for the default study, else its name.
+    `prefix` is what the names of its tables begin with: nothing for the default study, else its name. UserError
+    for a marker that is part of no block.
     """
+    check_markers()
     changed = []
     for page in _pages():
         text, stated = filled(page, study, prefix)
@@ -76,7 +94,11 @@ def fill_pages(study: str, prefix: str = "") -> list[Path]:
 
 
 def outdated_pages(study: str, prefix: str = "") -> list[Path]:
-    """Return the published pages whose tables are not those of the published numbers of a study."""
+    """Return the published pages whose tables are not those of the published numbers of a study.
+
+    UserError for a marker that is part of no block.
+    """
+    check_markers()
     outdated = []
     for page in _pages():
         text, stated = filled(page, study, prefix)

@@ -50,9 +50,9 @@ def list_jobs(
     """Return the jobs of the study that params.yaml and `overlays` describe, sources first.
 
     All that `targets` (default: the whole study) need, or with `stale_only` those that a run would execute
-    now. Snakemake itself is asked by a dry run, so nothing can disagree with it; it takes seconds. The dry run
-    also writes the files with the jobs' arguments, which say what Snakemake does not: the name of each input.
-    Raises UserError with Snakemake's own last line where it cannot make its plan.
+    now, in the same order each time. Snakemake itself is asked by a dry run, so nothing can disagree with it; it
+    takes seconds. The dry run also writes the files with the jobs' arguments, which say what Snakemake does not:
+    the name of each input. Raises UserError with Snakemake's own last line where it cannot make its plan.
     """
     command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", "--cores", "1", "--nolock", *IN_FULL]
     command += ["--printshellcmds"] if stale_only else ["--printshellcmds", "--forceall"]
@@ -125,4 +125,5 @@ def ancestors(wanted: Sequence[Job], made_by: dict[str, Job]) -> list[Job]:
 
 
 def _sources_first(jobs: list[Job]) -> list[Job]:
-    return ancestors(jobs, producers(jobs))
+    # Snakemake lists jobs that could go in either order now in one, now in the other.
+    return ancestors(sorted(jobs, key=lambda job: job.name), producers(jobs))

@@ -33,7 +33,12 @@ MEANINGS = {
 
 
 def write_audit_page(audited: Mapping[str, Any], path: Path) -> None:
-    """Write the self-contained page of an audit, as `account.account` returns it, to `path` (UTF-8).
+    """Write the self-contained page of an audit, as `account.account` returns it, to `path` (UTF-8)."""
+    path.write_text(audit_page(audited, path), encoding="utf-8", newline="\n")
+
+
+def audit_page(audited: Mapping[str, Any], path: Path) -> str:
+    """Return the self-contained page of an audit that is to lie at `path`.
 
     `page.html#<number_id>` shows one number and its chain of jobs, `page.html#job:<name>` one job, and the
     page without a fragment sums up. It links back to a report that lies beside it.
@@ -46,7 +51,7 @@ def write_audit_page(audited: Mapping[str, Any], path: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("audit.html").render(
+    return environment.get_template("audit.html").render(
         audited=audited,
         data=json_for_script(page_data(audited)),
         latest=_latest(audited),
@@ -58,7 +63,6 @@ def write_audit_page(audited: Mapping[str, Any], path: Path) -> None:
         signs=SIGNS,
         style=Markup("\n".join(style.read_text(encoding="utf-8") for style in STYLES)),
     )
-    path.write_text(page, encoding="utf-8", newline="\n")
 
 
 def page_data(audited: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from crossmodal.report.verdicts import VERDICTS, read_hypotheses
 NOTHING = "Not measured in this study.\n"
 """What stands where there is no table."""
 _BLOCK = re.compile(r"(<!-- table:(?P<name>[\w/-]+) -->)(?P<body>.*?)(<!-- /table -->)", re.DOTALL)
+_MARKER = re.compile(r"<!--[^\w>]*table[^\n]*?(?:-->|$)", re.IGNORECASE | re.MULTILINE)
+"""What a reader takes for the beginning or the end of a block, whether it is one or not."""
 
 
 def hypothesis_table(
@@ -99,6 +101,22 @@ def table_markdown(table: Table) -> str:
 def blocks(text: str) -> dict[str, str]:
     """Return what stands in the tables that `text` has places for, by name, in their order."""
     return {match["name"]: match["body"] for match in _BLOCK.finditer(text)}
+
+
+def outside(text: str) -> str:
+    """Return `text` without its blocks, in as many lines: what a person wrote."""
+    return _BLOCK.sub(lambda match: "\n" * match[0].count("\n"), text)
+
+
+def stray_marker(text: str) -> tuple[int, str] | None:
+    """Return line and text of the first marker that neither begins nor ends a block of `text`; None if all do.
+
+    What stands behind such a marker looks like a table that is filled, and nobody fills or compares it.
+    """
+    ends = {end for match in _BLOCK.finditer(text) for end in (match.start(1), match.start(4))}
+    strays = (match for match in _MARKER.finditer(text) if match.start() not in ends)
+    stray = next(strays, None)
+    return (text.count("\n", 0, stray.start()) + 1, stray[0]) if stray else None
 
 
 def fill(text: str, tables: Mapping[str, str], others: Collection[str] = ()) -> str:

@@ -15,12 +15,40 @@ from crossmodal.parameters import Parameters
 P = TypeVar("P", bound=Parameters)
 
 
+class _Twice(yaml.YAMLError):
+    """A key stands twice in one mapping; its arguments are the line of the second and the key."""
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, of which YAML would take the last without a word.
+
+    Looked at is what is written: a key beside `<<: *anchor` that is also in what is merged stands once.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if (value := self.construct_object(key)) in seen:
+                raise _Twice(key.start_mark.line + 1, key.value)
+            seen.add(value)
+        return node
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping in the YAML file at `path`; UserError with file, line and problem otherwise."""
+    """Return the mapping in the YAML file at `path`.
+
+    UserError with file, line and problem for what is no YAML or no mapping, and for a key that stands twice.
+    """
     try:
-        values = yaml.safe_load(path.read_text())
+        values = yaml.load(path.read_text(), _OnceLoader)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run from the repository's folder") from None
+    except _Twice as error:
+        line, key = error.args
+        raise UserError(f"{path}:{line}: {key!r} stands twice") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise UserError(f"{path}, line {line}: not valid YAML ({error.problem})") from None
