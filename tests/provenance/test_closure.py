@@ -186,6 +186,23 @@ def test_an_unknown_root_is_an_error() -> None:
         closure(("crossmodal.jobs.no_such_job",))
 
 
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    paths = []
+    for folder, text in (("model", "a"), ("tokenizer", "b")):
+        (tmp_path / folder).mkdir()
+        paths += [tmp_path / folder / "config.json", tmp_path / folder / f"{folder}.txt"]
+        for path in paths[-2:]:
+            path.write_text(text)
+    before = module.resource_digests(tuple(paths))
+    assert len(before) == 4 and {"model.txt", "tokenizer.txt"} < before.keys()
+    for path in paths:
+        path.write_text("c")
+        after = module.resource_digests(tuple(paths))
+        assert sum(after[name] != before[name] for name in before) == 1, path
+        before = after
+    assert module.resource_digests((paths[0], paths[0])) == {"config.json": before[paths[0].as_posix()]}
+
+
 def test_package_init_files_are_empty() -> None:
     """An import of one module must not pull in its neighbours."""
     assert [p for p in Path(module.ROOT).rglob("__init__.py") if p.stat().st_size] == []

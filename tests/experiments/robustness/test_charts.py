@@ -2,7 +2,7 @@
 
 import csv
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +21,7 @@ from crossmodal.experiments.robustness.tables import (
     part_of,
     robustness_table,
     severity_of,
+    threats_table,
 )
 from crossmodal.report.cells import Grid
 from crossmodal.report.figures import write_rows
@@ -104,6 +105,19 @@ def test_pairs_stand_beside_each_other() -> None:
     by_shift = differences_table(numbers, "openmoji", pairs, "mean")
     assert by_shift.columns == ["mean of all shifts", "mean of fog", "fog-3"]
     assert not differences_table(numbers, "openmoji", {}, "mean")
+
+
+def test_a_cell_that_was_attacked_on_fewer_queries_says_so() -> None:
+    place = "attack/{}/s*/openmoji/test/{}/text_to_image/{}"
+    found = [
+        replace(number(place.format(cell, variant, metric), 0.3, 0.2, 0.4), n_queries=queries)
+        for cell, queries in (("full", 500), ("full-pgd", 500), ("lora-r8", 40))
+        for variant, metric in (("text-0", "recall@1"), ("text-0.05", "degradation_recall@1"))
+    ]
+    rows = [asdict(each) | {"number_id": each.number_id} for each in found]
+    grid = Grid.of("openmoji", cell_values(["full", "full-pgd", "lora-r8"]))
+    notes = {row.name: row.note for row in threats_table(Numbers(pd.DataFrame(rows)), grid).rows}
+    assert notes == {"full": "", "full-pgd": "", "lora-r8": "40 queries"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SUFFIXES
@@ -165,5 +166,14 @@ _version = cache(version)  # reads and parses a file
 
 
 def resource_digests(paths: tuple[Path, ...]) -> dict[str, str]:
-    """Return a digest for each file that code reads as if it were code: templates, model configurations."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in sorted(paths)}
+    """Return a digest for each file that code reads as if it were code: templates, model configurations.
+
+    It goes by its name, or by its path where another has that name too.
+    """
+    named = Counter(path.name for path in set(paths))
+    return {
+        path.name if named[path.name] == 1 else path.as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()[:12]
+        for path in sorted(set(paths))
+    }

@@ -89,7 +89,7 @@ def repeat_job(
     arguments += [f"manifest={folder / 'manifest.json'}", f"spec={json.dumps(spec)}"]
     listed = work / "arguments.txt"  # a command line has no room for them
     listed.write_text("".join(f"{argument}\n" for argument in arguments))
-    command = [sys.executable, "-m", entry, f"@{listed}"]
+    command = [sys.executable, "-P", "-m", entry, f"@{listed}"]  # -P: as jobs are run (use_this_interpreter)
     done = subprocess.run(command, cwd=work, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"{manifest['rule']} could not be repeated: {done.stderr.strip().splitlines()[-1]}")

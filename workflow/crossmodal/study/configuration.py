@@ -171,6 +171,11 @@ def _with_nearest(got: str, value: str, accepted: str) -> str:
 
 
 def use_this_interpreter() -> None:
-    """Let `python -m crossmodal.jobs...` be the interpreter that runs now, whether it is activated or not."""
+    """Let `python -m crossmodal.jobs...` be the interpreter that runs now, whether it is activated or not.
+
+    It looks for no module in the folder that it is started in: a file there that is named like a package would be
+    imported in the package's stead, and is in no job's spec.
+    """
     folder = str(Path(sys.executable).parent)
     os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["PYTHONSAFEPATH"] = "1"

@@ -70,6 +70,6 @@ def _with_text_tower(study: Study, job: Job, model: str) -> Job:
     if not names:
         return job
     declared = params.tower_files("")  # of a kind that has them the job's rule names them as inputs
-    files = {path for name in names for path in Path(name).glob("*") if path.is_file() and not declared}
+    files = {path for name in names for path in Path(name).rglob("*") if path.is_file() and not declared}
     modules = (*job.modules, "crossmodal.models.hugging_face")
     return replace(job, modules=modules, resources=(*job.resources, *sorted(files)))

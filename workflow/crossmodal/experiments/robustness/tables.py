@@ -1,6 +1,7 @@
 """Tables of H2: degradation under shifts, recall under attack, checks of the attack, the cell that is chosen."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from crossmodal.experiments.robustness.pairs import GAINED_RECALL, LOST, SAVED
 from crossmodal.experiments.robustness.params import Pair
@@ -136,7 +137,10 @@ def differences_table(numbers: Numbers, target: str, pairs: Mapping[str, Pair], 
 
 
 def threats_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
-    """Return R@1 of the attacked queries as they are, and what each threat and epsilon degrades of it."""
+    """Return R@1 of the attacked queries as they are, and what each threat and epsilon degrades of it.
+
+    A cell that was attacked on fewer queries than others has their number as a note.
+    """
     by_threat: dict[str, list[tuple[float, str]]] = {}
     for variant in numbers.distinct("variant", experiment="attack", metric="recall@1"):
         threat, epsilon = split_variant(variant)
@@ -151,7 +155,13 @@ def threats_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
             else:
                 columns.append((f"lost at {epsilon_label(variant)} %", "degradation_recall@1", where))
         groups.append((threat.replace("-", " "), columns))
-    return by_cell(numbers, "threats", grid, groups, headline, heat=None)
+    table = by_cell(numbers, "threats", grid, groups, headline, heat=None)
+    asked = [max(shown.number.n_queries or 0 for shown in row.figures if shown) for row in table.rows]
+    rows = [
+        replace(row, note=f"{row.note}, {queries} queries".lstrip(", ")) if queries < max(asked) else row
+        for row, queries in zip(table.rows, asked, strict=True)
+    ]
+    return replace(table, rows=rows)
 
 
 def epsilon_label(variant: str) -> str:
