@@ -136,6 +136,17 @@ def told_of_seeds(numbers: Numbers, row: Row) -> Row:
     return replace(row, note=ONE_SEED)
 
 
+def told_of_queries(row: Row, most: int) -> Row:
+    """Return the row of a cell, with the note of how many queries it is about if other rows are about `most`."""
+    queries = max((shown.number.n_queries or 0 for shown in row.figures if shown), default=0)
+    return replace(row, note=f"{row.note}, {queries} queries".lstrip(", ")) if queries < most else row
+
+
+def is_caveat(note: str) -> bool:
+    """Return whether the note of a row says what its figures leave out, and not what its name means."""
+    return bool(note) and all(part == ONE_SEED or part.endswith(" queries") for part in note.split(", "))
+
+
 def lookup(numbers: Numbers, grid: Grid, cell: str, column: Column) -> Number | None:
     """Return the number of `cell` in `column`, or None."""
     _, metric, where = column

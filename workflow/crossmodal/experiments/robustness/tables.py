@@ -9,7 +9,7 @@ from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.experiments.robustness.threat_names import split_variant
 from crossmodal.report.cells import Grid
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.tables import OWN, Column, Row, Table, by_cell, figure, without_empty
+from crossmodal.report.tables import OWN, Column, Row, Table, by_cell, figure, told_of_queries, without_empty
 
 SHIFT_TITLES = {
     "shifts-mean": "mean of all shifts",
@@ -156,12 +156,8 @@ def threats_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
                 columns.append((f"lost at {epsilon_label(variant)} %", "degradation_recall@1", where))
         groups.append((threat.replace("-", " "), columns))
     table = by_cell(numbers, "threats", grid, groups, headline, heat=None)
-    asked = [max(shown.number.n_queries or 0 for shown in row.figures if shown) for row in table.rows]
-    rows = [
-        replace(row, note=f"{row.note}, {queries} queries".lstrip(", ")) if queries < max(asked) else row
-        for row, queries in zip(table.rows, asked, strict=True)
-    ]
-    return replace(table, rows=rows)
+    most = max((s.number.n_queries or 0 for row in table.rows for s in row.figures if s), default=0)
+    return replace(table, rows=[told_of_queries(row, most) for row in table.rows])
 
 
 def epsilon_label(variant: str) -> str:
