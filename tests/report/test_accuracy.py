@@ -165,9 +165,9 @@ def test_by_concept_a_column_for_each_way_to_score_one() -> None:
 
 def test_a_trained_cell_of_one_seed_says_so() -> None:
     one = Numbers(metric_rows(seeds=("0",)))
-    notes = {row.name: row.note for row in accuracy_table(one, GRID).rows}
-    assert notes == {cell: "" if cell == "zero-shot" else ONE_SEED for cell in CELLS}
-    assert not any(row.note for row in accuracy_table(NUMBERS, GRID).rows)
+    caveats = {row.name: row.caveats for row in accuracy_table(one, GRID).rows}
+    assert caveats == {cell: () if cell == "zero-shot" else (ONE_SEED,) for cell in CELLS}
+    assert not any(row.caveats for row in accuracy_table(NUMBERS, GRID).rows)
     shown = table_markdown(accuracy_table(one, GRID))
     assert "| full (one seed) |" in shown and "| zero-shot |" in shown
-    assert any(row.note for row in domains_table(one, GRID).rows)
+    assert any(row.caveats for row in domains_table(one, GRID).rows)

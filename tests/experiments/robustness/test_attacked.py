@@ -117,9 +117,10 @@ def test_embeddings_that_are_there_are_read_and_must_be_the_splits(trained, tmp_
     for side in ("images", "captions"):
         assert getattr(read, side).ids == getattr(made, side).ids
         np.testing.assert_array_equal(getattr(read, side).vectors, getattr(made, side).vectors)
-    pq.write_table(pq.read_table(path).slice(0, 5), tmp_path / "fewer.parquet")
-    with pytest.raises(UserError, match=r"of 12 images and 24 captions, but .*fewer\.parquet holds 5 and 10"):
-        read_split(model, tmp_path / "fewer.parquet", parameters(), embedded=embedded)
+    backwards = tmp_path / "backwards.parquet"  # as many, in another order
+    pq.write_table(pq.read_table(path).take(list(range(11, -1, -1))), backwards)
+    with pytest.raises(UserError, match=r"other images or captions than .*backwards\.parquet holds"):
+        read_split(model, backwards, parameters(), embedded=embedded)
 
 
 def test_a_subset_of_queries_meets_the_full_gallery(trained, results, parameters):

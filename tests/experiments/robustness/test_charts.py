@@ -116,8 +116,8 @@ def test_a_cell_that_was_attacked_on_fewer_queries_says_so() -> None:
     ]
     rows = [asdict(each) | {"number_id": each.number_id} for each in found]
     grid = Grid.of("openmoji", cell_values(["full", "full-pgd", "lora-r8"]))
-    notes = {row.name: row.note for row in threats_table(Numbers(pd.DataFrame(rows)), grid).rows}
-    assert notes == {"full": "", "full-pgd": "", "lora-r8": "40 queries"}
+    caveats = {row.name: row.caveats for row in threats_table(Numbers(pd.DataFrame(rows)), grid).rows}
+    assert caveats == {"full": (), "full-pgd": (), "lora-r8": ("40 queries",)}
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,13 @@ class Encoded:
 
         Raises UserError where `captions` is not that dataset's.
         """
-        texts = [
-            text for texts in read_table(split, ["captions"]).column("captions").to_pylist() for text in texts
-        ]
-        vectors = read_embeddings(captions).vectors
-        if len(vectors) != len(texts):
-            raise UserError(f"{captions}: holds {len(vectors)} captions, not the {len(texts)} of {split}")
-        keys = (row.tobytes() for row in clip.tokenize(model, texts).numpy())
-        self._captions.update(zip(keys, vectors, strict=True))
+        table, found = read_table(split, ["image_id", "captions"]), read_embeddings(captions)
+        texts: list[list[str]] = table.column("captions").to_pylist()
+        if found.ids != _caption_ids(table.column("image_id").to_pylist(), texts):
+            raise UserError(f"{captions}: holds other captions than {split}")
+        flat = [text for own in texts for text in own]
+        keys = (row.tobytes() for row in clip.tokenize(model, flat).numpy())
+        self._captions.update(zip(keys, found.vectors, strict=True))
 
     def images(self, pixels: npt.NDArray[np.uint8], encode: Callable[[], Vectors]) -> Vectors:
         """Return the vectors of `pixels`, encoded now unless the last images were the very same."""
@@ -86,7 +85,7 @@ def export_embeddings(
         write_embeddings(images, image_ids, image_ids, labels, vectors, metadata)
         flat = [caption for captions_of_one in texts for caption in captions_of_one]
         owners = [i for i, captions_of_one in enumerate(texts) for _ in captions_of_one]
-        ids = [f"{image_ids[i]}#{k}" for i, one in enumerate(texts) for k in range(len(one))]
+        ids = _caption_ids(image_ids, texts)
         width, tokens = clip.embedding_size(model), clip.tokenize(model, flat)
         vectors = encoded.captions(tokens, width, lambda new: embed_captions(model, new, batch_size))
         owner_ids, owner_labels = [image_ids[i] for i in owners], [labels[i] for i in owners]
@@ -94,6 +93,12 @@ def export_embeddings(
     finally:
         model.train(training)
     return len(image_ids), len(flat)
+
+
+def _caption_ids(image_ids: list[str], texts: list[list[str]]) -> list[str]:
+    return [
+        f"{image_id}#{k}" for image_id, own in zip(image_ids, texts, strict=True) for k in range(len(own))
+    ]
 
 
 def embed_images(model: CLIP, images: npt.NDArray[np.uint8], batch_size: int) -> Vectors:

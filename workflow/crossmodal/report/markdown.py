@@ -8,7 +8,7 @@ from typing import Any
 from crossmodal.errors import UserError
 from crossmodal.report.formatting import ABSENT
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.tables import Figure, Table, is_caveat
+from crossmodal.report.tables import Figure, Table
 from crossmodal.report.verdicts import VERDICTS, read_hypotheses
 
 NOTHING = "Not measured in this study.\n"
@@ -93,7 +93,7 @@ def table_markdown(table: Table) -> str:
         if row.group != title:
             title = row.group
             rows.append([f"*{title}*", *([""] * len(table.columns))])
-        name = f"{row.name} ({row.note})" if is_caveat(row.note) else row.name
+        name = f"{row.name} ({', '.join(row.caveats)})" if row.caveats else row.name
         rows.append([name, *(_figure(figure) for figure in row.figures)])
     return as_markdown([table.corner, *columns], rows, left=1)
 

@@ -12,7 +12,7 @@ DIRECTIONS = {"text_to_image": "text → image", "image_to_text": "image → tex
 ALL_DIRECTIONS = {"mean": "mean of both directions", **DIRECTIONS}
 RECALLS = ("recall@1", "recall@5", "recall@10")
 ONE_SEED = "one seed"
-"""The note of a row whose intervals are over queries alone."""
+"""The caveat of a row whose intervals are over queries alone."""
 OWN = "<own>"
 """Stands for the dataset that a row's cell is adapted to."""
 
@@ -39,6 +39,8 @@ class Row:
     """Title of the group of rows that it stands in; groups follow one another."""
     note: str = ""
     """What the name means, where that is not plain."""
+    caveats: tuple[str, ...] = ()
+    """What its figures leave out, each in two words; shown wherever the row is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +130,18 @@ def by_cell(
 
 
 def told_of_seeds(numbers: Numbers, row: Row) -> Row:
-    """Return the row of a cell, with the note "one seed" if it was trained and its intervals cover no training."""
+    """Return the row of a cell, with the caveat "one seed" if it was trained and intervals cover no training."""
     trained = numbers.find("peft", "parameters_trainable", cell=row.name)
     seeds = [shown.number.n_seeds for shown in row.figures if shown and shown.number.n_seeds is not None]
-    if row.note or trained is None or not trained.value > 0 or not seeds or max(seeds) > 1:
+    if trained is None or not trained.value > 0 or not seeds or max(seeds) > 1:
         return row
-    return replace(row, note=ONE_SEED)
+    return replace(row, caveats=(*row.caveats, ONE_SEED))
 
 
 def told_of_queries(row: Row, most: int) -> Row:
-    """Return the row of a cell, with the note of how many queries it is about if other rows are about `most`."""
+    """Return the row of a cell, with the caveat of how many queries it is about if other rows are about `most`."""
     queries = max((shown.number.n_queries or 0 for shown in row.figures if shown), default=0)
-    return replace(row, note=f"{row.note}, {queries} queries".lstrip(", ")) if queries < most else row
-
-
-def is_caveat(note: str) -> bool:
-    """Return whether the note of a row says what its figures leave out, and not what its name means."""
-    return bool(note) and all(part == ONE_SEED or part.endswith(" queries") for part in note.split(", "))
+    return replace(row, caveats=(*row.caveats, f"{queries} queries")) if queries < most else row
 
 
 def lookup(numbers: Numbers, grid: Grid, cell: str, column: Column) -> Number | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.data.images import Pixels, decode_split
+from crossmodal.data.tables import read_table
 from crossmodal.errors import UserError
 from crossmodal.experiments.robustness.threats import ThreatParameters
 from crossmodal.experiments.robustness.units import read_captions
@@ -63,11 +64,9 @@ def read_split(
             export_embeddings(model, split, *embedded, params.batch_size, {})
         images, captions = (read_embeddings(path) for path in embedded)
     pixels, texts = decode_split(split, clip.image_size(model)), read_captions(split)
-    if (len(images.ids), len(captions.ids)) != (len(pixels), len(texts)):
-        raise UserError(
-            f"{embedded[0].parent}: embeddings of {len(images.ids)} images and {len(captions.ids)} captions, but"
-            f" {split} holds {len(pixels)} and {len(texts)}"
-        )
+    own = read_table(split, ["image_id"]).column("image_id").to_pylist()
+    if images.ids != own or len(captions.ids) != len(texts) or not set(captions.image_ids) <= set(own):
+        raise UserError(f"{embedded[0].parent}: embeddings of other images or captions than {split} holds")
     for name, table in (("image", images), ("caption", captions)):
         if not table.ids:
             raise UserError(f"{split}: holds no {name}, so there is nothing to attack")

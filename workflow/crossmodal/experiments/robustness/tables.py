@@ -139,7 +139,7 @@ def differences_table(numbers: Numbers, target: str, pairs: Mapping[str, Pair], 
 def threats_table(numbers: Numbers, grid: Grid, headline: str = "") -> Table:
     """Return R@1 of the attacked queries as they are, and what each threat and epsilon degrades of it.
 
-    A cell that was attacked on fewer queries than others has their number as a note.
+    A cell that was attacked on fewer queries than others has their number as a caveat.
     """
     by_threat: dict[str, list[tuple[float, str]]] = {}
     for variant in numbers.distinct("variant", experiment="attack", metric="recall@1"):
