@@ -49,5 +49,7 @@ class Claim:
     """The number id of the smallest effect that the comparison could have seen."""
     needs: tuple[str, str] | None = None
     """A number id that must be clearly above zero for the claim to say anything, and what it is."""
+    trained: bool = False
+    """Whether it is about what training gives: then one seed cannot decide it."""
     beside: bool = False
     """Whether it is only reported beside the others: the verdict on the whole hypothesis leaves it out."""

@@ -3,8 +3,9 @@
 A claim says that a number is above (or below) its target. It is `supported` if the whole interval is beyond
 the target, `refuted` if the whole interval is on the other side or touches the target from there, and
 `inconclusive` otherwise, as when the number is missing, has no interval, or was measured at another scale; when
-what it is compared with gained nothing, or that was not measured; and when the comparison of the reference with
-itself is wider than the claim's margin.
+what it is compared with gained nothing, or that was not measured; when it is about training and rests on one seed;
+and when the comparison of the reference with itself is wider than the claim's margin and than what was measured
+lies away from its target.
 
 A hypothesis of several claims is supported if all are (each is tested at the full level: Berger 1982), refuted if
 at least one is refuted after Holm's correction over all of them, and inconclusive otherwise.
@@ -133,7 +134,13 @@ def _judge(claim: Claim, known: Mapping[str, Number], alpha: float) -> Hypothesi
     obstacles = []
     if number.value is None or number.ci_low is None or number.ci_high is None:
         obstacles.append("It has no finite interval: what it is divided by is not clearly above zero.")
-    for rests_on, sentence in (_out_of_scale(claim, known), _gained_nothing(claim, known), _aa(claim, known)):
+    told = (
+        _out_of_scale(claim, known),
+        _gained_nothing(claim, known),
+        _one_seed(claim, number),
+        _aa(claim, known, number),
+    )
+    for rests_on, sentence in told:
         ids += rests_on
         obstacles += [sentence] if sentence else []
     own = replace(
@@ -189,11 +196,17 @@ def _above_zero(number: Number) -> bool:
     return low is not None and low > 0
 
 
-def _aa(claim: Claim, known: Mapping[str, Number]) -> Obstacle:
+def _one_seed(claim: Claim, number: Number) -> Obstacle:
+    if not claim.trained or number.n_seeds != 1:
+        return [], ""
+    return [], "Cannot be judged: it rests on one seed, and its interval leaves out what training varies."
+
+
+def _aa(claim: Claim, known: Mapping[str, Number], number: Number) -> Obstacle:
     aa = known.get(claim.aa or "")
     smallest = known.get(claim.smallest or "")
     ids = [number.number_id for number in (aa, smallest) if number]
-    if aa is None or not too_wide(aa, claim.target):
+    if aa is None or not too_wide(aa, claim.target) or _beyond(number, claim.target, aa):
         return ids, ""
     sentence = (
         f"Cannot be judged: the reference beside itself, with other seeds, gives {_written(aa)}{_interval(aa)}, "
@@ -202,6 +215,13 @@ def _aa(claim: Claim, known: Mapping[str, Number]) -> Obstacle:
     if smallest and smallest.value is not None:
         sentence += f"; the smallest effect to be seen is {_written(smallest)}"
     return ids, f"{sentence}."
+
+
+def _beyond(number: Number, target: float, aa: Number) -> bool:
+    """Return whether a number is further from its target than other seeds move the reference from itself."""
+    if number.value is None or aa.ci_low is None or aa.ci_high is None:
+        return False
+    return abs(number.value - target) > (aa.ci_high - aa.ci_low) / 2
 
 
 def _interval(number: Number) -> str:

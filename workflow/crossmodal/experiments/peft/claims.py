@@ -57,6 +57,7 @@ def _retained(
         aa=f"{beside}/aa_retention_recall@{k}",
         smallest=f"{beside}/smallest_visible_recall@{k}",
         needs=needs,
+        trained=True,
     )  # fmt: skip
 
 

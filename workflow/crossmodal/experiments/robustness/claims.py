@@ -12,6 +12,7 @@ from crossmodal.statistics.records import CellFacts
 
 LOST = "degradation_recall@1"
 SAVED = "degradation_difference_recall@1"
+SAVED_WITHOUT = "control_difference_degradation_recall@1"
 GAINED_RECALL = "difference_recall@1"
 ASKED: dict[ThreatModel, str] = {
     "query-image": "image_to_text",
@@ -28,14 +29,14 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     far a cell falls says as much of the shifts as of its training.
     """
     for name, pair in params.pairs.items():
-        yield _pair(name, pair, target)
+        yield _pair(name, pair, target, params.without)
     if params.adversarial:
         yield _degraded("adversarial", params.adversarial, "<", 0.05, target, params)
     if params.standard:
         yield _degraded("standard", params.standard, ">", 0.15, target, params)
 
 
-def _pair(name: str, pair: Pair, target: str) -> Claim:
+def _pair(name: str, pair: Pair, target: str, without: str | None) -> Claim:
     def saved(variant: str, direction: str = "mean") -> str:
         return f"robustness/{pair.adversarial}/s*/{target}/test/{variant}/{direction}/{SAVED}"
 
@@ -63,6 +64,10 @@ def _pair(name: str, pair: Pair, target: str) -> Claim:
             f"{validation.format(pair.adversarial)}/{GAINED}",
             f"what {pair.adversarial} withstands beyond {pair.standard} on validation data",
         ),
+        control=(f"{without}, trained on no attack, in its place", f"{beside}/{SAVED_WITHOUT}")
+        if without
+        else None,
+        trained=True,
         aa=f"{beside}/aa_difference_{LOST}",
         smallest=f"{beside}/smallest_visible_{LOST}",
     )  # fmt: skip
@@ -87,6 +92,7 @@ def _degraded(
             ("mean over shifts of texts", lost("text-shifts-mean")),
             *strongest_attacks(cell, target, params),
         ),
+        trained=True,
         beside=True,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from crossmodal.experiments.robustness.claims import claims
 from crossmodal.experiments.robustness.degradations import attack_numbers, degradation
 from crossmodal.experiments.robustness.overfitting import overfitting_numbers
-from crossmodal.experiments.robustness.pairs import beside_itself_numbers, pair_numbers
+from crossmodal.experiments.robustness.pairs import beside_itself_numbers, control_numbers, pair_numbers
 from crossmodal.experiments.robustness.params import Pair, Params
 from crossmodal.experiments.robustness.records import RobustRecall, SanityCheck, ShiftFacts, TextUnit
 from crossmodal.experiments.robustness.sanity import sanity_numbers
@@ -42,7 +42,7 @@ def main(
     found = [
         *shift_numbers(
             [read_result(record) for record in records], values["target"], cells, facts, parameters, room.pairs,
-            targets,
+            targets, room.without,
         ),
         *attacked_numbers([read_result(retrieval_record(path, "attack")) for path in attacked], parameters),
         *sanity_numbers([check for path in sanity for check in SanityCheck.read(path, **_run(path))]),
@@ -66,12 +66,13 @@ def shift_numbers(
     parameters: StatisticsParameters,
     pairs: Mapping[str, Pair] = {},
     targets: Mapping[str, Target] | None = None,
+    without: str | None = None,
 ) -> list[Number]:
     """Return recall on every shifted set, what each shift costs, and how `pairs` differ.
 
     `results` are those on clean sets (experiment `peft`) and on shifted ones (`robustness`). The clean set of a
     cell is the one that it is adapted to. A variant that `shifts` does not know is taken for a shift of images
-    without a severity. `targets` are what claims say of numbers, by id.
+    without a severity. `targets` are what claims say of numbers, by id; `without` is a cell that saw no attack.
     """
     homes = {cell: facts.dataset for cell, facts in cells.items()}
     numbers: list[Number] = []
@@ -90,8 +91,11 @@ def shift_numbers(
             standard, adversarial = panel.measure(pair.standard), panel.measure(pair.adversarial)
             numbers += pair_numbers(place, dataset, standard, adversarial, parameters.level, shifts, targets)
         for cell in dict.fromkeys(pair.standard for pair in pairs.values()) if dataset == target else ():
-            place = Place("-", cell, dataset, split, "-", "-")
-            numbers += beside_itself_numbers(place, dataset, panel.measure(cell), parameters.level, shifts)
+            place, standard = Place("-", cell, dataset, split, "-", "-"), panel.measure(cell)
+            numbers += beside_itself_numbers(place, dataset, standard, parameters.level, shifts)
+            if without and without != cell:
+                other = panel.measure(without)
+                numbers += control_numbers(place, dataset, standard, other, parameters.level, shifts)
     return numbers
 
 

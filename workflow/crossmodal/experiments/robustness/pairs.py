@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from crossmodal.experiments.robustness.claims import GAINED_RECALL, LOST, SAVED
+from crossmodal.experiments.robustness.claims import GAINED_RECALL, LOST, SAVED, SAVED_WITHOUT
 from crossmodal.experiments.robustness.degradations import MEANS, losses, recalls
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.statistics.aa import aa_numbers
@@ -49,6 +49,24 @@ def pair_numbers(
             numbers += numbers_of(
                 at(place, "robustness", clean, shift, direction), GAINED_RECALL, seeds, level
             )
+    return numbers
+
+
+def control_numbers(
+    place: Place, clean: str, standard: Measured, without: Measured, level: float,
+    shifts: Mapping[str, ShiftFacts],
+) -> list[Number]:  # fmt: skip
+    """Return what a cell that saw no attack saves of the loss under shift; `place` has a pair's standard cell.
+
+    `control_difference_degradation_recall@1` of the summary `shifts-mean`, as `pair_numbers` counts it: a smaller
+    loss need not be the adversary's doing.
+    """
+    ours, theirs = (losses(clean, one, "recall@1", shifts).get(MEAN, {}) for one in (without, standard))
+    numbers = []
+    for direction in [d for d in theirs if d in ours]:
+        seeds = merge(lambda both: difference(*both), [theirs[direction], ours[direction]])
+        here = at(place, "robustness", clean, MEAN, direction)
+        numbers += numbers_of(here, SAVED_WITHOUT, seeds, level)
     return numbers
 
 

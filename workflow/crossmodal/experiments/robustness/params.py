@@ -76,6 +76,9 @@ class Params(Parameters):
     """Cells that are evaluated under shift; null for every cell of the target."""
     pairs: dict[Name, Pair] = {}
     """Twins whose losses under shift are compared, query by query: what H2 is judged by."""
+    without: Name | None = None
+    """Cell without an adversary that is compared with the pairs' standard cells in the place of their twins: how
+    much of what adversarial training is to save a cell saves that saw no attack."""
     adversarial: Name | None = None
     """Adversarially trained cell that the proposal's threshold of 5 % is reported for."""
     standard: Name | None = None
@@ -114,6 +117,10 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     yield Check("adversarial", [params.adversarial], against, "cell of the target with an adversary")
     yield Check("standard", [params.standard], plain, "cell of the target without an adversary")
     shifted = attackable if params.cells is None else params.cells
+    unattacked = [name for name in plain if name in shifted]
+    yield Check(
+        "without", [params.without], unattacked, "cell without an adversary that is evaluated under shift"
+    )
     for name, pair in params.pairs.items():
         yield Check(f"pairs.{name}", [pair.standard, pair.adversarial], shifted, "cell evaluated under shift")
         yield Check(
