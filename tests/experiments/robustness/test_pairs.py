@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from crossmodal.errors import UserError
 from crossmodal.experiments.robustness.claims import SAVED, claims
 from crossmodal.experiments.robustness.numbers import shift_numbers
 from crossmodal.experiments.robustness.params import Pair, Params
@@ -13,7 +14,11 @@ from crossmodal.statistics.panel import Result
 from crossmodal.statistics.records import CellFacts
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.targets import p_value_id, targets_of
+from crossmodal.study.configuration import read_yaml
+from crossmodal.study.study import load_study
 from query_results import write_result
+
+ROOT = Path(__file__).resolve().parents[3]
 
 STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
 SHIFTS = {"noise-3": ShiftFacts(kind="noise", severity=3), "jpeg-3": ShiftFacts(kind="jpeg", severity=3)}
@@ -37,9 +42,9 @@ def results(folder: Path, seeds: dict[str, int]) -> list[Result]:
     return found
 
 
-def numbers(found: list[Result]) -> dict[str, Number]:
-    targets = targets_of(claims(ROOM, "openmoji", CELLS))
-    made = shift_numbers(found, "openmoji", CELLS, SHIFTS, STATISTICS, ROOM.pairs, targets)
+def numbers(found: list[Result], room: Params = ROOM) -> dict[str, Number]:
+    targets = targets_of(claims(room, "openmoji", CELLS))
+    made = shift_numbers(found, "openmoji", CELLS, SHIFTS, STATISTICS, room.pairs, targets, room.without)
     return {number.number_id: number for number in made}
 
 
@@ -60,6 +65,27 @@ def test_a_claim_of_a_pair_has_a_p_value_that_is_small_where_it_is_wrong(tmp_pat
     (claim,) = claims(ROOM, "openmoji", CELLS)
     assert claim.number == number and {claim.aa, claim.smallest} <= found.keys()
     assert found[p_value_id(number)].n_seeds == 2 and found[number].value == pytest.approx(0.375, abs=0.2)
+
+
+def test_what_a_cell_saves_that_saw_no_attack_stands_beside_the_pair(tmp_path: Path) -> None:
+    room = Params(pairs=ROOM.pairs, without="linear")
+    found = numbers(results(tmp_path, {"full": 2, "full-pgd": 2, "linear": 1}), room)
+    control = found[PLACE.format("full", "control_difference_degradation_recall@1")]
+    lost = {cell: found[PLACE.format(cell, "degradation_recall@1")].value for cell in ("full", "linear")}
+    assert control.value == pytest.approx(lost["full"] - lost["linear"]) and control.ci_low < control.ci_high
+    (claim,) = claims(room, "openmoji", CELLS)
+    assert claim.control == ("linear, trained on no attack, in its place", control.number_id)
+    assert not [name for name in numbers(results(tmp_path / "none", {"full": 1})) if "control_" in name]
+    (alone,) = claims(ROOM, "openmoji", CELLS)
+    assert alone.control is None and alone.trained
+
+
+def test_the_cell_without_is_one_that_saw_no_attack_and_is_shifted() -> None:
+    defaults = read_yaml(ROOT / "params.yaml")
+    assert load_study(defaults, {"robustness": {"without": "full"}})
+    for cell in ("lora-r8-pgd", "bitfit"):
+        with pytest.raises(UserError, match=r"robustness\.without: got"):
+            load_study(defaults, {"robustness": {"without": cell}})
 
 
 def test_every_number_follows_from_its_sources_alone(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def chosen_table(numbers: Numbers, decides: Mapping[str, Sequence[str]]) -> Tabl
             if family in chosen
             else None,
             numbers.find("tuning", f"lead_{METRIC}", **here),
+            numbers.find("tuning", f"lead_{METRIC}_std", **here),
             numbers.find("tuning", "chosen_at_edge", **here),
         ]
         rows.append(
@@ -57,6 +58,7 @@ def chosen_table(numbers: Numbers, decides: Mapping[str, Sequence[str]]) -> Tabl
         "learning rate",
         "validation MRR %",
         "ahead of the next best, points",
+        "deviation of that over seeds, points",
         "at an edge of the grid",
     ]
     return Table("tuning", "family", [], columns, rows)
