@@ -40,8 +40,8 @@ def test_the_table_has_each_family_with_what_was_chosen_and_for_which_cells() ->
     table = chosen_table(NUMBERS, {"lora": ["lora-r8", "lora-r4"]})
     assert [(row.name, row.note) for row in table.rows] == [("lora", "lora-r8, lora-r4"), ("full", "")]
     assert [[shown.text for shown in row.figures] for row in table.rows] == [
-        ["0.001", "43.0", "12.0", "no"],
-        ["0.0001", "51.0", "8.0", "yes"],
+        ["0.001", "43.0", "12.0", "2.8", "no"],
+        ["0.0001", "51.0", "8.0", "2.8", "yes"],
     ]
     assert edge_families(NUMBERS) == ["full"]
     for shown in (figure for row in table.rows for figure in row.figures):
