@@ -23,7 +23,7 @@ Model = Annotated[
     typer.Option(
         metavar="DIR_OR_HUB",
         help="A folder with open_clip_config.json and open_clip_model.safetensors, such as "
-        "results/STUDY/pretraining, or ARCHITECTURE/PRETRAINED of open_clip's hub, such as "
+        "results/STUDY/models/MODEL, or ARCHITECTURE/PRETRAINED of open_clip's hub, such as "
         "ViT-B-32-quickgelu/openai.",
     ),
 ]
