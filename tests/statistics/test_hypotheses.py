@@ -191,7 +191,7 @@ SMALLEST = AA.replace("aa_retention", "smallest_visible")
 GAIN = AA.replace("aa_retention", "gain")
 
 
-@pytest.mark.parametrize("interval", [(0.9, 0.94), (0.97, 0.99)])
+@pytest.mark.parametrize("interval", [(0.6, 0.7), (0.97, 0.99)])
 def test_a_claim_within_what_the_reference_differs_from_itself_cannot_be_judged(interval) -> None:
     claim = replace(KEPT, aa=AA, smallest=SMALLEST, context=())
     low, high = interval
@@ -207,15 +207,6 @@ def test_a_claim_within_what_the_reference_differs_from_itself_cannot_be_judged(
     narrow = judged([claim], [kept, number(AA, 1.001, 0.96, 1.04)])["H1.recall@1"]
     assert narrow.verdict == ("supported" if low > 0.95 else "refuted") and narrow.smallest is None
     assert judged([claim], [kept])["H1.recall@1"].aa is None, "one seed has no A/A row"
-
-
-@pytest.mark.parametrize("low, high, verdict", [(0.6, 0.7, "refuted"), (1.1, 1.3, "supported")])
-def test_what_lies_further_from_the_target_than_other_seeds_move_the_reference_can_be_judged(
-    low, high, verdict
-) -> None:
-    claim = replace(KEPT, aa=AA, smallest=SMALLEST, context=())
-    kept, wide = number(RETENTION, (low + high) / 2, low, high), number(AA, 1.001, 0.93, 1.07)
-    assert judged([claim], [kept, wide])["H1.recall@1"].verdict == verdict
 
 
 def test_one_seed_cannot_decide_what_training_gives() -> None:

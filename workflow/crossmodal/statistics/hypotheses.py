@@ -4,8 +4,7 @@ A claim says that a number is above (or below) its target. It is `supported` if 
 the target, `refuted` if the whole interval is on the other side or touches the target from there, and
 `inconclusive` otherwise, as when the number is missing, has no interval, or was measured at another scale; when
 what it is compared with gained nothing, or that was not measured; when it is about training and rests on one seed;
-and when the comparison of the reference with itself is wider than the claim's margin and than what was measured
-lies away from its target.
+and when the comparison of the reference with itself is wider than the claim's margin.
 
 A hypothesis of several claims is supported if all are (each is tested at the full level: Berger 1982), refuted if
 at least one is refuted after Holm's correction over all of them, and inconclusive otherwise.
@@ -138,7 +137,7 @@ def _judge(claim: Claim, known: Mapping[str, Number], alpha: float) -> Hypothesi
         _out_of_scale(claim, known),
         _gained_nothing(claim, known),
         _one_seed(claim, number),
-        _aa(claim, known, number),
+        _aa(claim, known),
     )
     for rests_on, sentence in told:
         ids += rests_on
@@ -202,11 +201,11 @@ def _one_seed(claim: Claim, number: Number) -> Obstacle:
     return [], "Cannot be judged: it rests on one seed, and its interval leaves out what training varies."
 
 
-def _aa(claim: Claim, known: Mapping[str, Number], number: Number) -> Obstacle:
+def _aa(claim: Claim, known: Mapping[str, Number]) -> Obstacle:
     aa = known.get(claim.aa or "")
     smallest = known.get(claim.smallest or "")
     ids = [number.number_id for number in (aa, smallest) if number]
-    if aa is None or not too_wide(aa, claim.target) or _beyond(number, claim.target, aa):
+    if aa is None or not too_wide(aa, claim.target):
         return ids, ""
     sentence = (
         f"Cannot be judged: the reference beside itself, with other seeds, gives {_written(aa)}{_interval(aa)}, "
@@ -215,13 +214,6 @@ def _aa(claim: Claim, known: Mapping[str, Number], number: Number) -> Obstacle:
     if smallest and smallest.value is not None:
         sentence += f"; the smallest effect to be seen is {_written(smallest)}"
     return ids, f"{sentence}."
-
-
-def _beyond(number: Number, target: float, aa: Number) -> bool:
-    """Return whether a number is further from its target than other seeds move the reference from itself."""
-    if number.value is None or aa.ci_low is None or aa.ci_high is None:
-        return False
-    return abs(number.value - target) > (aa.ci_high - aa.ci_low) / 2
 
 
 def _interval(number: Number) -> str:
