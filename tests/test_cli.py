@@ -62,8 +62,11 @@ def test_numbers_of_a_study_by_glob(workplace: Path) -> None:
 def test_problems_are_one_line(workplace: Path) -> None:
     missing = crossmodal("numbers", "--study", "nowhere", folder=workplace)
     assert missing.returncode == 1 and missing.stdout == ""
-    assert missing.stderr.startswith("error: results/nowhere/metrics.parquet: no such file")
-    assert "studies with results: tiny" in missing.stderr and missing.stderr.count("\n") == 1
+    assert missing.stderr.startswith("error: studies/nowhere.yaml: no such study; there are: params.yaml")
+    assert missing.stderr.count("\n") == 1
+    empty = crossmodal("hypotheses", "--study", "tiny", folder=workplace)
+    assert empty.stderr.startswith("error: results/tiny/hypotheses.json: no such file")
+    assert "studies with results: tiny" in empty.stderr and empty.stderr.count("\n") == 1
     nothing = crossmodal("numbers", "no/such/*", "--study", "tiny", folder=workplace)
     assert nothing.stderr.startswith("error: no number id matches 'no/such/*'")
     (workplace / "params.yaml").write_text("study: [")

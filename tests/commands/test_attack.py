@@ -84,6 +84,7 @@ def test_the_smallest_radius_changes_nothing(crossmodal, dataset, model, tmp_pat
     [
         ("--kind pgd_texts", "perturbs token embeddings, which no file of images and captions can hold"),
         ("--kind pgd_embeddings", "perturbs embeddings, which no file"),
+        ("--kind pgd", "is no attack on images (accepts: fgsm, pgd_images)"),
         ("--kind pgd_image", 'did you mean "pgd_images"?'),
         ("--epsilon -1", "epsilon: got -1.0; accepts greater than or equal to 0"),
         ("--epsilon 8", 'epsilon of norm linf is at most 1: pixels are in [0, 1], write "8/255" for 8'),

@@ -104,7 +104,9 @@ def test_what_is_wrong_is_one_line(crossmodal, dataset, model, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "open_clip_config.json: no such model configuration" in fails(dataset, "--model", empty)
-    assert "adapter_config.json" in fails(dataset, "--model", model, "--adapter", empty)
+    assert "there is no adapter_config.json in it; give a folder such as results/STUDY/adaptation" in fails(
+        dataset, "--model", model, "--adapter", empty
+    )
     shutil.copytree(model, tmp_path / "cut")
     weights = tmp_path / "cut/open_clip_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])

@@ -184,7 +184,8 @@ def test_a_broken_companion_is_named(content: str) -> None:
 def test_an_unknown_table_is_named() -> None:
     RESULTS.write_text("<!-- table:nonsense --><!-- /table -->")
     with pytest.raises(
-        UserError, match=r"docs/results.md: no table is called 'nonsense'; there are captions, concepts, "
+        UserError,
+        match=r"docs/results.md: no table is called 'nonsense'; there are captions, chain, concepts, ",
     ):
         filled(RESULTS, "mini")
     assert filled(RESULTS, "mini", "other")[0] == RESULTS.read_text(), "it is none of this study's"
@@ -220,7 +221,7 @@ def test_every_table_can_be_published() -> None:
     assert set(tables) == {
         "hypotheses", "results", "domains", "h1", "pareto", "costs", "shifts", "robustness-text-to-image",
         "robustness-image-to-text", "threats", "sanity", "selection", "search", "search-blind", "concepts",
-        "captions", "subsets", "pairs", "pairs-by-shift", "then-and-now",
+        "captions", "subsets", "pairs", "pairs-by-shift", "then-and-now", "chain",
     }  # fmt: skip
     known: dict[str, Number] = read_published("mini")
     for name, (text, ids) in tables.items():

@@ -30,7 +30,9 @@ def test_a_study_that_never_ran_here_is_not_known(elsewhere: Project) -> None:
     for command in (["audit", "--all"], ["why"], ["accept", "data", "--why", "x"], ["crate"]):
         done = elsewhere.crossmodal(*command)
         (line,) = done.stderr.splitlines()
-        assert done.returncode == 1 and line.startswith("error: studies/tiny.yaml: no such study; there are ")
+        assert done.returncode == 1 and line.startswith(
+            "error: studies/tiny.yaml: no such study; there are: "
+        )
         assert "flickr8k" in line and "smoke" in line and "params.yaml's own" in line
         assert line.endswith("none called tiny was run here")
     start = "import sys; from crossmodal.cli import main; sys.argv[0] = 'crossmodal'; main()"

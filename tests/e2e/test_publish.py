@@ -203,6 +203,15 @@ def test_a_file_edited_together_with_its_manifest_is_not_believed(
     assert card.exists(), "what is here is kept"
 
 
+def test_without_a_remote_one_line_says_what_is_missing(published: Published, tmp_path: Path) -> None:
+    clone = published.clone(tmp_path / "clone")
+    assert clone.run("-m", "dvc", "remote", "remove", "folder").returncode == 0
+    done = clone.crossmodal("restore")
+    assert done.returncode == 1 and "missing" not in done.stdout
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    assert "are neither in DVC's cache nor anywhere else, as no remote is set; `dvc remote add" in line
+
+
 def test_a_study_that_is_not_published_cannot_be_restored(project) -> None:
     done = project.crossmodal("restore")
     assert (

@@ -43,7 +43,18 @@ def test_default_study_and_overlays_are_valid() -> None:
         ),
         (
             {"adaptation": {"cells": {"lora-r8": {"method": {"rank": "eight"}}}}},
-            ["adaptation.cells.lora-r8.method.rank: got 'eight'; accepts integer"],
+            ["adaptation.cells.lora-r8.method.rank: got 'eight'; accepts an integer"],
+        ),
+        (
+            {"adaptation": {"cells": {"lora-8": {"training": {"learning_rate": 1.0e-3}}}}},
+            ["adaptation.cells.lora-8.method: is missing", 'did you mean "lora-r8" by "lora-8"?'],
+        ),
+        (
+            {"datasets": {"openmojis": {"limit": 3}}},
+            [
+                "datasets.openmojis: has no kind; accepts a mapping with kind: KIND, one of emoji, karpathy",
+                'did you mean "openmoji" by "openmojis"?',
+            ],
         ),
         (
             {"adaptation": {"training": {"learning_rate": "1e-3"}}},

@@ -15,7 +15,7 @@ from crossmodal.commands.accept import accept
 from crossmodal.commands.attack import attack
 from crossmodal.commands.audit import audit
 from crossmodal.commands.compare import compare
-from crossmodal.commands.context import PARAMS, StudyOption, is_overlay, name_of, resolve
+from crossmodal.commands.context import PARAMS, StudyOption, is_overlay, name_of, overlays_of, resolve
 from crossmodal.commands.crate import crate
 from crossmodal.commands.evaluate import evaluate
 from crossmodal.commands.publish import publish
@@ -57,6 +57,8 @@ def _results(study: str | None, file: str) -> Path:
     name = name_of(study)
     path = Path("results") / name / file
     if not path.exists():
+        if not (Path("results") / name).is_dir():
+            overlays_of(study)  # says so where there is no study of that name
         known = sorted(p.parent.name for p in Path("results").glob("*/study.json"))
         raise UserError(
             f"{path}: no such file; study {name!r} has not come that far"

@@ -1,6 +1,5 @@
 """`crossmodal attack`: a dataset whose images are attacked, to be looked at or evaluated elsewhere."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,9 +71,11 @@ def attack(
 
 def attack_parameters(kind: str, epsilon: str, options: dict[str, Any]) -> Any:
     """Return the typed parameters of the attack `kind`; options that are None were not given."""
-    if kind not in registry.kinds("attacks"):
-        raise UserError(f"--kind: {nearest(kind, registry.kinds('attacks'), 'attack')}")
-    model: type[Parameters] = import_module(f"crossmodal.attacks.{kind}_params").Params
+    known = {name: registry.kind_class("attacks", name) for name in registry.kinds("attacks")}
+    if kind not in known:
+        on_images = [name for name, params in known.items() if params.space == "images"]
+        raise UserError(f"--kind: {nearest(kind, on_images, 'attack on images')}")
+    model: type[Parameters] = known[kind]
     if model.space != "images":  # type: ignore[attr-defined]  # every attack's parameters have it
         raise UserError(
             f"--kind {kind}: it perturbs {'token ' if model.space == 'texts' else ''}embeddings, which no file of "  # type: ignore[attr-defined]

@@ -36,10 +36,10 @@ def print_account(audited: Mapping[str, Any], console: Console) -> None:
             console.print()
     elif len(numbers) <= LINES:
         for number in numbers:
-            console.print(f"{_verdict(number['verdict'])} {escape(number_line(number))}")
+            console.print(f"{verdict_text(number['verdict'])} {escape(number_line(number))}")
     for name, job in jobs.items():
         if job["verdict"] != "verified":
-            console.print(f"{_verdict(job['verdict'])} {escape(name)}")
+            console.print(f"{verdict_text(job['verdict'])} {escape(name)}")
             for finding in job["findings"]:
                 console.print(f"    {escape(finding['detail'])}")
     if numbers:
@@ -54,15 +54,17 @@ def _count(things: Sized, name: str) -> str:
 
 
 def _sums(verdicts: Iterable[str]) -> str:
-    return ", ".join(f"{count:,} {_verdict(verdict)}" for verdict, count in Counter(verdicts).most_common())
+    return ", ".join(
+        f"{count:,} {verdict_text(verdict)}" for verdict, count in Counter(verdicts).most_common()
+    )
 
 
 def number_tree(number: Mapping[str, Any], jobs: Mapping[str, Any]) -> Tree:
     """Return the number, the jobs that joined and computed it, and below each job those whose outputs it read."""
-    root = Tree(f"{_verdict(number['verdict'])} [bold]{escape(number_line(number))}[/bold]")
+    root = Tree(f"{verdict_text(number['verdict'])} [bold]{escape(number_line(number))}[/bold]")
     last = root
     for name in dict.fromkeys((number["table"], number["computed"])):
-        last = last.add(_job(name, jobs[name]))
+        last = last.add(job_text(name, jobs[name]))
     seen = {number["table"], number["computed"]}
 
     def hang(branch: Tree, names: list[str]) -> None:
@@ -71,7 +73,7 @@ def number_tree(number: Mapping[str, Any], jobs: Mapping[str, Any]) -> Tree:
                 branch.add(f"[dim]{escape(name)}: see above[/dim]")
                 continue
             seen.add(name)
-            hang(branch.add(_job(name, jobs[name])), jobs[name]["parents"])
+            hang(branch.add(job_text(name, jobs[name])), jobs[name]["parents"])
 
     hang(last, number["sources"])
     return root
@@ -86,13 +88,14 @@ def number_line(number: Mapping[str, Any]) -> str:
     return f"{number['number_id']} = {value}{interval} {number['unit']}"
 
 
-def _verdict(verdict: str) -> str:
+def verdict_text(verdict: str) -> str:
+    """Return a verdict in its colour, as rich marks it up."""
     return f"[{COLOURS[verdict]}]{verdict}[/]"
 
 
-def _job(name: str, job: Mapping[str, Any]) -> str:
+def job_text(name: str, job: Mapping[str, Any]) -> str:
     """Return a few lines on one job: verdict, findings, circumstances, parameters, files."""
-    lines = [f"{_verdict(job['verdict'])} [bold]{escape(name)}[/bold]"]
+    lines = [f"{verdict_text(job['verdict'])} [bold]{escape(name)}[/bold]"]
     lines += [f"[{COLOURS[f['verdict']]}]{escape(f['detail'])}[/]" for f in job["findings"]]
     if "seconds" in job:
         packages = ", ".join(f"{name} {version}" for name, version in job["environment"].items())

@@ -65,10 +65,8 @@ def overlays_of(study: str | None) -> list[Path]:
         if overlay is recorded:
             print(f"study {study}: as its last run recorded it in {recorded}", file=sys.stderr)
         return [overlay]
-    known = ", ".join(sorted(p.stem for p in Path("studies").glob("*.yaml")))
-    raise UserError(
-        f"{path}: no such study; there are {known} and params.yaml's own, and none called {study} was run here"
-    )
+    known = ", ".join(["params.yaml's own", *sorted(p.stem for p in Path("studies").glob("*.yaml"))])
+    raise UserError(f"{path}: no such study; there are: {known}; and none called {study} was run here")
 
 
 def _refuse_another(overlay: Path, study: str) -> None:

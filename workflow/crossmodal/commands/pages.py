@@ -7,7 +7,7 @@ page states stand beside it, in `<page>.numbers.json`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from crossmodal import registry
+from crossmodal.commands.chain import chain_text
 from crossmodal.commands.then_and_now import then_and_now
 from crossmodal.errors import UserError
 from crossmodal.provenance.ledger import LEDGER, Manifest, read_ledger
@@ -27,7 +28,14 @@ from crossmodal.report.accuracy import (
     subsets_table,
 )
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.markdown import blocks, fill, hypotheses_markdown, stray_marker, tables_markdown
+from crossmodal.report.markdown import (
+    NOTHING,
+    blocks,
+    fill,
+    hypotheses_markdown,
+    stray_marker,
+    tables_markdown,
+)
 from crossmodal.report.section import grid_of
 from crossmodal.report.tables import Tables
 from crossmodal.report.verdicts import read_hypotheses
@@ -39,7 +47,7 @@ from crossmodal.statistics.records import cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 
 PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/protocol.md"))
-HYPOTHESES, THEN_AND_NOW = "hypotheses", "then-and-now"
+HYPOTHESES, THEN_AND_NOW, CHAIN = "hypotheses", "then-and-now", "chain"
 NEEDED: dict[str, dict[str, type]] = {
     "join": {"target": str, "cells": dict, "rooms": list},
     "draw": {"target": str, "cells": dict, "room": dict},
@@ -169,11 +177,25 @@ def published_tables(study: str) -> dict[str, tuple[str, list[str]]]:
     return {
         HYPOTHESES: (hypotheses_markdown(hypotheses, numbers), list(dict.fromkeys(ids))),
         THEN_AND_NOW: then_and_now(study, numbers),
+        CHAIN: _chain(study, ids, known, ledger),
         **{
             name: (tables_markdown(tables), [id for _, table in tables for id in table.number_ids()])
             for name, tables in drawn.items()
         },
     }
+
+
+def _chain(
+    study: str, ids: Sequence[str], known: Mapping[str, Number], ledger: Mapping[str, Manifest]
+) -> tuple[str, list[str]]:
+    """Return the chain of a recall of the cell that is judged first, and its id."""
+    cell = known[ids[0]].cell if ids else None
+    recalls = (
+        name for name, n in known.items() if n.metric == "recall@1" and (n.seed, n.cell) == ("*", cell)
+    )
+    name = next(recalls, None)
+    text = chain_text(known[name], study, ledger) if name else ""
+    return (text, [name]) if name and text else (NOTHING, [])
 
 
 def published_hypotheses(study: str) -> list[Hypothesis]:

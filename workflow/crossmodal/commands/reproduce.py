@@ -1,6 +1,7 @@
 """`crossmodal reproduce`: derive a number again from its source packages and compare."""
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +67,7 @@ def reproduce(
     print(line)
     if scratch is None and equal:
         shutil.rmtree(root)
+        print(f"the scratch folder {root} is removed; --scratch keeps one", file=sys.stderr)
     elif not equal:
         print(f"the scratch folder is kept: {work}")
         raise typer.Exit(1)

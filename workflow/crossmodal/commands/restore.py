@@ -36,8 +36,8 @@ def restore(study: StudyOption = None) -> None:
         if not Path(path).exists()
     }
     print(f"{len(wanted)} of {len(context.jobs)} jobs are current, {len(absent)} of their files are not here")
-    if absent:
-        pull(absent)
+    reached = pull(absent) if absent else True
+    lost = [path for path in absent if not Path(path).exists()]
     for node in wanted.values():
         _put_manifest(context, node)
     context = load_context(study)
@@ -46,13 +46,19 @@ def restore(study: StudyOption = None) -> None:
     sound = set(holding(nodes))
     settle([job for job in context.jobs if job.name in sound], context.overlays)
     for name, node in nodes.items():
-        if name in wanted and node.verdict not in HOLDS:
+        if name in wanted and node.verdict not in (*HOLDS, Verdict.MISSING):
             print(f"{node.verdict} {name}: {node.findings[0].detail}")
     left = len(nodes) - len(sound)
     print(
         f"restored and verified: {len(sound)} jobs"
         + (f"; {left} are left to a run (`crossmodal why`)" if left else "")
     )
+    if lost:
+        where = "on the remote" if reached else "anywhere else, as no remote is set"
+        raise UserError(
+            f"{len(lost)} files, such as {lost[0]}, are neither in DVC's cache nor {where}; `dvc remote add"
+            " --default NAME PLACE` says where published files are (docs/dvc.md), or run the study"
+        )
     if any(name not in sound for name in wanted):
         raise typer.Exit(1)
 

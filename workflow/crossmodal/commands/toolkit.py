@@ -1,9 +1,11 @@
 """What `shift`, `attack` and `evaluate` share: their dataset, their model, and files that are written whole."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -142,7 +144,8 @@ def load_model(name: str, adapter: Path | None) -> "CLIP":
 
     folder = Path(name)
     if folder.is_dir():
-        model = clip.load_clip(folder / "open_clip_config.json", folder / "open_clip_model.safetensors")
+        with _config_from_here(folder) as config:
+            model = clip.load_clip(config, folder / "open_clip_model.safetensors")
     else:
         architecture, slash, pretrained = name.partition("/")
         if not architecture or not slash or "/" in pretrained or architecture in (".", ".."):
@@ -156,5 +159,41 @@ def load_model(name: str, adapter: Path | None) -> "CLIP":
         from crossmodal.adaptation import methods
 
         paths = adapter / "adapter_config.json", adapter / "adapter_model.safetensors"
+        for path in paths:
+            if not path.is_file():
+                raise UserError(
+                    f"--adapter {adapter}: there is no {path.name} in it; give a folder such as "
+                    "results/STUDY/adaptation/CELL/s0"
+                )
         methods.merge(model, methods.load_adapter(model, *paths))
     return model.to(device()).eval()
+
+
+@contextmanager
+def _config_from_here(folder: Path) -> Iterator[Path]:
+    """Give the configuration of the model in `folder`, in which a text tower's folder can be found from here.
+
+    A study's models name it from the study's root, which need not be the folder that the command runs in.
+    """
+    from crossmodal.models.clip import read_config
+
+    path = folder / "open_clip_config.json"
+    config = read_config(path)
+    text = config.get("model_cfg", {}).get("text_cfg", {})
+    keys = [key for key in ("hf_model_name", "hf_tokenizer_name") if key in text]
+    moved = {key: _near(folder, text[key]) for key in keys}
+    if all(moved[key] == text[key] for key in keys):
+        yield path
+        return
+    text.update(moved)
+    with TemporaryDirectory() as scratch:
+        rewritten = Path(scratch, path.name)
+        rewritten.write_text(json.dumps(config), encoding="utf-8")
+        yield rewritten
+
+
+def _near(folder: Path, name: str) -> str:
+    """Return the folder `name` where it is: here or, as from a study's root, below one of `folder`'s parents."""
+    if Path(name).is_dir():
+        return name
+    return next((str(root / name) for root in folder.resolve().parents if (root / name).is_dir()), name)

@@ -7,19 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crossmodal.errors import UserError
+from crossmodal.progress import progress
 
 
-def pull(files: Mapping[str, str]) -> None:
+def pull(files: Mapping[str, str]) -> bool:
     """Fetch files (path -> MD5) that are not here into their places, through DVC's cache.
 
     By digest and not by `dvc pull PATH...`, which takes seconds for each path. What the default remote (or,
-    without one, the cache) does not have is left absent. UserError with DVC's reason if the remote fails.
+    without one, the cache) does not have is left absent. Returns False where a remote was needed and none is
+    set. UserError with DVC's reason if the remote fails.
     """
     from dvc.config import NoRemoteError
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from dvc_data.hashfile.hash_info import HashInfo
 
+    reached = True
     with Repo() as repo:
         cache = repo.cache.local
         wanted = {digest for digest in files.values() if not cache.exists(digest)}
@@ -27,12 +30,13 @@ def pull(files: Mapping[str, str]) -> None:
             if wanted:
                 repo.cloud.pull({HashInfo("md5", digest) for digest in wanted})
         except NoRemoteError:
-            pass  # whatever the cache has is brought back; the audit names the rest
+            reached = False  # whatever the cache has is brought back
         except (DvcException, OSError) as error:
             raise UserError(f"dvc: {str(error).splitlines()[0]}") from None
-        for path, digest in files.items():
+        for path, digest in progress(files.items(), "bringing files back", unit="file"):
             if cache.exists(digest):
                 _copy(Path(cache.oid_to_path(digest)), Path(path))
+    return reached
 
 
 def _copy(source: Path, path: Path) -> None:

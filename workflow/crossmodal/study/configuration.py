@@ -9,10 +9,17 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from crossmodal import registry
 from crossmodal.errors import UserError
 from crossmodal.parameters import Parameters
 
 P = TypeVar("P", bound=Parameters)
+
+_PACKAGES = {
+    "datasets": "data", "shifts": "shifts", "models": "models", "method": "adaptation", "images": "attacks",
+    "texts": "attacks", "attack": "attacks", "indexes": "search",
+}  # fmt: skip
+"""The keys below which a mapping names its kind, and the package that has the kinds (registry.kinds)."""
 
 
 class _Twice(yaml.YAMLError):
@@ -99,14 +106,14 @@ def validate(model: type[P], values: dict[str, Any], where: str) -> P:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(_describe(model, error, where)) from None
+        raise UserError(_describe(model, error, where, values)) from None
 
 
-def _describe(model: type[Parameters], error: ValidationError, where: str) -> str:
+def _describe(model: type[Parameters], error: ValidationError, where: str, values: Any) -> str:
     errors = error.errors(include_url=False)
     first = errors[0]
     key = ".".join(str(part) for part in _visible(first["loc"], first["input"], error))
-    line = f"{where}: {key + ': ' if key else ''}{_problem(first)}"
+    line = f"{where}: {key + ': ' if key else ''}{_problem(first)}{_meant(first, values)}"
     others = len(errors) - 1
     line += f" (and {others} more error{'s'[: others > 1]})" if others else ""
     return " ".join(line.split())
@@ -114,10 +121,7 @@ def _describe(model: type[Parameters], error: ValidationError, where: str) -> st
 
 def _visible(location: tuple[int | str, ...], _input: Any, error: ValidationError) -> list[int | str]:
     """Drop the union tags that pydantic puts into a location: they are no keys of the file."""
-    from crossmodal import registry
-
-    tags = {kind for package in ("data", "shifts", "models", "adaptation", "attacks", "search")
-            for kind in registry.kinds(package)}  # fmt: skip
+    tags = {kind for package in _PACKAGES.values() for kind in registry.kinds(package)}
     parents = ("method", "images", "texts", "attack")
     visible: list[int | str] = []
     for i, part in enumerate(location):
@@ -126,6 +130,22 @@ def _visible(location: tuple[int | str, ...], _input: Any, error: ValidationErro
             continue
         visible.append(part)
     return visible
+
+
+def _meant(error: Any, values: Any) -> str:
+    """Return a question where an entry is incomplete because its name is a misspelling of another's beside it."""
+    if error["type"] not in ("missing", "union_tag_not_found"):
+        return ""
+    entries: list[tuple[dict[str, Any], str]] = []  # each key on the way and the mapping that it stands in
+    for part in error["loc"]:
+        if isinstance(values, dict) and part in values:
+            entries.append((values, part))
+            values = values[part]
+    if not entries:
+        return ""
+    beside, name = entries[-1]
+    close = get_close_matches(name, [other for other in beside if other != name], n=1, cutoff=0.8)
+    return f'; did you mean "{close[0]}" by "{name}"?' if close else ""
 
 
 def _problem(error: Any) -> str:
@@ -140,7 +160,9 @@ def _problem(error: Any) -> str:
     if kind == "too_short":
         return f"got {context['actual_length']} of them; accepts at least {context['min_length']}"
     if kind == "union_tag_not_found":
-        return f"has no kind; accepts a mapping with kind: {context.get('discriminator', 'kind')}"
+        package = next((_PACKAGES[part] for part in reversed(error["loc"]) if part in _PACKAGES), None)
+        kinds = f", one of {', '.join(registry.kinds(package))}" if package else ""
+        return f"has no kind; accepts a mapping with kind: KIND{kinds}"
     if kind == "union_tag_invalid":
         return _with_nearest(f"kind: got {context['tag']!r}", context["tag"], context["expected_tags"])
     if kind == "literal_error":
@@ -149,7 +171,8 @@ def _problem(error: Any) -> str:
         return f"got {shown}; accepts a mapping"
     if kind in ("float_type", "int_type") and isinstance(got, str) and (written := _in_yaml(got)):
         return f"got {shown}, which YAML takes for text; write {written}"
-    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    wanted = error["msg"].removeprefix("Input should be ").replace("a valid integer", "an integer")
+    wanted = wanted.replace("a valid ", "a ")
     return f"got {shown}; accepts {wanted[0].lower() + wanted[1:]}"
 
 
