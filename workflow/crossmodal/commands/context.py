@@ -65,7 +65,9 @@ def overlays_of(study: str | None) -> list[Path]:
         if overlay is recorded:
             print(f"study {study}: as its last run recorded it in {recorded}", file=sys.stderr)
         return [overlay]
-    known = ", ".join(["params.yaml's own", *sorted(p.stem for p in Path("studies").glob("*.yaml"))])
+    written = {p.stem for p in Path("studies").glob("*.yaml")}
+    ran = {p.name for p in Path("results").glob("*") if recorded_overlay(p.name).is_file()}
+    known = ", ".join(["params.yaml's own", *sorted(written | ran)])
     raise UserError(f"{path}: no such study; there are: {known}; and none called {study} was run here")
 
 
