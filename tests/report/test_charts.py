@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmodal.report import accuracy, charts
+from crossmodal.report.cell_styles import styles_of
 from crossmodal.report.chart_parts import log_axis
 
 
@@ -26,13 +27,17 @@ def marks(spec: dict, kind: str) -> list[dict]:
     st.floats(0, 0.2),
 )
 def test_any_study_can_be_drawn(points: list[tuple[int, float]], width: float) -> None:
+    """Each cell is a point with its name; where some stand in front, the others have names if there is room."""
     rows = [(f"cell-{i}", n, v, v - width, v + width, f"id-{i}") for i, (n, v) in enumerate(points)]
     frame = pd.DataFrame(rows, columns=accuracy.COLUMNS)
     cells = list(frame["cell"])
-    spec = charts.accuracy_chart(frame, cells).to_dict()
+    styles = styles_of(cells)
+    spec = charts.accuracy_chart(frame, styles).to_dict()
     assert len(marks(spec, "point")) == len(points)
-    labelled = len(points) <= charts.MOST_LABELS
-    assert len(marks(spec, "text")) == (len(points) if labelled else 0)
+    assert sorted(row["cell"] for row in marks(spec, "text") if "cell" in row) == sorted(cells)
+    front = charts.accuracy_chart(frame, styles, highlighted=cells[:1]).to_dict()
+    named = [row["cell"] for row in marks(front, "text") if "cell" in row]
+    assert cells[0] in named and len(set(named)) == len(named)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +55,13 @@ def test_decades_are_written_as_people_write_them(values: list[float], labels: l
     svg = vl_convert.vegalite_to_svg(spec.to_dict())
     written = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
     assert set(labels) <= set(written) and not [text for text in written if re.search(r"\d[mµG]", text)]
+
+
+def test_the_line_between_zero_and_the_logarithmic_axis_has_a_name() -> None:
+    frame = pd.DataFrame(
+        [("zero-shot", 0, 0.1, 0.1, 0.1, "a"), ("full", 1000, 0.2, 0.2, 0.2, "b")], columns=accuracy.COLUMNS
+    )
+    both = charts.accuracy_chart(frame, styles_of(["full", "zero-shot"])).to_dict()
+    assert [row["name"] for row in marks(both, "text") if "name" in row] == ["log scale →"]
+    trained = charts.accuracy_chart(frame[1:], styles_of(["full"])).to_dict()
+    assert not [row for row in marks(trained, "text") if "name" in row]

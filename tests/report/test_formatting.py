@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from crossmodal.report.formatting import (
     MINUS,
     SPACE,
+    format_deviation,
     format_interval,
     format_seconds,
     format_time,
@@ -56,3 +57,10 @@ def test_times() -> None:
     assert format_seconds(612.4) == f"10{SPACE}min 12{SPACE}s"
     assert format_time("2026-02-03T15:07:21.806+01:00") == "2026-02-03 14:07 UTC"
     assert format_time("not a time") == "not a time"
+
+
+def test_a_deviation_has_the_decimals_of_its_value() -> None:
+    assert format_deviation(0.00908, "3.61", "plain") == "0.01"
+    assert format_deviation(0.0488, "3.58", "plain") == "0.05"
+    assert format_deviation(0.0131, "12.3", "fraction") == "1.3"
+    assert format_deviation(2e-6, "3.2e-05", "plain") == "2e-06"

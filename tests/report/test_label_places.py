@@ -56,3 +56,18 @@ def test_a_name_goes_to_the_other_side_of_a_point_in_its_way() -> None:
 
 def test_nothing_is_drawn_of_nothing() -> None:
     assert list(place_labels(frame([]), 0, 6, [], WIDTH).columns)[-3:] == ["label_y", "align", "dodge"]
+
+
+def test_others_have_names_where_there_is_room_and_nowhere_else() -> None:
+    crowd = [(10.0**3 * (1 + i / 50), 0.5 + i / 500) for i in range(12)]
+    data = frame([(1.0, 0.0), (1e6, 1.0), *crowd])
+    placed = place_labels(data, 0, 6, ["cell-02"], WIDTH, optional=list(data["cell"])).set_index("cell")
+    assert placed.loc[["cell-00", "cell-01", "cell-02"], "labelled"].all()
+    assert 3 <= placed["labelled"].sum() < len(data)
+    assert not place_labels(data, 0, 6, [], WIDTH)["labelled"].any()
+
+
+def test_no_name_leaves_the_plot_through_its_floor() -> None:
+    data = frame([(1e3, 0.0), (1.05e3, 0.005), (1.1e3, 0.01), (1e5, 1.0)])
+    placed = place_labels(data, 0, 6, list(data["cell"]), WIDTH)
+    assert placed["label_y"].min() >= data["ci_low"].min()

@@ -112,6 +112,52 @@ def test_the_page_never_scrolls_sideways(
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_only_a_table_that_goes_on_says_so(
+    browser: webdriver.Chrome, make_study, tmp_path: Path, width: int
+) -> None:
+    """A fading edge and words beside the title, until the end of the table is in sight."""
+    opened(browser, make_study(shifts=[f"blur-{i}" for i in range(18)]).inputs(), tmp_path, width)
+    browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 100))")
+    facts = browser.execute_script(
+        """return [...document.querySelectorAll('.scroll')].map((box) => {
+        const caption = box.querySelector('caption');
+        return [box.scrollWidth > box.clientWidth + 2, getComputedStyle(box).maskImage !== 'none',
+          caption && getComputedStyle(caption, '::after').content !== 'none'];
+        })"""
+    )
+    assert {wide for wide, _, _ in facts} == {True, False}
+    assert all(wide == fades and told in (wide, None) for wide, fades, told in facts)
+    browser.execute_script(
+        "document.querySelectorAll('.scroll').forEach((box) => box.scrollTo(box.scrollWidth, 0))"
+    )
+    browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 100))")
+    assert browser.execute_script("return document.querySelectorAll('.scroll.more').length") == 0
+
+
+def test_charts_fit_a_narrow_page(browser: webdriver.Chrome, make_study, tmp_path: Path) -> None:
+    """Legends too, and the names of rows leave room for a figure beside them."""
+    cells = ["zero-shot", "full", "lora-r8", *(f"lora-r8-pgd-with-{2**i}-steps" for i in range(9))]
+    opened(browser, make_study(cells=cells).inputs(), tmp_path, 390)
+    wide = (
+        "return [...document.querySelectorAll('.chart')].filter((c) => c.scrollWidth > c.clientWidth).length"
+    )
+    assert browser.execute_script(wide) == 0
+    rows = "return Math.max(...[...document.querySelectorAll('.numbers th[scope=row]')].map((h) => h.offsetWidth))"
+    assert browser.execute_script(rows) <= 170
+
+
+def test_names_in_charts_have_a_halo(browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path) -> None:
+    """Of the page's own colour, painted behind the letters: lines of intervals do not strike them through."""
+    opened(browser, inputs, tmp_path)
+    style = browser.execute_script(
+        """const text = document.querySelector('#chart-accuracy-text_to_image .mark-text.role-mark text');
+        const found = getComputedStyle(text), page = getComputedStyle(document.body).backgroundColor;
+        return [found.paintOrder, found.stroke, page, parseFloat(found.strokeWidth)]"""
+    )
+    assert style[0].startswith("stroke") and style[1] == style[2] and style[3] >= 3
+
+
 def test_a_click_tells_the_id_of_a_number(
     browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path
 ) -> None:

@@ -143,11 +143,11 @@ def test_what_a_network_saves_beside_itself_is_told() -> None:
     again = "peft/full/s*/-/-/again/-/saved_latency_pair"
     saved = number("peft/lora-r8/s*/-/-/merged/-/saved_latency_pair", 0.02, 0.01, 0.03)
     quiet = found([saved, number(again, 0.001, -0.004, 0.006)])["H1.latency"]
-    assert quiet.note == "full timed twice in each process: 0.1 % [−0.4 %, 0.6 %]."
+    assert quiet.note == "full timed twice in each process: 0.1 % [−0.4, 0.6]."
     assert quiet.number_ids == [saved.number_id, again]
     loud = found([saved, number(again, -0.019, -0.033, -0.005)])["H1.latency"]
     assert loud.note == (
-        "full timed twice in each process: −1.9 % [−3.3 %, −0.5 %]. That interval excludes 0: no such difference"
+        "full timed twice in each process: −1.9 % [−3.3, −0.5]. That interval excludes 0: no such difference"
         " can be trusted to better than 3.3 %."
     )
     assert loud.verdict == quiet.verdict == "refuted"

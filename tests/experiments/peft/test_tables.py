@@ -6,6 +6,7 @@ import pytest
 from crossmodal.experiments.peft.charts import pareto_charts, pareto_frame
 from crossmodal.experiments.peft.tables import PARETO, costs_table, h1_table, pareto_cost, pareto_table
 from crossmodal.report.cells import Grid
+from crossmodal.report.chart_parts import QUIET
 from crossmodal.report.lookup import Numbers
 from drawn_sections import cell_values
 from made_up_numbers import CELLS, metric_rows
@@ -80,8 +81,12 @@ def test_the_frontier_is_drawn_as_steps_and_tabled(numbers: Numbers, grid: Grid)
     rows = pd.DataFrame(spec["datasets"][line["data"]["name"]])
     assert rows["x"].is_monotonic_increasing and rows["value"].is_monotonic_increasing
     labels = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
-    named = [row["cell"] for layer in labels for row in spec["datasets"][layer["data"]["name"]]]
-    assert sorted(named) == sorted(cell for cell, member in FRONTIER.items() if member)
+    rows = [row for layer in labels for row in spec["datasets"][layer["data"]["name"]] if "cell" in row]
+    assert {row["cell"] for row in rows} >= {cell for cell, member in FRONTIER.items() if member}
+    point = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "point")["encoding"]
+    found = dict(zip(point["color"]["scale"]["domain"], point["color"]["scale"]["range"], strict=True))
+    expected = {cell: style.colour if FRONTIER.get(cell) else QUIET for cell, style in grid.styles.items()}
+    assert found == expected, "on the frontier the colour that a cell has in all charts"
     table = pareto_table(numbers, grid)
     assert {row.name for row in table.rows} == set(RECALLS)
     assert table.groups == [("", 1), (PARETO["parameters"][0], 3)]

@@ -8,9 +8,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from crossmodal.experiments.robustness.charts import degradation_chart, degradation_map
+from crossmodal.experiments.robustness.charts import (
+    GAIN,
+    LOSS,
+    attack_chart,
+    degradation_chart,
+    degradation_map,
+    severity_chart,
+)
 from crossmodal.experiments.robustness.figures import COLUMNS, degradation_rows
-from crossmodal.experiments.robustness.frames import degradation_frame
+from crossmodal.experiments.robustness.frames import (
+    ATTACK_COLUMNS,
+    DEGRADATION_COLUMNS,
+    SEVERITY_COLUMNS,
+    degradation_frame,
+)
 from crossmodal.experiments.robustness.jobs import PLOTS
 from crossmodal.experiments.robustness.params import Pair
 from crossmodal.experiments.robustness.records import ShiftFacts
@@ -26,6 +38,7 @@ from crossmodal.experiments.robustness.tables import (
 from crossmodal.report.cells import Grid
 from crossmodal.report.figures import write_rows
 from crossmodal.report.lookup import Numbers
+from crossmodal.report.tables import Table
 from drawn_sections import cell_values
 from judged import number
 from made_up_numbers import CELLS, metric_rows
@@ -36,12 +49,57 @@ GRID = Grid.of("openmoji", cell_values(CELLS))
 
 def test_charts_draw_every_loss() -> None:
     rendered = degradation_frame(NUMBERS, CELLS, "openmoji", "image_to_text")
-    spec = degradation_chart(rendered, CELLS, (0.05, 0.15)).to_dict()
+    spec = degradation_chart(rendered, CELLS, GRID.styles, (0.05, 0.15)).to_dict()
     assert spec["facet"]["sort"][:2] == ["mean of all shifts", "worst kind"]
     assert spec["usermeta"]["panels"] == 10
     assert sum(len(rows) for rows in spec["datasets"].values()) == len(rendered)
-    tiles = degradation_map(rendered, CELLS).to_dict()
+    tiles = degradation_map(rendered, CELLS)
     assert sum(len(rows) for rows in tiles["datasets"].values()) == len(rendered)
+
+
+def test_the_map_diverges_at_zero_and_names_both_sides() -> None:
+    rows = [("a", "fog", False, value, value, value, str(value)) for value in (0.4, 0.0, -0.001, -0.2)]
+    spec = degradation_map(pd.DataFrame(rows, columns=DEGRADATION_COLUMNS), ["a"])
+    for drawn in (spec, spec["usermeta"]["narrow"]):
+        [tiles] = drawn["datasets"].values()
+        assert [row["text"] for row in tiles] == ["40", "0", "0", "\N{MINUS SIGN}20"]
+        assert [row["sign"] for row in tiles] == [LOSS, LOSS, GAIN, GAIN] and tiles[1]["strength"] == 0
+        colour = next(layer["encoding"]["color"] for layer in drawn["layer"] if "color" in layer["encoding"])
+        assert colour["scale"]["domain"] == [LOSS, GAIN] and len(set(colour["scale"]["range"])) == 2
+        assert colour["legend"]["title"]
+    shown = table_with_gains().rows[0].figures
+    assert [figure.heat for figure in shown] == [pytest.approx(0.6), pytest.approx(-0.4)]
+
+
+def table_with_gains() -> Table:
+    found = [
+        number(f"robustness/full/s*/openmoji/test/{shift}/mean/degradation_recall@1", value, value, value)
+        for shift, value in (("fog-3", 0.3), ("jpeg-3", -0.2))
+    ]
+    numbers = Numbers(pd.DataFrame([asdict(each) | {"number_id": each.number_id} for each in found]))
+    return robustness_table(numbers, GRID, {}, "mean", "images")
+
+
+def test_a_cell_has_one_colour_and_one_shape_in_every_chart() -> None:
+    """Whatever else stands in a chart, and in whatever order."""
+    cells = [f"lora-r{i}" for i in range(9)]
+    grid = Grid.of("openmoji", cell_values(cells), cells[5:6])
+    rows = [(cell, "fog", s, 0.1, 0.1, 0.1, f"{cell}{s}") for cell in cells for s in (1, 3)]
+    severity = severity_chart(pd.DataFrame(rows, columns=SEVERITY_COLUMNS), grid.highlighted, grid.styles)
+    rows = [(cell, "text", "", e, 0.1, 0.1, 0.1, f"{cell}{e}") for cell in cells[3:6] for e in (0, 1)]
+    attack = attack_chart(pd.DataFrame(rows, columns=ATTACK_COLUMNS), cells[::-1], grid.styles)
+    seen = styles_in(severity.to_dict()), styles_in(attack.to_dict())
+    assert [set(found) for found in seen] == [{cells[5]}, set(cells[3:6])]
+    for found in seen:
+        assert found == {cell: grid.styles[cell] for cell in found}
+
+
+def styles_in(spec: dict) -> dict[str, tuple[str, str]]:
+    """Return the colour and the shape of each cell that the points of small multiples tell apart."""
+    points = [layer["encoding"] for layer in spec["spec"]["layer"] if "shape" in layer["encoding"]]
+    colour, shape = (points[0][channel]["scale"] for channel in ("color", "shape"))
+    assert colour["domain"] == shape["domain"]
+    return dict(zip(colour["domain"], zip(colour["range"], shape["range"], strict=True), strict=True))
 
 
 def test_tables_hold_what_the_numbers_say() -> None:

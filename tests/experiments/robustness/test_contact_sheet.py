@@ -15,7 +15,14 @@ from crossmodal import registry
 from crossmodal.data.images import encode_png
 from crossmodal.data.tables import Example, read_examples, write_examples
 from crossmodal.experiments.robustness import section
-from crossmodal.experiments.robustness.contact_sheet import SHOWN, SIDE, choose, draw_sheet
+from crossmodal.experiments.robustness.contact_sheet import (
+    SHOWN,
+    SIDE,
+    choose,
+    draw_sheet,
+    grade_of,
+    strength_of,
+)
 from crossmodal.experiments.robustness.records import ShiftFacts
 from crossmodal.shifts.apply import shift_split
 from crossmodal.statistics.numbers import SCHEMA
@@ -34,6 +41,7 @@ FACTS = {
     name: ShiftFacts(
         kind=values.get("name", values["kind"]),
         severity=values.get("severity"),
+        size=values.get("size"),
         modality="texts" if values["kind"] == "letter_case" else "images",
     )
     for name, values in SHIFTS.items()
@@ -87,16 +95,21 @@ def test_a_small_dataset_is_shown_whole(tmp_path: Path) -> None:
 
 def test_pictures_stand_by_kind_and_severity(clean: Path, shifted: dict[str, Path]) -> None:
     sheet = draw_sheet(clean, shifted, FACTS)
-    assert sheet.severities == [1, 2, 5]
-    assert {kind: [p.shift for p in row] for kind, row in sheet.kinds.items()} == {
-        "jpeg compression": ["jpeg-2"],
-        "resolution": ["low"],
-        "pencil sketch": ["sketch-1", "sketch-5"],
+    assert {kind: [(p.shift, p.strength) for p in row] for kind, row in sheet.kinds.items()} == {
+        "jpeg compression": [("jpeg-2", "severity 2")],
+        "resolution": [("low", "16\N{NO-BREAK SPACE}px")],
+        "pencil sketch": [("sketch-1", "severity 1"), ("sketch-5", "severity 5")],
     }
     assert [name for name, _ in sheet.texts] == ["as they are", "capitals"]
     (_, before), (_, after) = sheet.texts
     assert after == [caption.upper() for caption in before] and len(before) == 3
     assert all(caption.startswith("a <b>bold</b> one") for caption in before), "the longest caption of each"
+
+
+def test_sizes_go_from_weak_to_strong() -> None:
+    sizes = [ShiftFacts(kind="resolution", size=size) for size in (16, 64, 32)]
+    assert [strength_of(fact).split()[0] for fact in sorted(sizes, key=grade_of)] == ["64", "32", "16"]
+    assert strength_of(ShiftFacts(kind="sketch")) == ""
 
 
 def test_a_picture_shows_the_images_of_its_file(clean: Path, shifted: dict[str, Path]) -> None:
@@ -140,3 +153,5 @@ def test_the_section_shows_it_and_escapes_captions(
     assert html.count('src="data:image/webp;base64,') == 5
     assert "a &lt;b&gt;bold&lt;/b&gt; one" in html and "<b>bold" not in html
     assert all(f">{name}" in html for name in SHIFTS)
+    assert '<th scope="col">severity' not in html, "a size is under no heading of a severity"
+    assert "low<br>16\N{NO-BREAK SPACE}px" in html and "sketch-5<br>severity 5" in html

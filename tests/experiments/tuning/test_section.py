@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from crossmodal.experiments.tuning.charts import tuning_charts, tuning_frame
+from crossmodal.experiments.tuning.charts import family_styles, tuning_charts, tuning_frame
 from crossmodal.experiments.tuning.figures import COLUMNS, tuning_rows
 from crossmodal.experiments.tuning.jobs import PLOTS
 from crossmodal.experiments.tuning.numbers import tuning_numbers
 from crossmodal.experiments.tuning.tables import chosen_table, edge_families, rates_table
+from crossmodal.report.cell_styles import styles_of
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.markdown import table_markdown
 from crossmodal.report.section import read_section
@@ -65,9 +66,21 @@ def test_the_chart_has_a_point_for_each_rate_with_a_result_and_a_ring_for_each_c
     frame = tuning_frame(NUMBERS)
     assert len(frame) == 5 and frame["chosen"].sum() == 2
     assert ((frame["high"] - frame["value"]) - frame["deviation"]).abs().max() < 1e-12
-    chart = tuning_charts(NUMBERS)["tuning-rates"]
+    chart = tuning_charts(NUMBERS, {}, {})["tuning-rates"]
     assert json.loads(json.dumps(chart, allow_nan=False)) == chart
-    assert tuning_charts(Numbers(FRAME.iloc[:0])) == {}
+    assert tuning_charts(Numbers(FRAME.iloc[:0]), {}, {}) == {}
+
+
+def test_a_family_looks_as_the_first_of_its_cells_does() -> None:
+    cells = styles_of(["adapter", "full", "lora-r4", "lora-r8"])
+    found = family_styles(["lora", "full"], {"lora": ["lora-r8", "lora-r4"], "full": ["gone", "full"]}, cells)
+    assert found == {"lora": cells["lora-r8"], "full": cells["full"]}
+
+
+def test_over_one_seed_there_is_no_deviation() -> None:
+    told = tuning_frame(Numbers(table_of(tuning_records({"1.0e-03": (0.4,)}))))["told"]
+    assert list(told) == ["– (one seed)"]
+    assert set(tuning_frame(NUMBERS)["told"]) >= {"1.4\N{NO-BREAK SPACE}%"}
 
 
 def test_rows_for_dvc_state_the_numbers_that_they_name() -> None:

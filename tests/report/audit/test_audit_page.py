@@ -158,6 +158,16 @@ def test_a_job_without_a_manifest_and_an_undefined_number_are_told_so(
     assert "outputs" not in next(job for job in data["jobs"] if job["name"] == "build_model model=base")
 
 
+@pytest.mark.parametrize(("seeds", "told"), [(1, "– (one seed)"), (3, "undefined"), (None, "undefined")])
+def test_the_deviation_over_one_seed_says_why_it_has_no_value(
+    tmp_path: Path, make_audit: Audit, seeds: int | None, told: str
+) -> None:
+    audited = make_audit()
+    number = audited["numbers"][0]
+    number |= {"number_id": f"{number['number_id']}_std", "value": None, "n_seeds": seeds}
+    assert embedded(written(audited, tmp_path))["numbers"][0][2] == told
+
+
 def test_jobs_outside_the_audit_are_left_out_of_the_parents(make_audit: Audit) -> None:
     audited = make_audit()
     audited["jobs"][SUMMARY]["parents"].append("measure_encoders")

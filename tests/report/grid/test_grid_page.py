@@ -60,7 +60,7 @@ def test_only_severities_of_one_kind_are_joined(grid_inputs: ReportInputs, facts
     for row in frame.to_dict("records"):
         kind = {"gaussian noise": "gaussian-noise", "jpeg compression": "jpeg"}[row["shift"]]
         assert f"/{kind}-{row['severity']}/mean/degradation_recall@1" in row["number_id"]
-    spec = severity_chart(frame, grid.highlighted).to_dict()
+    spec = severity_chart(frame, grid.highlighted, grid.styles).to_dict()
     assert spec["facet"]["field"] == "shift" and spec["facet"]["sort"] == list(found)
     assert not frames.severity_frame(numbers, grid, {}, "mean").size
 
@@ -68,11 +68,11 @@ def test_only_severities_of_one_kind_are_joined(grid_inputs: ReportInputs, facts
 def test_the_frontier_is_drawn_as_steps(grid_inputs: ReportInputs) -> None:
     frame = pareto_frame(grid_inputs.numbers, grid_inputs.grid, "parameters")
     assert "full-fluent" not in set(frame["cell"]) and len(frame) == 22
-    spec = pareto_chart(frame, "trainable parameters").to_dict()
+    spec = pareto_chart(frame, grid_inputs.grid.styles, "trainable parameters").to_dict()
     line = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "line")
     assert line["mark"]["interpolate"] == "step-after"
     rows = pd.DataFrame(spec["datasets"][line["data"]["name"]])
     assert rows["x"].is_monotonic_increasing and rows["value"].is_monotonic_increasing
     labels = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
-    named = [row["cell"] for layer in labels for row in spec["datasets"][layer["data"]["name"]]]
-    assert sorted(named) == sorted(rows["cell"])
+    named = [row.get("cell") for layer in labels for row in spec["datasets"][layer["data"]["name"]]]
+    assert set(named) >= set(rows["cell"]), "the others where there is room"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import altair as alt
 import pandas as pd
 
 from crossmodal.report import charts
@@ -135,8 +136,8 @@ def accuracy_frame(
 def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
     """Return the Vega-Lite specification of recall over parameters, by direction, of those that have data.
 
-    Of many cells those are named that the grid highlights, and the ends: the one with the fewest trainable
-    parameters (zero-shot) and the most accurate one.
+    Of many cells those have colours that the grid highlights, and the ends: the one with the fewest trainable
+    parameters (zero-shot) and the most accurate one. The others are grey.
     """
     own = [cell for cell in grid.cells if grid.home(cell) == grid.target]
     few = len(grid.cells) <= FEW
@@ -148,10 +149,14 @@ def accuracy_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
     )
     ends = {cell for frame in drawn.values() for cell in _ends(frame)}
     named = [cell for cell in grid.cells if cell in grid.highlighted or cell in ends]
+
+    def chart(frame: pd.DataFrame, width: float) -> alt.LayerChart:
+        return charts.accuracy_chart(
+            frame, grid.styles, extent=extent, highlighted=None if few else named, width=width
+        )
+
     return {
-        f"accuracy-{direction}": charts.accuracy_chart(
-            frame, grid.cells, extent=extent, highlighted=None if few else named
-        ).to_dict()
+        f"accuracy-{direction}": charts.with_narrow(chart(frame, 420.0), chart(frame, charts.NARROW_PLOT))
         for direction, frame in drawn.items()
     }
 

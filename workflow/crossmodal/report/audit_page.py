@@ -11,7 +11,14 @@ import jinja2
 from markupsafe import Markup
 
 from crossmodal.provenance.audit import SEVERITY, Verdict
-from crossmodal.report.formatting import format_interval, format_seconds, format_time, format_value, kind_of
+from crossmodal.report.formatting import (
+    ABSENT,
+    format_interval,
+    format_seconds,
+    format_time,
+    format_value,
+    kind_of,
+)
 from crossmodal.report.scripts import content_policy, json_for_script
 
 ASSETS = Path(__file__).parent / "assets_audit"
@@ -80,7 +87,7 @@ def page_data(audited: Mapping[str, Any]) -> dict[str, Any]:
         value, low, high = (_finite(number.get(key)) for key in ("value", "ci_low", "ci_high"))
         unit = number.get("unit") or ""
         kind = kind_of(metric, unit)
-        text = "undefined" if value is None else format_value(value, kind)
+        text = _undefined(number) if value is None else format_value(value, kind)
         if kind == "plain" and value is not None and unit:
             text += f" {unit}"
         jobs = tuple(place[name] for name in number["jobs"])
@@ -115,6 +122,12 @@ def page_data(audited: Mapping[str, Any]) -> dict[str, Any]:
         "files": files.values,
         "shared": shared.values,
     }
+
+
+def _undefined(number: Mapping[str, Any]) -> str:
+    """Return what stands for a number without a value: of a deviation over one seed, why it has none."""
+    is_deviation = str(number["number_id"]).endswith("_std")
+    return f"{ABSENT} (one seed)" if is_deviation and number.get("n_seeds") == 1 else "undefined"
 
 
 class Pool:

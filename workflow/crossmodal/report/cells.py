@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from crossmodal.report.cell_styles import Styles, styles_of
+
 FEW = 8
 """With more cells than this some are told apart by colour and label, the others stand back."""
 
@@ -19,6 +21,8 @@ class Grid:
     homes: Mapping[str, str] = field(default_factory=dict)
     highlighted: Sequence[str] = ()
     """Cells that charts tell apart by colour: all if they are few, else those that hypotheses are about."""
+    styled: Sequence[str] = ()
+    """All cells in the order that they get their styles in, whatever order they are shown in."""
 
     @classmethod
     def of(cls, target: str, facts: Mapping[str, Mapping[str, Any]], roles: Sequence[str] = ()) -> "Grid":
@@ -32,12 +36,19 @@ class Grid:
         groups = [(title if several else "", [c for c in facts if titles[c] == title]) for title in order]
         chosen = [cell for cell, known in facts.items() if cell in roles or known.get("adversarial")]
         homes = {cell: str(known["dataset"]) for cell, known in facts.items()}
-        return cls(target, groups, homes, list(facts) if len(facts) <= FEW else chosen)
+        # Charts of many cells show the adversarially trained ones in any case: these differ in colour first.
+        styled = sorted(facts, key=lambda cell: not facts[cell].get("adversarial"))
+        return cls(target, groups, homes, list(facts) if len(facts) <= FEW else chosen, styled)
 
     @property
     def cells(self) -> list[str]:
         """All cells, group after group."""
         return [cell for _, cells in self.groups for cell in cells]
+
+    @property
+    def styles(self) -> Styles:
+        """The colour and the shape of each cell, the same for every order and every choice of highlights."""
+        return styles_of(self.styled or self.cells)
 
     def home(self, cell: str) -> str:
         """Return the dataset that `cell` is adapted to."""

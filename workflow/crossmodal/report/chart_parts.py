@@ -1,21 +1,15 @@
-"""What the charts of the report share: colours, axes, tooltips.
-
-Colours are mid-tones that stand on white and on near-black; the page sets the colour of axes and labels.
-"""
+"""What the charts of the report share: styles, axes, tooltips. The page sets the colour of axes and labels."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import altair as alt
 import pandas as pd
 
+from crossmodal.report.cell_styles import PALETTE, Styles
 from crossmodal.report.formatting import format_level
 
-PALETTE = (
-    "#7a7f87", "#d1782f", "#2f8fd1", "#1f9d74", "#c2508f", "#8a6fd1", "#a98a1d", "#d1544f", "#2aa1a8",
-    "#6f8f2c", "#a0663f", "#5b7be0", "#b05bc0", "#4f9a4a", "#c4607a",
-)  # fmt: skip
 QUIET = "#9aa0a8"
 """The colour of what stands back."""
 LABEL_SIZE = 12
@@ -34,10 +28,12 @@ class LogAxis(NamedTuple):
     """The encoding of the column `x`, the positions."""
     positions: pd.Series
     first: float
-    """Decades of the ends of the axis."""
+    """Decades of the ends of the axis, without its margins."""
     last: float
-    gap: alt.Chart | None
-    """A dashed line between zero and the rest, where there is a zero."""
+    margin: float
+    """How far it goes on beyond its ends, in decades."""
+    gap: list[alt.Chart]
+    """A dashed line between zero and the rest with its name, where there is a zero."""
 
 
 def log_axis(values: pd.Series, title: str) -> LogAxis:
@@ -51,7 +47,7 @@ def log_axis(values: pd.Series, title: str) -> LogAxis:
         tight = alt.Axis(title=title, tickCount=5, format="~g", grid=False)
         scale = alt.Scale(type="log", domain=ends, nice=False)
         first, last = (math.log10(end) for end in ends)
-        return LogAxis(alt.X("x:Q", scale=scale, axis=tight), values, first, last, None)
+        return LogAxis(alt.X("x:Q", scale=scale, axis=tight), values, first, last, 0.0, [])
     low = math.floor(math.log10(positive.min())) if len(positive) else 3
     high = math.ceil(math.log10(positive.max())) if len(positive) else 4
     high = max(high, low + 1)
@@ -66,16 +62,53 @@ def log_axis(values: pd.Series, title: str) -> LogAxis:
     )
     domain = [zero / 2 if has_zero else 10.0**low / 2, 10.0**high * 2]
     x = alt.X("x:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis)
-    gap = None
+    gap = []
     if has_zero:
-        line = pd.DataFrame({"x": [10.0 ** (low - ZERO_TICK / 2)]})
-        gap = alt.Chart(line).mark_rule(strokeDash=[2, 4], opacity=0.5, color="#888").encode(x=x)
+        line = alt.Chart(pd.DataFrame({"x": [10.0 ** (low - ZERO_TICK / 2)], "name": ["log scale →"]}))
+        gap = [
+            line.mark_rule(strokeDash=[2, 4], opacity=0.5, color="#888").encode(x=x),
+            line.mark_text(align="left", baseline="top", dx=5, color=QUIET, fontSize=11).encode(
+                x=x, y=alt.value(0), text="name:N"
+            ),
+        ]
     first = math.log10(zero if has_zero else 10.0**low)
-    return LogAxis(x, values.where(values > 0, zero), first, float(high), gap)
+    return LogAxis(x, values.where(values > 0, zero), first, float(high), math.log10(2), gap)
+
+
+def cell_colour(
+    styles: Styles,
+    front: Collection[str] | None = None,
+    legend: alt.Legend | None = None,
+    field: str = "cell",
+) -> alt.Color:
+    """Return the colours of cells; of those that are not in `front`, where given, the quiet one."""
+    palette = [s.colour if front is None or cell in front else QUIET for cell, s in styles.items()]
+    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(styles), range=palette), legend=legend)
+
+
+def cell_shape(
+    styles: Styles,
+    front: Collection[str] | None = None,
+    legend: alt.Legend | None = None,
+    field: str = "cell",
+) -> alt.Shape:
+    """Return the shapes of cells; of those that are not in `front`, where given, a circle."""
+    shapes = [s.shape if front is None or cell in front else "circle" for cell, s in styles.items()]
+    return alt.Shape(f"{field}:N", scale=alt.Scale(domain=list(styles), range=shapes), legend=legend)
+
+
+def top_legend() -> alt.Legend:
+    """Return a legend above a chart; the page breaks it into as many columns as there is room for."""
+    return alt.Legend(title=None, orient="top", symbolOpacity=1)
+
+
+def legend_width(names: Iterable[str]) -> int:
+    """Return how wide an entry of a legend of `names` is, in px, for the page to count columns."""
+    return 28 + round(6.6 * max(map(len, names), default=0))
 
 
 def colours(names: Sequence[str], skip: int = 0) -> alt.Scale:
-    """Return a scale that gives each name its colour by its place, so that all charts agree."""
+    """Return a scale that gives each name, of something else than cells, a colour by its place."""
     return alt.Scale(
         domain=list(names), range=[PALETTE[(place + skip) % len(PALETTE)] for place in range(len(names))]
     )

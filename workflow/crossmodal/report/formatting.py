@@ -101,6 +101,13 @@ def format_beside(value: float | None, target: float, kind: Kind) -> str:
     return _signed(text) + SPACE + suffix
 
 
+def format_deviation(deviation: float, value_text: str, kind: Kind) -> str:
+    """Return a standard deviation without its unit, to as many decimals as stand in the text of its value."""
+    if kind != "plain" or "e" in value_text:
+        return format_value(deviation, kind, unit=False)
+    return f"{deviation:.{len(value_text.partition('.')[2])}f}"
+
+
 def format_interval(low: float | None, high: float | None, kind: Kind) -> str:
     """Return "[low, high]" without units; nothing where there is no interval or it is exact (no width)."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)) or low == high:

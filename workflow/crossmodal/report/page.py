@@ -1,6 +1,7 @@
 """The report: one HTML file that needs nothing but itself, the same bytes for the same inputs."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from markupsafe import Markup
 
 from crossmodal.errors import UserError
 from crossmodal.report import accuracy, tables
-from crossmodal.report.cells import Grid
+from crossmodal.report.cells import FEW, Grid
 from crossmodal.report.chart_parts import naming_level
 from crossmodal.report.formatting import format_level
 from crossmodal.report.gallery import Gallery, Query, QueryKey, select_queries
@@ -20,6 +21,7 @@ from crossmodal.report.scripts import content_policy, json_for_script, vega_bund
 from crossmodal.report.section import Charts, read_section
 from crossmodal.report.tables import DIRECTIONS, Figure
 from crossmodal.report.templates import ASSETS, environment
+from crossmodal.report.unbroken import unbroken
 from crossmodal.report.verdicts import VERDICTS, Hypothesis, count_verdicts, read_hypotheses, wholes
 from crossmodal.report.visible import reaches
 
@@ -89,7 +91,7 @@ def render(inputs: ReportInputs) -> str:
     sections = [(question, *read_section(question.section)) for question in inputs.questions]
     specs = _all_charts({"accuracy": own_charts} | {q.name: charts for q, _, charts in sections})
     templates = environment(audit_href=inputs.audit_href)
-    return templates.get_template("page.html").render(
+    page = templates.get_template("page.html").render(
         inputs=inputs,
         policy=content_policy(vega_bundle(), script),
         style=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),
@@ -99,6 +101,7 @@ def render(inputs: ReportInputs) -> str:
         charts=own_charts,
         headline=headline,
         grid=grid,
+        few=len(grid.cells) <= FEW,
         seeds=_seeds(numbers, grid),
         count=len(numbers),
         level=format_level(inputs.level),
@@ -118,6 +121,8 @@ def render(inputs: ReportInputs) -> str:
         gallery=_gallery(inputs, headline),
         params=yaml.safe_dump(json.loads(json.dumps(inputs.params)), sort_keys=False, allow_unicode=True),
     )
+    head, main, tail = re.split(r"(<main\b.*?</main>)", page, maxsplit=1, flags=re.DOTALL)
+    return head + unbroken(main) + tail
 
 
 def _all_charts(by_section: Mapping[str, Charts]) -> Charts:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from crossmodal.report.cells import Grid
-from crossmodal.report.formatting import format_interval, format_value
+from crossmodal.report.formatting import format_deviation, format_interval, format_value
 from crossmodal.report.lookup import Number, Numbers
 
 DIRECTIONS = {"text_to_image": "text → image", "image_to_text": "image → text"}
@@ -27,7 +27,7 @@ class Figure:
     deviation: Number | None
     deviation_text: str
     heat: float
-    """0 to 1: how strongly the cell is tinted; 0 for none."""
+    """-1 to 1: how strongly the cell is tinted, with the colour of gains below 0; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +82,19 @@ def figure(
     if number is None:
         return None
     deviation = numbers.deviation(number)
+    text = format_value(number.value, number.kind, unit=unit)
     return Figure(
         number,
-        format_value(number.value, number.kind, unit=unit),
+        text,
         format_interval(number.ci_low, number.ci_high, number.kind),
         deviation,
-        format_value(deviation.value, number.kind, unit=False) if deviation else "",
-        min(1.0, max(0.0, heat(number.value))) if heat else 0.0,
+        format_deviation(deviation.value, text, number.kind) if deviation else "",
+        _heat(heat(number.value)) if heat else 0.0,
     )
+
+
+def _heat(value: float) -> float:
+    return 0.0 if math.isnan(value) else min(1.0, max(-1.0, value))
 
 
 def order_cells(numbers: Numbers, cells: Sequence[str]) -> list[str]:

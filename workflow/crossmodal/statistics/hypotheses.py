@@ -219,7 +219,11 @@ def _aa(claim: Claim, known: Mapping[str, Number]) -> Obstacle:
 def _interval(number: Number) -> str:
     if number.ci_low is None or number.ci_high is None:
         return ", no finite interval"
-    low, high = (_signed(f"{100 * end:.1f}") for end in (number.ci_low, number.ci_high))
+    ends = (number.ci_low, number.ci_high)
+    if number.unit != "fraction":
+        low, high = (_signed(f"{end:,.4g}") for end in ends)
+    else:
+        low, high = (_signed(f"{100 * end:.1f}") for end in ends)
     return f" [{low}, {high}]"
 
 
@@ -233,8 +237,7 @@ def _controlled(what: str, twice: Number) -> str:
     """Say how far one thing measured twice differs from itself, and what follows where that is not by chance."""
     if twice.value is None or twice.ci_low is None or twice.ci_high is None:
         return f"{what}: {_written(twice)}."
-    low, high = (replace(twice, value=bound) for bound in (twice.ci_low, twice.ci_high))
-    told = f"{what}: {_written(twice)} [{_written(low)}, {_written(high)}]."
+    told = f"{what}: {_written(twice)}{_interval(twice)}."
     if twice.ci_low <= 0 <= twice.ci_high:
         return told
     error = replace(twice, value=max(abs(twice.ci_low), abs(twice.ci_high)))

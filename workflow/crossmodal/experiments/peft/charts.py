@@ -7,15 +7,16 @@ import altair as alt
 import pandas as pd
 
 from crossmodal.experiments.peft.tables import PARETO, pareto_cost
+from crossmodal.report.cell_styles import SHAPES, Styles
 from crossmodal.report.cells import Grid
 from crossmodal.report.chart_parts import (
     QUIET,
-    colours,
+    cell_colour,
     interval_tooltip,
     log_axis,
     percent_axis,
 )
-from crossmodal.report.charts import label_layers
+from crossmodal.report.charts import NARROW_PLOT, label_layers, with_narrow
 from crossmodal.report.frames import value_columns
 from crossmodal.report.label_places import place_labels
 from crossmodal.report.lookup import Numbers
@@ -28,14 +29,14 @@ RISE = 7
 
 def pareto_charts(numbers: Numbers, grid: Grid) -> dict[str, dict[str, Any]]:
     """Return the Vega-Lite specification of recall over each cost that has data, by `pareto-<cost>`."""
-    frames = {kind: pareto_frame(numbers, grid, kind) for kind in PARETO}
-    return {
-        f"pareto-{kind}": pareto_chart(
-            frame, PARETO[kind][0], width=1000.0 if kind == "parameters" else 420.0
-        ).to_dict()
-        for kind, frame in frames.items()
-        if len(frame)
-    }
+    found = {}
+    for kind, (title, _, _) in PARETO.items():
+        frame, is_wide = pareto_frame(numbers, grid, kind), kind == "parameters"
+        if len(frame):
+            wide = pareto_chart(frame, grid.styles, title, width=1000.0 if is_wide else 420.0)
+            narrow = pareto_chart(frame, grid.styles, title, width=NARROW_PLOT)
+            found[f"pareto-{kind}"] = with_narrow(wide, narrow)
+    return found
 
 
 def pareto_frame(numbers: Numbers, grid: Grid, kind: str) -> pd.DataFrame:
@@ -59,20 +60,26 @@ def pareto_frame(numbers: Numbers, grid: Grid, kind: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def pareto_chart(frame: pd.DataFrame, cost: str, title: str = "R@1", width: float = 420.0) -> alt.LayerChart:
+def pareto_chart(
+    frame: pd.DataFrame, styles: Styles, cost: str, title: str = "R@1", width: float = 420.0
+) -> alt.LayerChart:
     """Return recall against a cost (log axis with a place for zero) with the Pareto frontier as a step line.
 
-    `frame` has the columns of frames.PARETO_COLUMNS. Points on the frontier are filled and labelled, the others
-    are rings; groups of cells have colours. `cost` is the title of the axis, with its unit; `width` is what the
-    page will about give the chart, px, for the place of labels.
+    `frame` has the columns COLUMNS. Points on the frontier are filled and have their cell's colour and its name,
+    the others are grey rings, named where there is room; groups of cells have shapes. `cost` is the title of the
+    axis, with its unit; `width` is what the page will about give the plot, px, for the place of labels.
     """
     axis = log_axis(frame["cost"], cost)
     members = list(frame["cell"][frame["frontier"]])
     # Above the frontier and left of its steps nothing is drawn: labels stand there.
-    data = place_labels(frame.assign(x=axis.positions), axis.first, axis.last, members, width, 0.2, RISE)
+    placed, everyone = frame.assign(x=axis.positions), list(frame["cell"])
+    data = place_labels(placed, axis.first, axis.last, members, width, 0.2, RISE, everyone, axis.margin)
     groups = list(dict.fromkeys(frame["group"]))
-    legend = alt.Legend(title=None, orient="top", symbolOpacity=1) if len(groups) > 1 else None
-    color = alt.Color("group:N", scale=colours(groups, skip=2), legend=legend)
+    grey: dict[str, Any] = {"symbolFillColor": QUIET, "symbolStrokeColor": QUIET}
+    legend = alt.Legend(title=None, orient="top", symbolOpacity=1, **grey) if len(groups) > 1 else None
+    shapes = [SHAPES[place % len(SHAPES)] for place in range(len(groups))]
+    shape = alt.Shape("group:N", scale=alt.Scale(domain=groups, range=shapes), legend=legend)
+    color = cell_colour(styles, members)
     bottom, top = frame["ci_low"].min(), frame["ci_high"].max()
     margin = max(0.06 * (top - bottom), 0.002)
     scale = alt.Scale(domain=[bottom - margin, top + margin], nice=False, zero=False)
@@ -84,10 +91,12 @@ def pareto_chart(frame: pd.DataFrame, cost: str, title: str = "R@1", width: floa
         *interval_tooltip(title),
     ]
     steps = data[data["frontier"]].sort_values(["x", "value"])
+    names: list[alt.Chart] = []
     layers: list[alt.Chart] = [
+        *axis.gap,
         alt.Chart(steps)
         .mark_line(interpolate="step-after", strokeWidth=1.5, strokeDash=[5, 3], color=QUIET)
-        .encode(x=axis.x, y=y)
+        .encode(x=axis.x, y=y),
     ]
     for offset in sorted(set(data["dodge"])):
         here = data[data["dodge"] == offset]
@@ -103,8 +112,6 @@ def pareto_chart(frame: pd.DataFrame, cost: str, title: str = "R@1", width: floa
                 xOffset=offset, filled=member, size=85 if member else 45, opacity=1, strokeWidth=1.5
             )
             if (here["frontier"] == member).any():
-                layers.append(mark.encode(y=y, tooltip=tooltip))
-        layers += label_layers(here, members, axis.x, color, offset, rise=-RISE)
-    if axis.gap is not None:
-        layers.insert(0, axis.gap)
-    return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=280))
+                layers.append(mark.encode(y=y, shape=shape, tooltip=tooltip))
+        names += label_layers(here, axis.x, color, offset, rise=-RISE)
+    return cast(alt.LayerChart, alt.layer(*layers, *names).properties(width="container", height=280))

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from crossmodal.data.images import open_rgb
 from crossmodal.data.tables import Example, read_table
 from crossmodal.experiments.robustness.records import ShiftFacts
+from crossmodal.report.formatting import SPACE
 from crossmodal.shifts.apply import ambiguous_of, losses_of
 
 SEED = 0
@@ -40,7 +41,8 @@ class Picture:
     shift: str
     image: str
     """As a data URI."""
-    severity: int | None = None
+    strength: str = ""
+    """How strong the shift is, in words; empty where its name says all."""
     lost: list[str] = field(default_factory=list)
     """What became of images of the whole set, in words, such as "3 near-blank"; empty if nothing did."""
 
@@ -52,10 +54,8 @@ class Sheet:
     examples: list[str]
     """Their image ids."""
     clean: Picture
-    severities: list[int]
-    """The severities that some shift of images has, ascending."""
     kinds: dict[str, list[Picture]]
-    """By kind of shift, in words: its pictures in the order of severity, or of the study where it has none."""
+    """By kind of shift, in words: its pictures from weak to strong."""
     texts: list[tuple[str, list[str]]]
     """Captions as they are (with the name `as they are`), then under each shift of texts; empty without one."""
 
@@ -74,12 +74,23 @@ def draw_sheet(clean: Path, shifted: Mapping[str, Path], facts: Mapping[str, Shi
             texts.append((name + said, _captions(found, examples)))
             continue
         lost = [f"{len(ids)} {LOST[what]}" for what, ids in losses_of(path).items() if ids]
-        picture = Picture(name, _mosaic(found), fact.severity, lost)
+        picture = Picture(name, _mosaic(found), strength_of(fact), lost)
         kinds.setdefault(fact.kind.replace("_", " "), []).append(picture)
     for pictures in kinds.values():
-        pictures.sort(key=lambda picture: picture.severity or 0)
-    severities = sorted({p.severity for row in kinds.values() for p in row if p.severity is not None})
-    return Sheet(names, Picture("", _mosaic(examples)), severities, kinds, texts if len(texts) > 1 else [])
+        pictures.sort(key=lambda picture: grade_of(facts[picture.shift]))
+    return Sheet(names, Picture("", _mosaic(examples)), kinds, texts if len(texts) > 1 else [])
+
+
+def strength_of(fact: ShiftFacts) -> str:
+    """Return how strong a shift is, by what it is graded in: "severity 3", "16 px", or nothing."""
+    if fact.severity is not None:
+        return f"severity {fact.severity}"
+    return f"{fact.size}{SPACE}px" if fact.size is not None else ""
+
+
+def grade_of(fact: ShiftFacts) -> tuple[int, int]:
+    """Return what orders shifts of a kind from weak to strong: severity, or the larger images first."""
+    return fact.severity or 0, -(fact.size or 0)
 
 
 def choose(path: Path, count: int = SHOWN) -> list[Example]:

@@ -84,9 +84,13 @@ def facts(study: Study) -> dict[str, Any]:
 
 
 def _shift_facts(shift: Any, control: bool) -> dict[str, Any]:
-    severity = getattr(shift, "severity", None)
-    kind = getattr(shift, "name", shift.kind)
-    return {"kind": kind, "severity": severity, "modality": shift.space, "control": control}
+    strength = {name: getattr(shift, name, None) for name in ("severity", "size")}
+    return {
+        "kind": getattr(shift, "name", shift.kind),
+        **strength,
+        "modality": shift.space,
+        "control": control,
+    }
 
 
 def _attacks(study: Study, cell: str, seed: str) -> Job:

@@ -11,6 +11,8 @@ class ShiftFacts(Record):
     kind: str
     severity: int | None = None
     """From 1 to 5; null for a shift that has none."""
+    size: int | None = None
+    """What is left of the shorter side, px; null for a shift that keeps the resolution."""
     modality: Literal["images", "texts"] = "images"
     control: bool = False
     """Whether it is there to change nothing, and has no part in summaries."""

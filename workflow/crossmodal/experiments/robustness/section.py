@@ -120,14 +120,17 @@ def _charts(numbers: Numbers, grid: Grid, shifts: Mapping[str, ShiftFacts]) -> C
             continue
         if not few:
             loss = loss[~loss["summary"].astype(bool)]
-        drawn = charts.degradation_chart(loss, cells, LIMITS) if few else charts.degradation_map(loss, cells)
-        specs[f"degradation-{direction}"] = drawn.to_dict()
+        specs[f"degradation-{direction}"] = (
+            charts.degradation_chart(loss, cells, grid.styles, LIMITS).to_dict()
+            if few
+            else charts.degradation_map(loss, cells)
+        )
     severity = frames.severity_frame(numbers, grid, shifts, "mean")
     if len(severity):
-        specs["severity"] = charts.severity_chart(severity, grid.highlighted).to_dict()
+        specs["severity"] = charts.severity_chart(severity, grid.highlighted, grid.styles).to_dict()
     attack = frames.attack_frame(numbers, grid)
     if len(attack):
-        specs["attack"] = charts.attack_chart(attack, cells).to_dict()
+        specs["attack"] = charts.attack_chart(attack, cells, grid.styles).to_dict()
     return specs
 
 

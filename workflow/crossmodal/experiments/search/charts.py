@@ -7,7 +7,14 @@ import altair as alt
 import pandas as pd
 
 from crossmodal.experiments.search.params import STAGES, index_of, stage_of
-from crossmodal.report.chart_parts import LABEL_SIZE, SIDES, colours, interval_tooltip, percent_axis
+from crossmodal.report.chart_parts import (
+    LABEL_SIZE,
+    SIDES,
+    colours,
+    interval_tooltip,
+    legend_width,
+    percent_axis,
+)
 from crossmodal.report.frames import value_columns
 from crossmodal.report.label_places import place_labels
 from crossmodal.report.lookup import Numbers
@@ -108,4 +115,5 @@ def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChar
                 align=align, dx=shift, dy=-RISE, fontSize=LABEL_SIZE, fontWeight=600
             )
             layers.append(labels.encode(x=x, y=alt.Y("label_y:Q"), text="index:N", color=color))
-    return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=300))
+    meta = {"legend": legend_width(SHAPES)}
+    return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=300, usermeta=meta))

@@ -30,11 +30,14 @@ def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
 
 def main(numbers: In, section: Out, figures: Out, spec: Spec) -> None:
     values, found = spec["parameters"], Numbers.read(numbers)
-    shown = tables(found, Grid.of(values["target"], values["cells"]), values)
+    grid = Grid.of(values["target"], values["cells"])
+    shown = tables(found, grid, values)
+    families = Params.model_validate(values["room"]).families
+    decides = {name: family.cells for name, family in families.items()}
     draw_section(
         section,
         TEMPLATE,
-        tuning_charts(found),
+        tuning_charts(found, decides, grid.styles),
         values["statistics"]["level"],
         chosen=shown["tuning"][0][1],
         rates=shown["tuning-rates"][0][1],
