@@ -1,5 +1,6 @@
 """A job of two processes: one writes, and whatever fails is said once."""
 
+import fcntl
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crossmodal.jobs import torchrun
+from crossmodal.jobs.torchrun import _clear_lock
 
 pytestmark = pytest.mark.slow
 
@@ -141,3 +143,15 @@ def test_wrong_arguments_are_one_line(arguments: list[str], capsys) -> None:
         str(end.value)
         == "error: expected: python -m crossmodal.jobs.torchrun PROCESSES MODULE name=value ..."
     )
+
+
+def test_the_lock_of_a_process_that_was_ended_goes_and_that_of_another_stays(tmp_path: Path) -> None:
+    left, listed, held = (tmp_path / f".{name}.json.lock" for name in ("left", "listed", "held"))
+    for path in (left, listed, held):
+        path.touch()
+    (tmp_path / "arguments.txt").write_text(f"seed=0\nmanifest={tmp_path / 'listed.json'}\n")
+    with held.open() as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        _clear_lock([f"manifest={tmp_path / 'left.json'}", f"@{tmp_path / 'arguments.txt'}"])
+        _clear_lock([f"manifest={tmp_path / 'held.json'}", f"manifest={tmp_path / 'none.json'}"])
+    assert files(tmp_path) == [".held.json.lock", "arguments.txt"]

@@ -4,6 +4,7 @@ torchrun itself (PyTorch's) does the work. Around it: a GPU for each process, cl
 the user, or the one traceback that matters, in place of a report for each process.
 """
 
+import fcntl
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from crossmodal.errors import UserError
@@ -41,11 +43,31 @@ def _launch(processes: int, command: Sequence[str]) -> None:
         try:
             run(parse_args([*options, *command]))
         except SignalException as ended:
+            _clear_lock(command)
             name = signal.Signals(ended.sigval).name
             sys.exit(_reason(Path(folder)) or f"error: {command[0]}: ended by {name}")
         except ChildFailedError as failed:
+            _clear_lock(command)
             codes = {rank: failure.exitcode for rank, failure in failed.failures.items()}
             sys.exit(_reason(Path(folder), codes))
+
+
+def _clear_lock(command: Sequence[str]) -> None:
+    """Remove the lock file (jobs/lock.py) of a process that was ended, with the lock, before it could do so.
+
+    One that another process holds stays.
+    """
+    lines = [line for part in command for line in _lines(part) if line.startswith("manifest=")]
+    for manifest in (Path(line.partition("=")[2]) for line in lines):
+        path = manifest.with_name(f".{manifest.name}.lock")
+        with suppress(OSError), path.open() as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def _lines(argument: str) -> list[str]:
+    """Return the arguments that an argument stands for: the lines of a file if it is `@FILE`."""
+    return Path(argument[1:]).read_text().splitlines() if argument.startswith("@") else [argument]
 
 
 def _reason(folder: Path, codes: dict[int, int] | None = None) -> str:
