@@ -25,6 +25,8 @@ INDEX, EXACT, RERANK = "index", "exact", "rerank"
 HNSW, EXHAUSTIVE = "hnsw", "exhaustive"
 AGAIN = "again"
 """What stands behind the name of the system that is timed twice."""
+TOP = 10
+"""Items that a user is shown: what is timed, and what recall is about."""
 PROMISED = 10_000_000
 """Items that the claims are about."""
 
