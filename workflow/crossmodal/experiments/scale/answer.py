@@ -30,7 +30,9 @@ def main(
     labels = labels_of(items, values["size"])
     stage = None
     if values["stage"]:
-        stage = second_stage(values["stage"], store, labels, bank[0], dict(zip(("config", "weights"), reranker)))
+        stage = second_stage(
+            values["stage"], store, labels, bank[0], dict(zip(("config", "weights"), reranker))
+        )
     names = [name for name in values["systems"] if name != EXHAUSTIVE]
     searchers = open_searchers(values["indexes"], indexes, points, store)
     results = {EXHAUSTIVE: exact}

@@ -29,7 +29,9 @@ def asking(path: Path, queries: int | None, seed: int) -> Embeddings:
 
 def write_found(path: Path, found: dict[str, Top]) -> None:
     """Write the best items of the captions of each split: scores float32 [q, k], positions int64 [q, k]."""
-    arrays = {f"{split}_{what}": part for split, top in found.items() for what, part in zip(PARTS, top, strict=True)}
+    arrays = {
+        f"{split}_{what}": part for split, top in found.items() for what, part in zip(PARTS, top, strict=True)
+    }
     with path.open("wb") as file:
         np.savez(file, **arrays)
 

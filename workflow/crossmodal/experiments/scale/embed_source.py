@@ -15,7 +15,14 @@ from crossmodal.torch_setup import device, prepare_torch
 
 
 def main(
-    config: In, weights: In, tower: Ins, adapter_config: In, adapter: In, dataset: In, embeddings: Out, spec: Spec
+    config: In,
+    weights: In,
+    tower: Ins,
+    adapter_config: In,
+    adapter: In,
+    dataset: In,
+    embeddings: Out,
+    spec: Spec,
 ) -> None:
     prepare_torch(spec["threads"], spec["seed"])
     model = clip.load_clip(config, weights)
@@ -35,7 +42,12 @@ def main(
         vectors = embed_captions(model, tokens, batch_size)
     digests = {"model": f"{cached_md5(weights)}+{cached_md5(adapter)}", "dataset": cached_md5(dataset)}
     write_embeddings(
-        embeddings, names, [ids[owner] for owner in owners], [labels[owner] for owner in owners], vectors, digests
+        embeddings,
+        names,
+        [ids[owner] for owner in owners],
+        [labels[owner] for owner in owners],
+        vectors,
+        digests,
     )
 
 

@@ -23,7 +23,9 @@ def main(real: In, items: In, queries: In, density: Out, comparison: Out, spec: 
     fitted = fit_density(vectors, seed)
     save_density(density, fitted)
     rows = compare(vectors, read_embeddings(queries).vectors, seed)
-    comparison.write_text(json.dumps({"least": fitted.least, "vectors": len(vectors), **rows}, indent=1) + "\n")
+    comparison.write_text(
+        json.dumps({"least": fitted.least, "vectors": len(vectors), **rows}, indent=1) + "\n"
+    )
 
 
 def compare(vectors: Vectors, queries: Vectors, seed: int) -> dict[str, dict[str, float]]:

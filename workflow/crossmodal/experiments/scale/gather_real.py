@@ -51,7 +51,9 @@ def gather(
     kept = [kept[place] for place in order]
     parts = [own, *sources]
     vectors = np.concatenate(
-        [own.vectors, np.stack([parts[origin].vectors[row] for origin, row in kept])] if kept else [own.vectors]
+        [own.vectors, np.stack([parts[origin].vectors[row] for origin, row in kept])]
+        if kept
+        else [own.vectors]
     )
     first = _first_of_each(vectors.astype(np.float16))
     first[: len(own.ids)] = True

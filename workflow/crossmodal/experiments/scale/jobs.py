@@ -67,6 +67,37 @@ def scale_run(study: Study) -> tuple[str, int]:
     return cell, study.seeds_of(cell)[0]
 
 
+def run_files(study: Study, name: str) -> list[str]:
+    """Return a file of the run for every size, index and process, as far as these stand in `name`."""
+    room: Params = study.room("scale")
+    if room.cell is None:
+        return []
+    cell, seed = scale_run(study)
+    found = [
+        name.format(size=size, kind=kind, process=process)
+        for size in room.sizes
+        for kind in room.kinds(size)
+        for process in range(room.latency.processes)
+    ]
+    return [f"<results>/scale/{cell}/s{seed}/{file}" for file in dict.fromkeys(found)]
+
+
+def cost_files(study: Study) -> list[str]:
+    """Return what each step of building each index took."""
+    room: Params = study.room("scale")
+    names = [
+        name
+        for size in room.sizes
+        for name in (
+            f"{size}/trained.json",
+            *(f"{size}/parts/{shard}.json" for shard in room.shards_of(size)),
+            f"{size}/merged.json",
+            *([f"{size}/hnsw.json"] if HNSW in room.kinds(size) else []),
+        )
+    ]
+    return [file for name in names for file in run_files(study, name)]
+
+
 def needed(study: Study) -> list[Embedded]:
     """Return the embeddings that the jobs read: queries of two splits, real images, training captions if any."""
     room, target = study.room("scale"), study.adaptation.dataset

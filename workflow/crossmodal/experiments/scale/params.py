@@ -80,7 +80,9 @@ class Params(Parameters):
     def _refines(self) -> Self:
         refinement = getattr(self.index, "refinement", None)
         if refinement is None or refinement.precision != "float16":
-            raise ValueError("index needs refinement: {precision: float16}, which is how the gallery is stored")
+            raise ValueError(
+                "index needs refinement: {precision: float16}, which is how the gallery is stored"
+            )
         return self
 
     def shards(self) -> list[Shard]:

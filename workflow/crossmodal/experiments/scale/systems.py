@@ -101,7 +101,11 @@ def _exhaustive(store: VectorStore) -> Way:
 
 
 def second_stage(
-    values: Mapping[str, Any], store: VectorStore, labels: Sequence[str], bank: Path, files: Mapping[str, Path]
+    values: Mapping[str, Any],
+    store: VectorStore,
+    labels: Sequence[str],
+    bank: Path,
+    files: Mapping[str, Path],
 ) -> Callable[[Vectors, Positions, Vectors], Positions]:
     """Return a stage of the experiment `search` over this gallery: it puts positions [q, k] in another order.
 
