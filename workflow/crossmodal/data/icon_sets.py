@@ -92,7 +92,7 @@ def _sheet(sources: list[dict[str, Any]], facts: Counter[str]) -> dict[str, Any]
         "splits": "By name, ordered by a hash of seed and name: a name is in one split in every set.",
         "facts": facts,
         "known_limits": [
-            "Names were chosen to find icons by: they say what an icon is for and how it is drawn (outline, fill).",
+            "Names were chosen to find icons by: they say what an icon is for and how it is drawn.",
             "Many icons differ by little: weights of lines, filled forms, a mark in a corner.",
             "Logos and names of products are many.",
         ],

@@ -1,22 +1,24 @@
-"""A density fitted to embeddings, to draw more of them: a smoothed bootstrap that keeps every cluster's covariance.
+"""A density fitted to embeddings, to draw more of them: a smoothed bootstrap that keeps every cluster's
+covariance.
 
 A drawn vector is a real one that was moved within its cluster,
 
     y = mu + sqrt(1 - h^2) (x - mu) + h S z,    then scaled to unit length,
 
-x a real vector drawn with replacement, mu and S S' mean and covariance of its cluster, z standard normal, and h drawn
-anew for each vector, uniform from `least` to 1. Mean and covariance of a cluster are kept whatever h is (the smoothed
-bootstrap with its variance corrected: Silverman and Young 1987), and with them the spectrum of the whole. h = 0 would
-be the bootstrap itself, h = 1 a mixture of Gaussians. S z is a combination of the cluster's own vectors with normal
-weights, so no covariance is ever written down, and moves stay among the directions in which the cluster varies.
+x a real vector drawn with replacement, mu and S S' mean and covariance of its cluster, z standard normal, and h
+drawn anew for each vector, uniform from `least` to 1. Mean and covariance of a cluster are kept whatever h is
+(the smoothed bootstrap with its variance corrected: Silverman and Young 1987), and with them the spectrum of
+the whole. h = 0 would be the bootstrap itself, h = 1 a mixture of Gaussians. S z is a combination of the
+cluster's own vectors with normal weights, so no covariance is ever written down, and moves stay among the
+directions in which the cluster varies.
 
-How far vectors are moved decides how near the drawn ones are to one another, above all the many that come from one
-real vector. `least` is chosen so that a density fitted to a part of the real vectors, from which as many are drawn as
-there are, has the distances to nearest neighbours that all the real ones have: the extrapolation that it is used for,
-where the truth is known.
+How far vectors are moved decides how near the drawn ones are to one another, above all the many that come from
+one real vector. `least` is chosen so that a density fitted to a part of the real vectors, from which as many
+are drawn as there are, has the distances to nearest neighbours that all the real ones have: the extrapolation
+that it is used for, where the truth is known.
 
-What it cannot do: no vector is drawn outside the clusters of the real ones. Drawn items are more of what is there,
-not new kinds of things.
+What it cannot do: no vector is drawn outside the clusters of the real ones. Drawn items are more of what is
+there, not new kinds of things.
 """
 
 from collections.abc import Sequence
@@ -67,8 +69,8 @@ class Density:
 def fit_density(vectors: Vectors, seed: int, least: Sequence[float] = LEAST) -> Density:
     """Return the density of `vectors`, float32 [n, d] of unit length, with the one of `least` that fits best.
 
-    It takes about the time of k-means with n / 64 clusters, and memory of three times the vectors. UserError for
-    fewer vectors than two clusters have.
+    It takes about the time of k-means with n / 64 clusters, and memory of three times the vectors. UserError
+    for fewer vectors than two clusters have.
     """
     order = np.random.default_rng(seed).permutation(len(vectors))
     whole = np.ascontiguousarray(vectors[order[:LARGEST]])
@@ -85,15 +87,18 @@ def fit_density(vectors: Vectors, seed: int, least: Sequence[float] = LEAST) -> 
 
 
 def clustered(vectors: Vectors, seed: int) -> Density:
-    """Return the density of `vectors` [n, d] as a mixture of Gaussians: its clusters, none smaller than FEWEST."""
+    """Return the density of `vectors` [n, d] as a mixture of Gaussians: its clusters, none smaller than
+    FEWEST.
+    """
     n, d = vectors.shape
     count = max(1, n // MEMBERS)
     trained = faiss.Kmeans(d, count, niter=ITERATIONS, seed=seed, min_points_per_centroid=1)
     trained.train(vectors)
-    nearest = _nearest(vectors, trained.centroids)
+    centroids: Vectors = np.asarray(trained.centroids)
+    nearest = _nearest(vectors, centroids)
     kept = np.bincount(nearest, minlength=count) >= FEWEST
     if not kept.all():
-        nearest = _nearest(vectors, trained.centroids[kept]) if kept.any() else np.zeros(n, dtype=np.int64)
+        nearest = _nearest(vectors, centroids[kept]) if kept.any() else np.zeros(n, dtype=np.int64)
     shuffled = np.random.default_rng(seed).permutation(n)
     order = shuffled[np.argsort(nearest[shuffled], kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(nearest))]).astype(np.int64)
@@ -111,7 +116,9 @@ def draw(density: Density, count: int, generator: np.random.Generator) -> Vector
 
 
 def _draw(density: Density, count: int, generator: np.random.Generator) -> Vectors:
-    """Return `count` vectors, cluster by cluster: for each the moves of all its vectors are one matrix product."""
+    """Return `count` vectors, cluster by cluster: for each the moves of all its vectors are one matrix
+    product.
+    """
     sources = np.sort(generator.integers(0, len(density.vectors), size=count))
     moves = density.least + (1 - density.least) * generator.random((count, 1), dtype=np.float32)
     kept = np.sqrt(1 - moves**2)

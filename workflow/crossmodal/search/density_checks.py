@@ -1,4 +1,6 @@
-"""Are drawn vectors like real ones? Norms, spectrum, distances to nearest neighbours, hubness, nearness to queries."""
+"""Are drawn vectors like real ones? Norms, spectrum, distances to nearest neighbours, hubness, nearness to
+queries.
+"""
 
 from typing import Any
 
@@ -20,8 +22,8 @@ SAMPLE = 10_000
 def nearest_distances(vectors: Vectors, asked: int, k: int = NEIGHBOURS) -> Floats:
     """Return the Euclidean distances of the first `asked` vectors to their first k neighbours, float64 [q, k].
 
-    `vectors` are float32 [n, d] of unit length, in random order; a vector is no neighbour of itself, but an equal
-    one is.
+    `vectors` are float32 [n, d] of unit length, in random order; a vector is no neighbour of itself, but an
+    equal one is.
     """
     products, positions = faiss.knn(
         vectors[:asked], vectors, min(k + 1, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT
@@ -33,7 +35,9 @@ def nearest_distances(vectors: Vectors, asked: int, k: int = NEIGHBOURS) -> Floa
 
 
 def differences(real: Floats, drawn: Floats) -> float:
-    """Return how far quantiles of the distances to the first and the last neighbour differ, a share of the real."""
+    """Return how far quantiles of the distances to the first and the last neighbour differ, a share of the
+    real.
+    """
     errors = []
     for place in (0, -1):
         wanted, got = (np.quantile(table[:, place], QUANTILES) for table in (real, drawn))
@@ -42,7 +46,9 @@ def differences(real: Floats, drawn: Floats) -> float:
 
 
 def occurrences(vectors: Vectors, k: int = NEIGHBOURS) -> npt.NDArray[np.int64]:
-    """Return how often each vector is among the first k neighbours of another, int64 [n] (hubness is its skew)."""
+    """Return how often each vector is among the first k neighbours of another, int64 [n] (hubness is its
+    skew).
+    """
     _, positions = faiss.knn(vectors, vectors, min(k + 1, len(vectors)), metric=faiss.METRIC_INNER_PRODUCT)
     others = positions[positions != np.arange(len(positions))[:, None]]
     return np.bincount(others, minlength=len(vectors))
@@ -57,12 +63,12 @@ def spectrum(vectors: Vectors) -> Floats:
 def summarise(vectors: Vectors, queries: Vectors | None = None) -> dict[str, float]:
     """Return what two sets of equally many vectors are compared by; the first SAMPLE of `vectors` [n, d] count.
 
-    `norm` (mean), `mean_product` (of two vectors), `nearest_5`, `nearest_50`, `nearest_95` (quantiles, in per cent, of the
-    distance to the nearest neighbour), `tenth_50` (median of that to the tenth), `dimensions_90` (principal axes with
-    90 % of the variance), `participation` (the effective number of axes), `local_dimension` (Levina and Bickel 2004),
-    `hubness` (skew of how often a vector is among the ten nearest of others) and `hubs` (the share that the first
-    hundredth of them takes of all such places); where there are `queries`, `query_1` and `query_10`: the mean of
-    their largest and of their tenth inner product.
+    `norm` (mean), `mean_product` (of two vectors), `nearest_5`, `nearest_50`, `nearest_95` (quantiles, in per
+    cent, of the distance to the nearest neighbour), `tenth_50` (median of that to the tenth), `dimensions_90`
+    (principal axes with 90 % of the variance), `participation` (the effective number of axes),
+    `local_dimension` (Levina and Bickel 2004), `hubness` (skew of how often a vector is among the ten nearest
+    of others) and `hubs` (the share that the first hundredth of them takes of all such places); where there are
+    `queries`, `query_1` and `query_10`: the mean of their largest and of their tenth inner product.
     """
     some = vectors[:SAMPLE]
     distances, counts, shares = nearest_distances(some, len(some)), occurrences(some), spectrum(some)
@@ -87,7 +93,8 @@ def summarise(vectors: Vectors, queries: Vectors | None = None) -> dict[str, flo
 
 
 def _local_dimension(distances: Floats) -> float:
-    """Return the maximum likelihood estimate of the dimension around vectors, from distances [q, k] to neighbours.
+    """Return the maximum likelihood estimate of the dimension around vectors, from distances [q, k] to
+    neighbours.
 
     The median over vectors, with the bias corrected (k - 2); equal vectors, at distance 0, are left out.
     """

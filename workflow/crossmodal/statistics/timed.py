@@ -1,4 +1,6 @@
-"""Which numbers are measured times, or peaks of memory: they differ from run to run, so nobody expects them to be equal."""
+"""Which numbers are measured times, or peaks of memory: they differ from run to run, so nobody expects them to
+be equal.
+"""
 
 TIMED = (
     "p_claim_latency_", "p_claim_saved_latency_",

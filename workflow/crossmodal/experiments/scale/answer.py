@@ -1,7 +1,6 @@
 """Job: what every way to search finds for the test captions at one size, beside exhaustive search."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import faiss
 import numpy as np
@@ -31,7 +30,7 @@ def main(
     stage = None
     if values["stage"]:
         stage = second_stage(
-            values["stage"], store, labels, bank[0], dict(zip(("config", "weights"), reranker))
+            values["stage"], store, labels, bank[0], dict(zip(("config", "weights"), reranker, strict=False))
         )
     names = [name for name in values["systems"] if name != EXHAUSTIVE]
     searchers = open_searchers(values["indexes"], indexes, points, store)
@@ -52,9 +51,10 @@ def table_of(
 ) -> pa.Table:  # fmt: skip
     """Return what a way to search found, a row for each caption.
 
-    `recall@k` is 1 where an item of the caption's label is among the first k of `positions` [q, TOP], `found` the share
-    of the exhaustive top ten, `exact` [q, TOP], that it returned; where a second stage may take others with good
-    reason that is left empty. `labels` are those of the first items of the gallery; the others have none.
+    `recall@k` is 1 where an item of the caption's label is among the first k of `positions` [q, TOP], `found`
+    the share of the exhaustive top ten, `exact` [q, TOP], that it returned; where a second stage may take
+    others with good reason that is left empty. `labels` are those of the first items of the gallery; the others
+    have none.
     """
     known = np.asarray([*labels, ""], dtype=object)
     places = np.where((positions >= 0) & (positions < len(labels)), positions, len(labels))

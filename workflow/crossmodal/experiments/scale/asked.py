@@ -13,7 +13,9 @@ SPLITS = ("test", "val")
 
 
 def asking(path: Path, queries: int | None, seed: int) -> Embeddings:
-    """Return the captions at `path` that ask: all, or `queries` of them drawn with `seed`, in the file's order."""
+    """Return the captions at `path` that ask: all, or `queries` of them drawn with `seed`, in the file's
+    order.
+    """
     captions = read_embeddings(path)
     if queries is None or queries >= len(captions.ids):
         return captions
@@ -33,7 +35,7 @@ def write_found(path: Path, found: dict[str, Top]) -> None:
         f"{split}_{what}": part for split, top in found.items() for what, part in zip(PARTS, top, strict=True)
     }
     with path.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 PARTS = ("scores", "positions")

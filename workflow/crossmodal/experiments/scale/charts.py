@@ -1,4 +1,6 @@
-"""Charts of H3 at size: what is found, how fast, how large and how long in building, over the number of items."""
+"""Charts of H3 at size: what is found, how fast, how large and how long in building, over the number of
+items.
+"""
 
 import math
 from typing import Any, NamedTuple, cast
@@ -48,7 +50,9 @@ def scale_charts(numbers: Numbers) -> dict[str, dict[str, Any]]:
 
 
 def scale_frame(numbers: Numbers, shown: Shown) -> pd.DataFrame:
-    """Return a metric by way to search and size, with its interval and the fit of its growth through its middle."""
+    """Return a metric by way to search and size, with its interval and the fit of its growth through its
+    middle.
+    """
     rows: list[dict[str, Any]] = []
     for number in numbers.select(EXPERIMENT, shown.metric):
         if number.seed != "*" or not defined(number) or not number.value > 0:

@@ -33,7 +33,9 @@ def read_answers(path: Path, cell: str, parameters: StatisticsParameters) -> Fou
         names, codes = np.unique(rows.column("cluster").to_pylist(), return_inverse=True)
         counts = np.bincount(codes).astype(np.float64)
         kept = [column for column in COLUMNS if not rows[column].null_count]
-        sums = np.stack([np.bincount(codes, weights=rows[column].to_numpy()) for column in kept], axis=1)
+        sums = np.stack(
+            [np.bincount(codes, weights=rows[column].to_numpy()) for column in kept], axis=1
+        ).astype(np.float64)
         resampler = Resampler(len(names), parameters.resamples, parameters.bootstrap_seed)
         samples, values = resampler.means(sums, counts), sums.sum(axis=0) / counts.sum()
         found[system] = {

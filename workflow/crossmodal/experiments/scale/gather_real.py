@@ -32,10 +32,10 @@ def gather(
 ) -> tuple[Vectors, Rows]:
     """Return the vectors, float32 [n, d], and the names of the real items.
 
-    Distractors whose label is `asked` for are left out, since they would be right answers that count as wrong, and
-    so is every one whose vector, in half precision, stands before it. They are in random order, so that every
-    beginning of the gallery is a sample of all: a larger gallery is more of the same, not other things. UserError
-    where sources come from another model or have another width.
+    Distractors whose label is `asked` for are left out, since they would be right answers that count as wrong,
+    and so is every one whose vector, in half precision, stands before it. They are in random order, so that
+    every beginning of the gallery is a sample of all: a larger gallery is more of the same, not other things.
+    UserError where sources come from another model or have another width.
     """
     for source in sources:
         if source.metadata["model"] != own.metadata["model"]:

@@ -14,8 +14,9 @@ POWER, DECADE = "growth", "per_decade"
 def growth(estimates: Mapping[int, Estimate], kind: str) -> Estimate | None:
     """Return the slope of `estimates`, by size, over the logarithm of size, fitted by least squares.
 
-    Of POWER the logarithm of the estimates is taken, so that the slope is an exponent: 1 is in proportion to size.
-    None for fewer than two sizes, and for a power of what is not positive. The samples of the sizes stay paired.
+    Of POWER the logarithm of the estimates is taken, so that the slope is an exponent: 1 is in proportion to
+    size. None for fewer than two sizes, and for a power of what is not positive. The samples of the sizes stay
+    paired.
     """
     sizes = sorted(estimates)
     if len(sizes) < 2:

@@ -1,15 +1,15 @@
 """The jobs of H3 at size beside its numbers and its section.
 
-Shards are their grain: each is drawn, searched exhaustively and added to an index by a job of its own, so that a run
-that is ended goes on where it was, and a cluster works at many at once.
+Shards are their grain: each is drawn, searched exhaustively and added to an index by a job of its own, so that
+a run that is ended goes on where it was, and a cluster works at many at once.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from crossmodal.experiments.scale.params import HNSW, INDEX, Params
-from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal import registry
+from crossmodal.experiments.scale.params import HNSW, Params
+from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import kind_module, method_module, plain
 from crossmodal.study.study import SetName, Study
 
@@ -99,7 +99,9 @@ def cost_files(study: Study) -> list[str]:
 
 
 def needed(study: Study) -> list[Embedded]:
-    """Return the embeddings that the jobs read: queries of two splits, real images, training captions if any."""
+    """Return the embeddings that the jobs read: queries of two splits, real images, training captions if
+    any.
+    """
     room, target = study.room("scale"), study.adaptation.dataset
     learns = [(target, "train", "captions")] if room.learns_from_captions() else []
     images = [(target, "test", "images"), *((name, "train", "images") for name in room.sources)]
@@ -126,8 +128,8 @@ def _gallery(study: Study, cell: str, seed: str) -> Job:
 
 
 def _shard(study: Study, cell: str, seed: str, shard: str) -> Job:
-    first, count = study.room("scale").shards()[int(shard)]
-    return Job({"first": first, "count": count}, seed=int(seed))
+    rows = study.room("scale").shards()[int(shard)]
+    return Job({"first": rows.first, "count": rows.count}, seed=int(seed))
 
 
 def _exhaustive(study: Study, cell: str, seed: str, shard: str) -> Job:
@@ -173,7 +175,9 @@ def _choice(study: Study, cell: str, seed: str, size: str, kind: str) -> Job:
 def _systems(study: Study, size: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what describes the ways to search at a size, and the modules of their kinds."""
     room: Params = study.room("scale")
-    kinds = {kind: room.hnsw if kind == HNSW else room.index for kind in room.kinds(int(size))}
+    kinds: dict[str, Any] = {
+        kind: room.hnsw if kind == HNSW else room.index for kind in room.kinds(int(size))
+    }
     stage = study.room("search").stages[room.reranker] if room.reranker else None
     values = {
         "indexes": {kind: plain(index) for kind, index in kinds.items()},

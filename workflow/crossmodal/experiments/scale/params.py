@@ -1,8 +1,11 @@
-"""Parameters of H3 at size: how many items, from where, by which index, measured how. Free of torch and FAISS."""
+"""Parameters of H3 at size: how many items, from where, by which index, measured how. Free of torch and
+FAISS.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -31,7 +34,8 @@ PROMISED = 10_000_000
 """Items that the claims are about."""
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shard:
     """Rows of the gallery that one job makes and searches: [first, first + count)."""
 
     first: int
@@ -39,7 +43,9 @@ class Shard(NamedTuple):
 
 
 class Params(Parameters):
-    """A gallery that grows: the target's test images, then real distractors, then vectors drawn from a density."""
+    """A gallery that grows: the target's test images, then real distractors, then vectors drawn from a
+    density.
+    """
 
     cell: Name | None = None
     """Cell whose embeddings are searched, with its first seed; null measures nothing."""
@@ -107,7 +113,9 @@ class Params(Parameters):
         return bool(self.reranker or self.index.caption_share or (self.hnsw and self.hnsw.caption_share))
 
     def systems(self, size: int) -> list[str]:
-        """Return the ways to search that are measured at a size: an index, and what is done with its candidates."""
+        """Return the ways to search that are measured at a size: an index, and what is done with its
+        candidates.
+        """
         staged = [self.main()] if self.reranker else []
         timed = [EXHAUSTIVE] if size <= self.exhaustive_up_to else []
         return [INDEX, f"{INDEX}+{EXACT}", *staged, *self.kinds(size)[1:], *timed]

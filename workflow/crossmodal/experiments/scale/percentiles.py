@@ -1,8 +1,8 @@
 """Percentiles of times over several processes, with intervals that cover what differs from process to process.
 
-Processes are resampled and, within each, blocks of consecutive calls: a slow second of the machine meets several of
-them. Of few processes a bootstrap sees too little, so deviations between them are widened as those of medians are
-(statistics/timings.py); what happens within a process, of many calls, stays as it is.
+Processes are resampled and, within each, blocks of consecutive calls: a slow second of the machine meets
+several of them. Of few processes a bootstrap sees too little, so deviations between them are widened as those
+of medians are (statistics/timings.py); what happens within a process, of many calls, stays as it is.
 """
 
 import math
@@ -28,10 +28,11 @@ REACH = 12
 def percentile_of(
     times: Floats, percentile: float, parameters: StatisticsParameters, sources: Sequence[str]
 ) -> Estimate:
-    """Return the mean over processes of the nearest-rank percentile of `times` [processes, calls], ms, with samples.
+    """Return the mean over processes of the nearest-rank percentile of `times` [processes, calls], ms, with
+    samples.
 
-    What is timed in the same rounds, other systems or the same one twice, sees the same draws, so that ratios of
-    such estimates are paired. `queries` of the result are calls.
+    What is timed in the same rounds, other systems or the same one twice, sees the same draws, so that ratios
+    of such estimates are paired. `queries` of the result are calls.
     """
     processes, calls = times.shape
     draws = draw(processes, 1, parameters)

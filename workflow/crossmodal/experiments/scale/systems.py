@@ -29,7 +29,9 @@ Way = Callable[[Vectors], tuple[Positions, Parts]]
 def open_searchers(
     indexes: Mapping[str, Any], files: Sequence[Path], points: Sequence[Path], store: VectorStore
 ) -> dict[str, Searcher]:
-    """Return by name the searcher of each index, at its operating point. `files` and `points` stand in that order."""
+    """Return by name the searcher of each index, at its operating point. `files` and `points` stand in that
+    order.
+    """
     found = {}
     for (name, values), file, chosen in zip(indexes.items(), files, points, strict=True):
         params, point = parse("search", values), Point(**json.loads(chosen.read_text())["chosen"])
@@ -70,7 +72,9 @@ def _graph(searcher: Searcher, queries: Vectors) -> tuple[Positions, Parts]:
 
 
 def _refined(searcher: Searcher, queries: Vectors, k: int) -> tuple[Vectors, Positions, Parts]:
-    """Return exact scores and positions of the best k; as many candidates are refined as the point says for TOP."""
+    """Return exact scores and positions of the best k; as many candidates are refined as the point says for
+    TOP.
+    """
     start = perf_counter()
     wanted = max(k, ceil(TOP * searcher.point.k_factor))
     found = searcher.candidates(queries, wanted)[1]
@@ -109,8 +113,8 @@ def second_stage(
 ) -> Callable[[Vectors, Positions, Vectors], Positions]:
     """Return a stage of the experiment `search` over this gallery: it puts positions [q, k] in another order.
 
-    `values` are its parameters, `bank` the training captions, `files` what it was trained to. Vectors are read from
-    the store when they are asked for.
+    `values` are its parameters, `bank` the training captions, `files` what it was trained to. Vectors are read
+    from the store when they are asked for.
     """
     from crossmodal.reranking.material import Material
     from crossmodal.reranking.order import reorder
@@ -130,7 +134,9 @@ def second_stage(
 
 
 def labels_of(items: Path, size: int) -> list[str]:
-    """Return the labels of the real items of a gallery of `size`; drawn items, which have none, stand behind them."""
+    """Return the labels of the real items of a gallery of `size`; drawn items, which have none, stand behind
+    them.
+    """
     labels: list[str] = read_table(items, ["label"]).column("label").to_pylist()[:size]
     return labels
 

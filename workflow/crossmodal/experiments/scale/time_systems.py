@@ -1,7 +1,8 @@
-"""Job: the times of every way to search at one size, interleaved in one process; there are several such processes.
+"""Job: the times of every way to search at one size, interleaved in one process; there are several such
+processes.
 
-Times are of vectors to results: a query is embedded before. The gallery's files are read once beforehand, so that the
-machine has as much of them in its page cache as its memory holds.
+Times are of vectors to results: a query is embedded before. The gallery's files are read once beforehand, so
+that the machine has as much of them in its page cache as its memory holds.
 """
 
 import json

@@ -20,9 +20,10 @@ Timed = dict[str, dict[str, Estimate]]
 def read_times(records: Sequence[Times], parameters: StatisticsParameters) -> Timed:
     """Return the times of one size, of all its processes.
 
-    `latency_p50` ... are of single queries, ms, `latency_<part>_p50` ... of a part of them, `latency_batch<b>_p50` ... of b
-    queries asked together; `qps` and `qps_batch<b>` are queries a second; `aa_latency_p50` ... is how much a second
-    measurement of the same differs from the first, a share of it. UserError where processes measured other things.
+    `latency_p50` ... are of single queries, ms, `latency_<part>_p50` ... of a part of them,
+    `latency_batch<b>_p50` ... of b queries asked together; `qps` and `qps_batch<b>` are queries a second;
+    `aa_latency_p50` ... is how much a second measurement of the same differs from the first, a share of it.
+    UserError where processes measured other things.
     """
     sources = distinct(records, "source")
     found: Timed = {}
