@@ -108,7 +108,7 @@ rule gather_real:
         queries=scale_embedding(TARGET, "test", "captions"),
     output:
         real="<results>/scale/{cell}/s{seed}/real.npy",
-        items="<results>/scale/{cell}/s{seed}/items.parquet",
+        names="<results>/scale/{cell}/s{seed}/items.parquet",
         manifest="<results>/scale/{cell}/s{seed}/real.manifest.json",
     log:
         "<results>/logs/scale/{cell}-s{seed}-real.log",
@@ -126,7 +126,7 @@ rule gather_real:
 rule fit_density:
     input:
         real="<results>/scale/{cell}/s{seed}/real.npy",
-        items="<results>/scale/{cell}/s{seed}/items.parquet",
+        names="<results>/scale/{cell}/s{seed}/items.parquet",
         queries=scale_embedding(TARGET, "val", "captions"),
     output:
         density="<results>/scale/{cell}/s{seed}/density.npz",
@@ -303,7 +303,7 @@ rule answer_scale:
         indexes=scale_indexes("faiss"),
         points=scale_indexes("points.json"),
         vectors=scale_shards,
-        items="<results>/scale/{cell}/s{seed}/items.parquet",
+        names="<results>/scale/{cell}/s{seed}/items.parquet",
         captions=scale_embedding(TARGET, "test", "captions"),
         bank=training_captions,
         reranker=SCALE_RERANKER,
@@ -329,7 +329,7 @@ rule time_scale:
         indexes=scale_indexes("faiss"),
         points=scale_indexes("points.json"),
         vectors=scale_shards,
-        items="<results>/scale/{cell}/s{seed}/items.parquet",
+        names="<results>/scale/{cell}/s{seed}/items.parquet",
         captions=scale_embedding(TARGET, "test", "captions"),
         bank=training_captions,
         reranker=SCALE_RERANKER,
@@ -353,7 +353,7 @@ rule time_scale:
 
 rule number_scale:
     input:
-        items=run_files(STUDY, "items.parquet"),
+        names=run_files(STUDY, "items.parquet"),
         comparisons=run_files(STUDY, "density.json"),
         cards=run_files(STUDY, "{size}/{kind}.card.json"),
         points=run_files(STUDY, "{size}/{kind}.points.json"),

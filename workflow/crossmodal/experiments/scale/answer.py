@@ -19,23 +19,23 @@ BATCH = 64
 
 
 def main(
-    indexes: Ins, points: Ins, vectors: Ins, items: In, captions: In, bank: Ins, reranker: Ins, found: Ins,
+    indexes: Ins, points: Ins, vectors: Ins, names: In, captions: In, bank: Ins, reranker: Ins, found: Ins,
     answers: Out, spec: Spec,
 ) -> None:  # fmt: skip
     faiss.omp_set_num_threads(spec["threads"])
     values, store = spec["parameters"], open_store(vectors)
     asked = asking(captions, values["queries"], spec["seed"])
     exact = read_found(found, "test")[1][:, :TOP]
-    labels = labels_of(items, values["size"])
+    labels = labels_of(names, values["size"])
     stage = None
     if values["stage"]:
         stage = second_stage(
             values["stage"], store, labels, bank[0], dict(zip(("config", "weights"), reranker, strict=False))
         )
-    names = [name for name in values["systems"] if name != EXHAUSTIVE]
+    systems = [name for name in values["systems"] if name != EXHAUSTIVE]
     searchers = open_searchers(values["indexes"], indexes, points, store)
     results = {EXHAUSTIVE: exact}
-    for name, way in ways(names, searchers, store, stage, values["depth"]).items():
+    for name, way in ways(systems, searchers, store, stage, values["depth"]).items():
         parts = [way(asked.vectors[first : first + BATCH])[0] for first in range(0, len(asked.ids), BATCH)]
         results[name] = np.concatenate(parts)
     tables = [

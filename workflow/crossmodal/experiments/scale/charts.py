@@ -110,7 +110,7 @@ def scale_chart(frame: pd.DataFrame, shown: Shown) -> alt.LayerChart:
         alt.Tooltip("value:Q", format=".3~g" if shown.log else ".1%", title=shown.title),
         alt.Tooltip("number_id:N", title="number"),
     ]
-    base = alt.Chart(frame).encode(x=x, color=color)
+    base = alt.Chart(frame.drop(columns="fitted")).encode(x=x, color=color)
     fitted = alt.Chart(frame[frame["fitted"].notna()]).encode(x=x, color=color)
     layers = [
         fitted.mark_line(strokeDash=[4, 3], strokeWidth=1.5, opacity=0.7).encode(

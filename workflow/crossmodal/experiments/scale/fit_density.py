@@ -14,10 +14,10 @@ from crossmodal.search.density_checks import SAMPLE, summarise
 from crossmodal.search.store import open_store
 
 
-def main(real: In, items: In, queries: In, density: Out, comparison: Out, spec: Spec) -> None:
+def main(real: In, names: In, queries: In, density: Out, comparison: Out, spec: Spec) -> None:
     faiss.omp_set_num_threads(spec["threads"])
     seed = spec["seed"]
-    distractor = read_table(items, [ORIGIN]).column(ORIGIN).to_numpy() > 0
+    distractor = read_table(names, [ORIGIN]).column(ORIGIN).to_numpy() > 0
     # Not around the target's own images: what is drawn there would be right answers that count as wrong.
     vectors = open_store([real]).rows(np.flatnonzero(distractor))
     fitted = fit_density(vectors, seed)

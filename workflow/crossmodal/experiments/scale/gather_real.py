@@ -17,11 +17,11 @@ ORIGIN = "origin"
 """The column that says where an item is from: 0 for the target's own, then the sources by their order."""
 
 
-def main(own: In, sources: Ins, queries: In, real: Out, items: Out, spec: Spec) -> None:
+def main(own: In, sources: Ins, queries: In, real: Out, names: Out, spec: Spec) -> None:
     asked = read_embeddings(queries).labels
     found, rows = gather(read_embeddings(own), list(map(read_embeddings, sources)), asked, spec["seed"])
     write_store(real, [found], "float16")
-    write_items(items, rows)
+    write_items(names, rows)
 
 
 Rows = dict[str, list[str] | list[int]]

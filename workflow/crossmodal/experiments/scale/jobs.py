@@ -180,7 +180,7 @@ def _systems(study: Study, size: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     }
     stage = study.room("search").stages[room.reranker] if room.reranker else None
     values = {
-        "indexes": {kind: plain(index) for kind, index in kinds.items()},
+        "indexes": [[kind, plain(index)] for kind, index in kinds.items()],  # a spec sorts mappings
         "systems": room.systems(int(size)),
         "size": int(size),
         "stage": plain(stage) if stage else None,

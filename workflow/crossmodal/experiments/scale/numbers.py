@@ -25,20 +25,20 @@ MEMORY = ("codes", "ids", "centroids", "graphs")
 
 
 def main(
-    items: Ins, comparisons: Ins, cards: Ins, points: Ins, costs: Ins, answers: Ins, times: Ins, numbers: Out,
+    names: Ins, comparisons: Ins, cards: Ins, points: Ins, costs: Ins, answers: Ins, times: Ins, numbers: Out,
     spec: Spec,
 ) -> None:  # fmt: skip
     values = spec["parameters"]
     room = Params.model_validate(values["room"])
-    if not items:
+    if not names:
         write_numbers(numbers, [])
         return
     parameters = StatisticsParameters.model_validate(values["statistics"])
-    cell, seed = room.cell or "", _seed(items[0])
+    cell, seed = room.cell or "", _seed(names[0])
     targets = targets_of(claims(room, values["target"], cell_facts(values["cells"])))
     place = Place("scale", cell, values["target"], "test", "-", "text_to_image")
     maker = Maker(place, seed, parameters.level, targets)
-    real = read_table(items[0], ["id"]).num_rows
+    real = read_table(names[0], ["id"]).num_rows
 
     found: dict[int, Found] = {_size(path): read_answers(path, cell, parameters) for path in answers}
     timed: dict[int, Timed] = {}
@@ -50,7 +50,7 @@ def main(
         *maker.estimates(timed, "ms"),
         *maker.grown(by_system(found), DECADE),
         *maker.grown(by_system(timed), POWER),
-        *maker.plain(counted(room, real, [str(items[0])])),
+        *maker.plain(counted(room, real, [str(names[0])])),
         *maker.plain(built(cards, points, costs)),
         *maker.plain(memory(room, times)),
         *maker.plain(density(comparisons)),

@@ -27,13 +27,13 @@ Way = Callable[[Vectors], tuple[Positions, Parts]]
 
 
 def open_searchers(
-    indexes: Mapping[str, Any], files: Sequence[Path], points: Sequence[Path], store: VectorStore
+    indexes: Sequence[tuple[str, Any]], files: Sequence[Path], points: Sequence[Path], store: VectorStore
 ) -> dict[str, Searcher]:
     """Return by name the searcher of each index, at its operating point. `files` and `points` stand in that
     order.
     """
     found = {}
-    for (name, values), file, chosen in zip(indexes.items(), files, points, strict=True):
+    for (name, values), file, chosen in zip(indexes, files, points, strict=True):
         params, point = parse("search", values), Point(**json.loads(chosen.read_text())["chosen"])
         exact = store if params.refinement else None
         found[name] = Searcher(read_index(file), exact, params, point)

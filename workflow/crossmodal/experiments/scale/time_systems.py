@@ -28,7 +28,7 @@ CHUNK = 2**24
 
 
 def main(
-    indexes: Ins, points: Ins, vectors: Ins, items: In, captions: In, bank: Ins, reranker: Ins, times: Timed,
+    indexes: Ins, points: Ins, vectors: Ins, names: In, captions: In, bank: Ins, reranker: Ins, times: Timed,
     spec: Spec,
 ) -> None:  # fmt: skip
     faiss.omp_set_num_threads(spec["threads"])
@@ -38,11 +38,11 @@ def main(
     stage = None
     if values["stage"]:
         trained = dict(zip(("config", "weights"), reranker, strict=False))
-        stage = second_stage(values["stage"], store, labels_of(items, values["size"]), bank[0], trained)
+        stage = second_stage(values["stage"], store, labels_of(names, values["size"]), bank[0], trained)
     searchers = open_searchers(values["indexes"], indexes, points, store)
-    names = [name for name in values["systems"] if name != EXHAUSTIVE]
+    systems = [name for name in values["systems"] if name != EXHAUSTIVE]
     read_once([*vectors, *indexes])
-    found = ways(names, searchers, store, stage, values["depth"])
+    found = ways(systems, searchers, store, stage, values["depth"])
     found[f"{values['again']}+{AGAIN}"] = found[values["again"]]
     timings = _timed(found, queries, protocol, spec["seed"])
     peak = peak_memory()  # of searching: what comes next holds every vector
