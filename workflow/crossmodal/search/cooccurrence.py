@@ -1,7 +1,7 @@
 """A graph of items that training queries find together, along which candidates are expanded before refinement.
 
-What a query's lists miss was often found together with what they hold, by other queries (the idea of RoarGraph, Chen
-et al. 2024, arXiv 2408.08933, as a table beside any index).
+What a query's lists miss was often found together with what they hold, by other queries (the idea of RoarGraph,
+Chen et al. 2024, arXiv 2408.08933, as a table beside any index).
 """
 
 import numpy as np
