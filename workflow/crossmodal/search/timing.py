@@ -67,7 +67,7 @@ def _take_turn(answer: System, starts: Iterable[int], batch: int, queries: int, 
 
 
 def _ask(answer: System, first: int, batch: int, queries: int) -> tuple[float, Mapping[str, float] | None]:
-    """Let a system answer a batch that lies whole within the queries, as large as they allow; milliseconds, parts."""
+    """Let a system answer a batch that lies whole within the queries; return milliseconds and its parts."""
     batch = min(batch, queries)
     first = first % queries if batch == 1 else first % (queries - batch + 1)
     start = perf_counter_ns()
