@@ -17,10 +17,7 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
         return f"scale/{params.cell}/s*/{target}/test/{variant(system, size)}/text_to_image/{metric}"
 
     scale = (number(main, "items"), PROMISED)
-    items = (
-        ("items", number(main, "items")),
-        ("drawn, synthetic ones of them", number(main, "items_synthetic")),
-    )
+    items = (("synthetic items", number(main, "synthetic_share")),)
     done = f"{main.replace('+', ' + ')} over ten million items"
     yield Claim(
         f"{KEY}.latency", f"{done} answers 95 % of queries within 50 ms",

@@ -52,6 +52,7 @@ def main(
         *maker.grown(by_system(timed), POWER),
         *maker.plain(counted(room, real, [str(names[0])])),
         *maker.plain(built(cards, points, costs)),
+        *maker.plain(rates(timed)),
         *maker.plain(memory(room, times)),
         *maker.plain(density(comparisons)),
     ]
@@ -78,7 +79,9 @@ class Maker:
         for size, systems in sizes.items():
             for system, metrics in systems.items():
                 for metric, estimate in metrics.items():
-                    own = _unit(metric, unit)
+                    if metric.startswith("qps"):
+                        continue
+                    own = "fraction" if metric.startswith("aa_") else unit
                     yield from numbers_of(
                         self.at(variant(system, size)), metric, aggregate({self.seed: estimate}), self.level, own,
                         self.targets,
@@ -88,7 +91,9 @@ class Maker:
         """Yield how each metric grows with size."""
         for system, metrics in systems.items():
             for metric, by_size in metrics.items():
-                if metric.startswith(("aa_", "qps")) or (slope := growth(by_size, kind)) is None:
+                if kind == POWER and not re.fullmatch(r"latency_p\d+", metric):
+                    continue
+                if (slope := growth(by_size, kind)) is None:
                     continue
                 unit = "exponent" if kind == POWER else "fraction"
                 name = f"{kind}_{metric}"
@@ -106,7 +111,9 @@ def counted(room: Params, real: int, sources: Sequence[str]) -> Iterator[Plain]:
     for size in room.sizes:
         for system in dict.fromkeys((*room.systems(size), "exhaustive")):
             yield variant(system, size), "items", size, "count", sources
-            yield variant(system, size), "items_synthetic", max(0, size - real), "count", sources
+            drawn = max(0, size - real)
+            yield variant(system, size), "items_synthetic", drawn, "count", sources
+            yield variant(system, size), "synthetic_share", drawn / size, "fraction", sources
 
 
 def built(cards: Sequence[Path], points: Sequence[Path], costs: Sequence[Path]) -> Iterator[Plain]:
@@ -139,6 +146,15 @@ def built(cards: Sequence[Path], points: Sequence[Path], costs: Sequence[Path]) 
             yield name, f"build_seconds_{step}", seconds, "s", [cost.source for cost in some]
 
 
+def rates(timed: Mapping[int, Timed]) -> Iterator[Plain]:
+    """Yield queries a second, one at a time and in batches."""
+    for size, systems in timed.items():
+        for system, metrics in systems.items():
+            for metric, rate in metrics.items():
+                if metric.startswith("qps"):
+                    yield variant(system, size), metric, rate.value, "1/s", rate.sources
+
+
 def memory(room: Params, times: Sequence[Path]) -> Iterator[Plain]:
     """Yield the most memory of a process that answers, all ways to search of a size in one."""
     for size in room.sizes:
@@ -157,10 +173,6 @@ def density(comparisons: Sequence[Path]) -> Iterator[Plain]:
         for name in ("real", "drawn", "other"):
             for metric, value in getattr(found, name).items():
                 yield name, f"density_{metric}", value, "plain", [str(path)]
-
-
-def _unit(metric: str, unit: str) -> str:
-    return {"qps": "1/s", "aa_": "fraction"}.get(metric[:3], unit)
 
 
 def _size(path: Path) -> int:
