@@ -6,6 +6,7 @@ from crossmodal.experiments.scale.costs import measured
 from crossmodal.jobs.run import In, Out, Spec, Timed, run
 from crossmodal.progress import progress
 from crossmodal.search.build import fill_index, write_index
+from crossmodal.search.checks import checked
 from crossmodal.search.searcher import read_index
 from crossmodal.search.store import open_store
 
@@ -16,7 +17,7 @@ def main(trained: In, vectors: In, part: Out, cost: Timed, spec: Spec) -> None:
     faiss.omp_set_num_threads(spec["threads"])
     store = open_store([vectors])
     with measured(cost, "fill"):
-        blocks = (block for _, block in store.blocks(BLOCK))
+        blocks = checked((block for _, block in store.blocks(BLOCK)), str(vectors))
         seen = progress(blocks, "adding items", total=-(-store.count // BLOCK), unit="block")
         write_index(fill_index(read_index(trained, mapped=False), seen), part)
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from crossmodal.errors import UserError
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.embeddings import Embeddings, Vectors, read_embeddings
+from crossmodal.search.checks import checked
 from crossmodal.search.store import write_store
 
 ORIGIN = "origin"
@@ -20,7 +21,7 @@ ORIGIN = "origin"
 def main(own: In, sources: Ins, queries: In, real: Out, names: Out, spec: Spec) -> None:
     asked = read_embeddings(queries).labels
     found, rows = gather(read_embeddings(own), list(map(read_embeddings, sources)), asked, spec["seed"])
-    write_store(real, [found], "float16")
+    write_store(real, checked([found], "the real items"), "float16")
     write_items(names, rows)
 
 
