@@ -74,6 +74,17 @@ def test_names_must_be_known() -> None:
             study(**changes)
 
 
+def test_lists_grow_with_the_root_of_the_items_and_are_never_nearly_empty() -> None:
+    sizes = [10**4, 10**5, 10**6, 10**7]
+    room = params(sizes=sizes, lists_per_root=16)
+    assert [room.index_at(size).nlist for size in sizes] == [256, 2048, 16_384, 65_536]
+    assert params(sizes=sizes).index_at(10**7) == room.index, "else the index's own rule holds"
+    given = params(sizes=sizes, lists_per_root=16, index=INDEX | {"nlist": 7})
+    assert given.index_at(10**7).nlist == 7
+    flat = params(lists_per_root=16, index={"kind": "flat", "refinement": {"precision": "float16"}})
+    assert flat.index_at(10**7) == flat.index
+
+
 def test_systems_end_at_the_sizes_that_are_given() -> None:
     hnsw = {"kind": "hnsw"}
     room = params(sizes=[10, 100], hnsw=hnsw, hnsw_up_to=10, exhaustive_up_to=100)

@@ -5,13 +5,14 @@ FAISS.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import log2, sqrt
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from crossmodal.parameters import Check, Count, Name, Parameters
+from crossmodal.parameters import Check, Count, Name, Parameters, Positive
 from crossmodal.registry import any_of
-from crossmodal.search.settings import LatencyProtocol
+from crossmodal.search.settings import LEAST_PER_LIST, LatencyProtocol
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
@@ -58,6 +59,9 @@ class Params(Parameters):
     """Items at most that one job draws, searches exhaustively or adds to an index."""
     index: AnyIndex | None = None
     """The index of the claims, with exact refinement of its candidates; needed where there is a cell."""
+    lists_per_root: Positive | None = None
+    """Inverted lists of an index that names no number of them: so many times the root of the items, to the nearest
+    power of two, and at most one for every 39 items. Null leaves it to the index's own rule, which is 4."""
     hnsw: AnyIndex | None = None
     """A graph index beside it."""
     hnsw_up_to: int = 0
@@ -103,6 +107,14 @@ class Params(Parameters):
     def shards_of(self, size: int) -> list[int]:
         """Return the numbers of the shards that make up the gallery of `size` items."""
         return [number for number, shard in enumerate(self.shards()) if shard.first < size]
+
+    def index_at(self, size: int) -> Any:
+        """Return the parameters of the index of a gallery of `size` items: with its number of lists."""
+        if self.index is None or self.lists_per_root is None or getattr(self.index, "nlist", 1) is not None:
+            return self.index
+        near = 2 ** round(log2(self.lists_per_root * sqrt(size)))
+        filled = 2 ** int(log2(max(size // LEAST_PER_LIST, 1)))
+        return self.index.model_copy(update={"nlist": min(near, filled)})
 
     def kinds(self, size: int) -> list[str]:
         """Return which indexes there are at a size."""
