@@ -1,0 +1,51 @@
+"""Names of ways to search: `<index>[+<stage>][@<gallery>][@<shift>]`, the variant of their numbers.
+
+A name without a gallery is of the first one, the target's own images; one without a shift is of captions as they
+are. No gallery has the name of a shift.
+"""
+
+from typing import NamedTuple
+
+EXACT, REFINE, EXPAND = "exact", "refine", "expand"
+OWN_STAGES = {
+    REFINE: "refined by the index's own vectors",
+    EXPAND: "expanded along the co-occurrence graph",
+}
+"""What follows an index without being a kind of second stage."""
+
+
+class Way(NamedTuple):
+    """A way to search, where, and how it is asked."""
+
+    index: str
+    stage: str = ""
+    gallery: str = ""
+    """Empty for the first."""
+    shift: str = ""
+    """Empty for captions as they are."""
+
+    @property
+    def plain(self) -> str:
+        """The way alone: `ivf-pq+rerank`."""
+        return with_stage(self.index, self.stage)
+
+    @property
+    def variant(self) -> str:
+        return "@".join(part for part in (self.plain, self.gallery, self.shift) if part)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.gallery, self.shift
+
+
+def with_stage(index: str, stage: str) -> str:
+    """Return the way to search by `index` and then `stage`; names of indexes hold no plus sign."""
+    return f"{index}+{stage}" if stage else index
+
+
+def read_way(variant: str, galleries: tuple[str, ...] | list[str] = ()) -> Way:
+    """Return the way that a variant is the name of; what follows "@" is a shift unless it is in `galleries`."""
+    plain, *places = variant.split("@")
+    index, _, stage = plain.partition("+")
+    gallery = next((place for place in places if place in galleries), "")
+    return Way(index, stage, gallery, next((place for place in places if place not in galleries), ""))
