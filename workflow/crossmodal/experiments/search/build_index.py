@@ -1,21 +1,28 @@
-"""Job: index the gallery of one split."""
+"""Job: index the images of a gallery, and choose how far a query looks, on validation queries."""
+
+import shutil
+import tempfile
+from pathlib import Path
 
 import faiss
+import numpy as np
 
-from crossmodal.jobs.run import Ins, Out, Spec, run
-from crossmodal.models.embeddings import read_embeddings
+from crossmodal.data.tables import read_table
+from crossmodal.experiments.search.answers import TOP
+from crossmodal.jobs.run import In, Ins, Out, Spec, run
+from crossmodal.models.embeddings import Vectors, read_embeddings
 from crossmodal.registry import parse
-from crossmodal.search.gallery import assemble
-from crossmodal.search.index import build_index
+from crossmodal.search.gallery import Gallery, assemble
 
 
-def main(gallery: Ins, index: Out, card: Out, spec: Spec) -> None:
+def main(
+    datasets: Ins, images: Ins, bank: In, validation_images: In, validation_captions: In,
+    index: Out, card: Out, points: Out, items: Out, vectors: Out, scales: Out, bias: Out, spec: Spec,
+) -> None:  # fmt: skip
+    values, seed = spec["parameters"], spec["seed"]
     faiss.omp_set_num_threads(spec["threads"])
-    own, *distractors = map(read_embeddings, gallery)
-    params = parse("search", spec["parameters"]["index"])
-    models = sorted({embeddings.metadata["model"] for embeddings in (own, *distractors)})
-    sources = {"models": models, "galleries": [str(path) for path in gallery]}
-    build_index(assemble(own, distractors).vectors, params, spec["seed"], index, card, sources)
+    own, *distractors = map(read_embeddings, images)
+    gallery = assemble(own, distractors)
 
 
 if __name__ == "__main__":

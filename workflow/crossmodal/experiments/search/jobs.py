@@ -23,10 +23,6 @@ PLOTS = {
 }
 """What DVC shows, by the name of its table (columns: figures.py)."""
 
-TRAINED = ("vectors", "distilled", "tokens")
-"""The kinds of second stages that are trained: their modules, which say so too, import torch."""
-WITH_TOKENS = ("tokens",)
-
 
 def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     """Yield (rule, wildcards) of each job that a study asks for."""
@@ -66,7 +62,8 @@ def trained_stages(study: Study) -> list[str]:
     params = study.room("search")
     if params.index is None:
         return []
-    found = [name for name in params.used_stages() if params.stages[name].kind in TRAINED]
+    # What is trained has epochs; that its module says so too is no help here, where nothing may import torch.
+    found = [name for name in params.used_stages() if hasattr(params.stages[name], "epochs")]
     return sorted(found, key=lambda name: teacher_of(study, name) is not None)
 
 

@@ -6,7 +6,9 @@ are. No gallery has the name of a shift.
 
 from typing import NamedTuple
 
-EXACT, REFINE, EXPAND = "exact", "refine", "expand"
+CLEAN = "clean"
+"""How captions as they are are called among shifts."""
+REFINE, EXPAND = "refine", "expand"
 OWN_STAGES = {
     REFINE: "refined by the index's own vectors",
     EXPAND: "expanded along the co-occurrence graph",

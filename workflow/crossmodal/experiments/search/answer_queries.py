@@ -1,0 +1,128 @@
+"""Job: answer the test captions by every way to search, in every gallery, as they are and under shifts."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crossmodal.experiments.search.answers import DEPTH, Place
+from crossmodal.experiments.search.blindness import probe_candidates
+from crossmodal.experiments.search.names import CLEAN, read_way
+from crossmodal.experiments.search.sources import Sources, found_by
+from crossmodal.jobs.run import In, Ins, Out, Outs, Spec, run
+from crossmodal.models.embeddings import Embeddings, read_embeddings
+from crossmodal.search.gallery import Candidates
+from crossmodal.statistics.queries import evaluate_lists
+
+
+def main(
+    indexes: Ins, images: Ins, captions: Ins, learnt_images: In, bank: In, validation_images: In,
+    validation_captions: In, trained: Ins, queries: Outs, shares: Out, record: Out, spec: Spec,
+) -> None:  # fmt: skip
+    values, seed = spec["parameters"], spec["seed"]
+    faiss.omp_set_num_threads(spec["threads"])
+    if trained:
+        from crossmodal.torch_setup import prepare_torch  # where no stage is trained nothing needs torch
+
+        prepare_torch(spec["threads"], seed)
+    validation = (validation_images, validation_captions)
+    galleries = list(values["galleries"])
+    sources = Sources.read(values, galleries, indexes, images, learnt_images, bank, validation, trained)
+    lists = sources.validation_lists(seed) if values["stages"] else None
+    asked = dict(zip((CLEAN, *values["shifts"]), map(read_embeddings, captions), strict=True))
+    files = iter(queries)
+    found: list[pa.Table] = []
+    facts: dict[str, Any] = {"run": seed, "galleries": {}, "indexes": [], "stages": [], "probes": []}
+    for name in galleries:
+        place = Place(sources, name, lists)
+        found += answer(place, asked, files)
+        facts["galleries"][name] = len(place.gallery.ids)
+        facts["indexes"] += list(index_facts(sources, name))
+        facts["stages"] += list(stage_facts(place))
+        if seed == 0:
+            facts["probes"] += list(probed(place, asked[CLEAN], seed))
+    pq.write_table(pa.concat_tables(found), shares, compression="zstd")
+    record.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def answer(place: Place, asked: dict[str, Embeddings], files: Iterator[Path]) -> Iterator[pa.Table]:
+    """Answer the queries of every set by every way; yield what each found of exhaustive search.
+
+    `files` are those of the results, by way and then by set.
+    """
+    exact = {name: place.exact(captions.vectors) for name, captions in asked.items()}
+    firsts: dict[tuple[str, str], Candidates] = {}
+    for way in map(read_way, place.sources.values["ways"]):
+        for name, captions in asked.items():
+            answering = place.answering(way, captions.vectors)
+            if (way.index, name) not in firsts:
+                depth = max(DEPTH, place.sources.candidates())
+                firsts[way.index, name] = found_by(answering.searcher, place.gallery, captions, depth)
+            positions = answering.order(firsts[way.index, name])
+            evaluate_lists(captions, place.gallery.ids, place.gallery.labels, positions, next(files))
+            share = place.found_share(captions.vectors, positions, exact[name])
+            yield share_table(place.name, way.plain, name, captions, share)
+
+
+def share_table(gallery: str, way: str, asked: str, captions: Embeddings, share: Any) -> pa.Table:
+    """Return which share of the exhaustive top ten a way finds, summed over the captions of an image."""
+    clusters, codes = np.unique(captions.image_ids, return_inverse=True)
+    return pa.table(
+        {
+            "gallery": pa.array([gallery] * len(clusters)).dictionary_encode(),
+            "way": pa.array([way] * len(clusters)).dictionary_encode(),
+            "asked": pa.array([asked] * len(clusters)).dictionary_encode(),
+            "cluster": pa.array(clusters.tolist()),
+            "sum": pa.array(np.bincount(codes, weights=share)),
+            "count": pa.array(np.bincount(codes)),
+        }
+    )
+
+
+def index_facts(sources: Sources, gallery: str) -> Iterator[dict[str, Any]]:
+    """Yield the size and the operating points of each index of a gallery."""
+    for index, folder in sources.indexes[gallery].items():
+        card = json.loads((folder / "card.json").read_text())
+        points = json.loads((folder / "points.json").read_text())
+        yield {
+            "gallery": gallery,
+            "index": index,
+            "items": card["items"],
+            "bytes": card["bytes"],
+            "points": {side: {k: v for k, v in point.items() if k != "curve"} for side, point in points.items()},
+        }
+
+
+def stage_facts(place: Place) -> Iterator[dict[str, Any]]:
+    """Yield what each second stage was told by validation lists: the epoch that was kept, the parameters chosen."""
+    for stage, params in place.chosen.items():
+        facts: dict[str, Any] = {"gallery": place.name, "stage": stage, "params": params.model_dump(mode="json")}
+        if files := place.sources.trained.get(stage):
+            config = json.loads(files["config"].read_text())
+            facts |= {name: config[name] for name in ("epoch", "validation", "exact")}
+        yield facts
+
+
+def probed(place: Place, captions: Embeddings, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield the query-blind probes (records.Probe) of the candidates that stages of the claims' index get."""
+    values = place.sources.values
+    index = values["candidates_of"] or values["exhaustive"]
+    if index is None:
+        return
+    found = found_by(place.searchers[index], place.gallery, captions, place.sources.candidates())
+    own = [
+        number
+        for number, position in enumerate(values["galleries"][place.name])
+        if values["sets"][position] == values["target"]
+    ]
+    for name, probe in probe_candidates(place.gallery, found, set(captions.labels), own, seed).items():
+        yield {"gallery": place.name, "index": index, "name": name, **probe}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,161 @@
+"""Numbers of what ways to search find, lose beside exhaustive search, and gain beside what is plainer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from crossmodal.data.tables import read_table
+from crossmodal.experiments.search.names import CLEAN, EXPAND, REFINE, Way, read_way
+from crossmodal.experiments.search.params import Params
+from crossmodal.statistics.aa import aa_numbers
+from crossmodal.statistics.cells import cells_of
+from crossmodal.statistics.comparisons import RECALLS, loss_of
+from crossmodal.statistics.estimates import Place, Seeds, aggregate, combine, difference, numbers_of
+from crossmodal.statistics.numbers import ALL_SEEDS, Number
+from crossmodal.statistics.panel import Panel, Result, Sums
+from crossmodal.statistics.queries import TEXT_TO_IMAGE
+from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.targets import Target
+
+INDEX_RECALL = "index_recall@10"
+"""Share of the exhaustive top ten that a way has in its own first ten."""
+KEPT = (*RECALLS, "ndcg@10")
+"""What is reported of the metrics that results hold."""
+HEADLINE = "recall@10"
+
+Shares = dict[tuple[str, str, str], tuple[list[str], np.ndarray, np.ndarray]]
+"""By run's folder, variant and metric: clusters, sums, counts."""
+Targets = Mapping[str, Target]
+
+
+def read_shares(paths: Sequence[Path], room: Params) -> Shares:
+    """Return what each way found of the exhaustive top ten, where that is what it looks for."""
+    found: Shares = {}
+    first = next(iter(room.galleries), "")
+    for path in paths:
+        frame = read_table(path).to_pandas()
+        for (gallery, plain, asked), rows in frame.groupby(["gallery", "way", "asked"], observed=True):
+            way = read_way(str(plain))
+            if way.stage and not is_exact(way.stage, room):
+                continue
+            way = way._replace(
+                gallery="" if gallery == first else str(gallery), shift="" if asked == CLEAN else str(asked)
+            )
+            counts = rows["count"].to_numpy(np.float64)
+            key = (str(path.parent), way.variant, INDEX_RECALL)
+            found[key] = (rows["cluster"].tolist(), rows["sum"].to_numpy(np.float64), counts)
+    return found
+
+
+def is_exact(stage: str, room: Params) -> bool:
+    """Return whether a stage puts candidates in the order of their exact inner products."""
+    return stage in (REFINE, EXPAND) or (stage in room.stages and room.stages[stage].kind == "exact")
+
+
+def with_shares(result: Result, shares: Shares) -> Result:
+    """Return a result with the metrics that are reported, and with what it found of the exhaustive top ten."""
+    own = result.sums[TEXT_TO_IMAGE]
+    columns = [own.metrics.index(metric) for metric in KEPT]
+    metrics, sums = KEPT, own.sums[:, columns]
+    key = (str(result.record.path.parents[3]), result.record.variant, INDEX_RECALL)
+    if key in shares:
+        clusters, values, _ = shares[key]
+        place = {cluster: row for row, cluster in enumerate(clusters)}
+        column = values[[place[cluster] for cluster in own.clusters]]
+        metrics, sums = (*KEPT, INDEX_RECALL), np.concatenate([sums, column[:, None]], axis=1)
+    return result._replace(sums={TEXT_TO_IMAGE: Sums(metrics, own.clusters, sums, own.counts)})
+
+
+def found_numbers(
+    results: Sequence[Result], room: Params, parameters: StatisticsParameters, targets: Targets | None = None
+) -> list[Number]:
+    """Return quality, losses and gains of every way in each gallery and under each shift.
+
+    Seeds are the runs of one cell's indexes and second stages. `targets` are what claims say of numbers, by id.
+    """
+    numbers: list[Number] = []
+    for cell in cells_of(results):
+        own = [result for result in results if result.record.cell == cell]
+        for group in _by_place(own, room):
+            record = group[0].record
+            place = Place("search", cell, record.dataset, record.split, "-", TEXT_TO_IMAGE)
+            estimates = Panel(group, parameters).measure(cell)
+            measured = {(key.variant, key.metric): seeds for key, seeds in estimates.items()}
+            numbers += _quality(place, measured, parameters.level)
+            numbers += _comparisons(place, measured, room, parameters.level, targets or {})
+    return numbers
+
+
+Found = dict[tuple[str, str], Seeds]
+"""Estimates by variant and metric."""
+
+
+def _by_place(results: Sequence[Result], room: Params) -> Iterator[list[Result]]:
+    """Yield what is compared: the results in one gallery under one shift. All are resampled alike."""
+    places: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        places.setdefault(read_way(result.record.variant, list(room.galleries)).place, []).append(result)
+    yield from places.values()
+
+
+def _quality(place: Place, found: Found, level: float) -> Iterator[Number]:
+    for (variant, metric), seeds in found.items():
+        yield from _shown(replace(place, variant=variant), metric, aggregate(seeds), level)
+
+
+def _comparisons(
+    place: Place, found: Found, room: Params, level: float, targets: Targets
+) -> Iterator[Number]:
+    for (variant, metric), seeds in found.items():
+        way, here = read_way(variant, list(room.galleries)), replace(place, variant=variant)
+        if metric in RECALLS:
+            lost = found.get((exhaustive_of(way, room), metric))
+            if lost and way.index != room.exhaustive:
+                yield from _shown(here, f"loss_{metric}", combine(loss_of, seeds, lost), level, targets)
+            exact = found.get((exact_of(way, room), metric))
+            if exact and way.stage and way.variant != exact_of(way, room):
+                gain = combine(difference, seeds, exact)
+                yield from _shown(here, f"gain_over_exact_{metric}", gain, level, targets)
+        plain = found.get((plain_of(way, room), metric))
+        if plain and metric in (HEADLINE, INDEX_RECALL):
+            gain = combine(difference, seeds, plain)
+            yield from _shown(here, f"gain_over_index_{metric}", gain, level, targets)
+        if metric == HEADLINE and way.index == room.index:
+            yield from aa_numbers(lambda _, at=here: at, metric, {"-": seeds}, level, ("aa_difference",))
+
+
+def exhaustive_of(way: Way, room: Params) -> str:
+    """Return the variant of exhaustive search where `way` searches."""
+    return way._replace(index=room.exhaustive or "", stage="").variant
+
+
+def exact_of(way: Way, room: Params) -> str:
+    """Return the variant of exact re-scoring of the candidates that `way` has; of a flat index that is itself."""
+    index = room.indexes.get(way.index)
+    if index is not None and index.kind == "flat":
+        return way._replace(stage="").variant
+    exact = {name: stage.candidates for name, stage in room.stages.items() if stage.kind == "exact"}
+    own = room.stages[way.stage].candidates if way.stage in room.stages else 0
+    if way.stage == EXPAND and room.expansion:
+        own = room.expansion.candidates
+    alike = [name for name, candidates in exact.items() if candidates == own]
+    return way._replace(stage=next(iter(alike), "-")).variant
+
+
+def plain_of(way: Way, room: Params) -> str:
+    """Return the variant of the claims' index where `way` has another one; of exhaustive search none."""
+    index = room.indexes.get(way.index)
+    if index is None or index.kind == "flat" or room.index is None or way.index == room.index:
+        return "-"
+    return way._replace(index=room.index).variant
+
+
+def _shown(
+    place: Place, metric: str, seeds: Seeds, level: float, targets: Targets | None = None
+) -> Iterator[Number]:
+    """Yield the numbers of an estimate: of all runs, and of recall@10 and what comes of it those of each run."""
+    every = numbers_of(place, metric, seeds, level, targets=targets)
+    yield from (number for number in every if number.seed == ALL_SEEDS or metric.endswith(HEADLINE))
+
