@@ -16,9 +16,7 @@ GALLERIES = gallery_sets(STUDY)
 SEARCHED = [*STUDY.target_sets(), *distractor_sets(STUDY)]
 ASKING = query_sets(STUDY)
 FOLDS = range(STUDY.search.folds)
-LEARNT, CHOSEN_ON = (
-    [SetName(TARGET, split, "clean")] for split in ("train", "val")
-)
+LEARNT, CHOSEN_ON = ([SetName(TARGET, split, "clean")] for split in ("train", "val"))
 INDEX_FILES = (
     "index.faiss",
     "card.json",
@@ -26,6 +24,7 @@ INDEX_FILES = (
     "items.parquet",
     "vectors.npy",
     "vectors.scales.npy",
+    "bias.npy",
 )
 RERANKER_FILES = ("config.json", "weights.safetensors")
 
@@ -176,6 +175,7 @@ rule build_index:
         items="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/items.parquet",
         vectors="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/vectors.npy",
         scales="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/vectors.scales.npy",
+        bias="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/bias.npy",
         manifest="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/manifest.json",
     log:
         "<results>/logs/search/index-{cell}-s{seed}-{gallery}-{index}-r{run}.log",
@@ -200,7 +200,9 @@ rule train_reranker:
         validation_images=embedding_files(CHOSEN_ON, "images"),
         validation_captions=embedding_files(CHOSEN_ON, "captions"),
         teacher=lambda wildcards: filled(
-            reranker_files(wildcards.run, filter(None, [teacher_of(STUDY, wildcards.stage)])),
+            reranker_files(
+                wildcards.run, filter(None, [teacher_of(STUDY, wildcards.stage)])
+            ),
             wildcards,
         ),
     output:

@@ -212,7 +212,7 @@ def _judged(join: Mapping[str, Any], numbers: Iterable[Number]) -> list[Hypothes
 def _claims(join: Mapping[str, Any]) -> list[Claim]:
     """Return the claims that the parameters of the job `join_numbers` ask for."""
     try:
-        rooms = [(room, registry.room(room, "params").Params.model_validate(p)) for room, p in join["rooms"]]
+        rooms = [(room, _section(room, values)) for room, values in join["rooms"]]
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]["msg"]
         raise UserError(
@@ -225,6 +225,15 @@ def _claims(join: Mapping[str, Any]) -> list[Claim]:
         for room, params in rooms
         for claim in registry.room(room, "claims").claims(params, join["target"], cells)
     ]
+
+
+def _section(room: str, values: dict[str, Any]) -> Any:
+    """Return the parameters of an experiment as they were published, those of an earlier version included.
+
+    A room whose parameters have changed since says in `earlier` what they were in its words of today.
+    """
+    module = registry.room(room, "params")
+    return module.Params.model_validate(getattr(module, "earlier", dict)(values))
 
 
 def _parameters(ledger: Mapping[str, Manifest], study: str, rule: str) -> dict[str, Any]:

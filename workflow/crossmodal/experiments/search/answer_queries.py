@@ -94,14 +94,20 @@ def index_facts(sources: Sources, gallery: str) -> Iterator[dict[str, Any]]:
             "index": index,
             "items": card["items"],
             "bytes": card["bytes"],
-            "points": {side: {k: v for k, v in point.items() if k != "curve"} for side, point in points.items()},
+            "points": {
+                side: {k: v for k, v in point.items() if k != "curve"} for side, point in points.items()
+            },
         }
 
 
 def stage_facts(place: Place) -> Iterator[dict[str, Any]]:
-    """Yield what each second stage was told by validation lists: the epoch that was kept, the parameters chosen."""
+    """Yield what validation lists told each second stage: the epoch that was kept, the parameters."""
     for stage, params in place.chosen.items():
-        facts: dict[str, Any] = {"gallery": place.name, "stage": stage, "params": params.model_dump(mode="json")}
+        facts: dict[str, Any] = {
+            "gallery": place.name,
+            "stage": stage,
+            "params": params.model_dump(mode="json"),
+        }
         if files := place.sources.trained.get(stage):
             config = json.loads(files["config"].read_text())
             facts |= {name: config[name] for name in ("epoch", "validation", "exact")}

@@ -68,9 +68,7 @@ class Place:
         candidates = self.sources.values["stages"][way.stage]["candidates"]
         score = self.scoring(way.stage, queries)
         part = "refine" if self.sources.values["stages"][way.stage]["kind"] == "exact" else "rerank"
-        return Answering(
-            searcher, candidates, part, lambda found: reorder(found, score(found), candidates)
-        )
+        return Answering(searcher, candidates, part, lambda found: reorder(found, score(found), candidates))
 
     def scoring(self, stage: str, queries: Vectors) -> Callable[[Candidates], Vectors]:
         """Return what scores candidates of this gallery; what is not transductive is prepared once."""

@@ -1,28 +1,57 @@
 """Job: index the images of a gallery, and choose how far a query looks, on validation queries."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import faiss
 import numpy as np
 
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.search.answers import TOP
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
-from crossmodal.models.embeddings import Vectors, read_embeddings
+from crossmodal.models.embeddings import read_embeddings
 from crossmodal.registry import parse
+from crossmodal.search.folder import Items, write_folder
 from crossmodal.search.gallery import Gallery, assemble
+from crossmodal.search.store import store_of, write_store
 
 
 def main(
     datasets: Ins, images: Ins, bank: In, validation_images: In, validation_captions: In,
     index: Out, card: Out, points: Out, items: Out, vectors: Out, scales: Out, bias: Out, spec: Spec,
 ) -> None:  # fmt: skip
-    values, seed = spec["parameters"], spec["seed"]
+    values = spec["parameters"]
     faiss.omp_set_num_threads(spec["threads"])
     own, *distractors = map(read_embeddings, images)
-    gallery = assemble(own, distractors)
+    gallery, learnt = assemble(own, distractors), read_embeddings(bank).vectors
+    store = store_of(gallery.vectors)
+    folder = index.parent / "folder"
+    write_folder(
+        folder, store, described(gallery, datasets), parse("search", values["index"]), spec["seed"],
+        model=own.metadata["model"],
+        validation={
+            "text": read_embeddings(validation_captions).vectors,
+            "image": read_embeddings(validation_images).vectors,
+        },
+        target=values["target_recall"], captions=learnt, bank=learnt,
+    )  # fmt: skip
+    # Each file of the folder is an output of the job, whatever the index needs of them.
+    if not (folder / vectors.name).exists():
+        write_store(folder / vectors.name, (block for _, block in store.blocks()), "float16")
+    for path, value in ((scales, 1.0), (bias, 0.0)):
+        if not (folder / path.name).exists():
+            np.save(folder / path.name, np.full(store.count, value, np.float32))
+    for path in (index, card, points, items, vectors, scales, bias):
+        (folder / path.name).replace(path)
+
+
+def described(gallery: Gallery, datasets: list[Path]) -> Items:
+    """Return what the images of a gallery are: an image is named by what it shows, with its first caption."""
+    captions: dict[str, str] = {}
+    for path in datasets:
+        table = read_table(path, ["image_id", "captions"])
+        columns = (table.column(name).to_pylist() for name in ("image_id", "captions"))
+        captions |= {image: own[0] for image, own in zip(*columns, strict=True) if own}
+    known = [captions.get(image) for image in gallery.ids]
+    return Items(gallery.ids, gallery.ids, gallery.labels, gallery.labels, [None] * len(gallery.ids), known)
 
 
 if __name__ == "__main__":

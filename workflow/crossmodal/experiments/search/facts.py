@@ -1,4 +1,4 @@
-"""Numbers of what runs report beside the results of queries: sizes, operating points, epochs, query-blind probes."""
+"""Numbers of what runs report beside the results of queries: sizes, operating points, epochs, blind probes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -25,9 +25,9 @@ def fact_numbers(
 
     Of an index in a gallery `items`, `bytes` (its file), `bytes_index` (codes, ids, centroids and graphs) and
     `bytes_per_item`; on the split val, by the side that asks (`text`, `image`): `nprobe_<side>` and its like,
-    `validation_recall@10_<side>` of exhaustive search's top ten, `reached_<side>` (the share of runs that reach the
-    target). Of a second stage `epoch` of every run and the share of runs at 0, `validation_mrr` and that of exact
-    re-scoring, `chosen_<parameter>`. Of the claims' index's candidates `blind_auc` and its like.
+    `validation_recall@10_<side>` of exhaustive search's top ten, `reached_<side>` (the share of runs that reach
+    the target). Of a second stage `epoch` of every run and `epoch_zero`, the share of runs at 0, `validation_mrr`
+    and that of exact re-scoring, `chosen_<parameter>`. Of the claims' index's candidates `blind_auc` and its like.
     """
     for cell in distinct(records, "cell"):
         runs = [record for record in records if record.cell == cell]

@@ -158,4 +158,3 @@ def _shown(
     """Yield the numbers of an estimate: of all runs, and of recall@10 and what comes of it those of each run."""
     every = numbers_of(place, metric, seeds, level, targets=targets)
     yield from (number for number in every if number.seed == ALL_SEEDS or metric.endswith(HEADLINE))
-

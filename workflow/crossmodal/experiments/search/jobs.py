@@ -143,13 +143,16 @@ def _reranker(study: Study, cell: str, seed: str, stage: str, run: str) -> Job:
     teacher = teacher_of(study, stage)
     stages = {name: plain(room.stages[name]) for name in (stage, teacher) if name}
     index = room.indexes[room.index]
-    modules = [kind_module("search", index), *(kind_module("reranking", room.stages[name]) for name in stages)]
+    modules = [
+        kind_module("search", index),
+        *(kind_module("reranking", room.stages[name]) for name in stages),
+    ]
     values = {"index": plain(index), "stages": stages, "teacher": teacher}
     return Job(values, seed=int(run), modules=tuple(dict.fromkeys(modules)))
 
 
 def answer_parameters(study: Study) -> dict[str, Any]:
-    """Return what says how queries are answered: by what, and how the files of the answering job are to be read."""
+    """Return what says by what queries are answered, and how the files of the answering job are to be read."""
     room = study.room("search")
     target = study.adaptation.dataset
     sets = [*study.target_sets(), *distractor_sets(study)]

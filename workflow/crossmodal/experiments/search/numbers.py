@@ -26,10 +26,10 @@ def main(queries: Ins, shares: Ins, records: Ins, times: Ins, numbers: Out, spec
         with_shares(read_result(record), found)
         for record in (query_record(path, target, room) for path in queries)
     ]
-    runs = [
-        record for path in records for record in RunRecord.read(path, **_coordinates(path.parent.parent))
+    runs = [record for path in records for record in RunRecord.read(path, **_coordinates(path.parent.parent))]
+    timed = [
+        record for path in times for record in TimesRecord.read(path, **_coordinates(path.parent.parent))
     ]
-    timed = [record for path in times for record in TimesRecord.read(path, **_coordinates(path.parent.parent))]
     targets = targets_of(claims(room, target, cell_facts(values["cells"])))
     write_numbers(
         numbers,
@@ -57,9 +57,7 @@ def query_record(path: Path, target: str, room: Params) -> QueryRecord:
 def named(way: Way, gallery: str, asked: str, room: Params) -> Way:
     """Return a way with the gallery and the shift that its name has."""
     first = next(iter(room.galleries), "")
-    return way._replace(
-        gallery="" if gallery == first else gallery, shift="" if asked == CLEAN else asked
-    )
+    return way._replace(gallery="" if gallery == first else gallery, shift="" if asked == CLEAN else asked)
 
 
 def _coordinates(folder: Path) -> dict[str, str | int]:

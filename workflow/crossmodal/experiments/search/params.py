@@ -31,7 +31,7 @@ class GalleryParameters(Parameters):
 
 
 class Expansion(Parameters):
-    """Candidates expanded along a graph of items that training captions found together (search/cooccurrence.py)."""
+    """Candidates expanded along a graph of what training captions found together (search/cooccurrence.py)."""
 
     indexes: list[Name] = []
     """Indexes whose candidates are also expanded: `<index>+expand`."""
@@ -52,7 +52,7 @@ class Params(Parameters):
     """Times that indexes are built and re-rankers trained, each with a seed of its own: what intervals cover
     beside queries."""
     galleries: dict[Name, GalleryParameters] = {}
-    """What is searched. The first one's numbers have the plain names of ways to search, others `<way>@<gallery>`."""
+    """What is searched. Numbers of the first have the plain names of ways, those of others `<way>@<gallery>`."""
     indexes: dict[Name, AnyIndex] = {}
     stages: dict[Name, AnyStage] = {}
     """Second stages, which put the first candidates of an index in another order."""
@@ -61,8 +61,8 @@ class Params(Parameters):
     refinement, with that (`<index>+refine`)."""
     expansion: Expansion | None = None
     folds: Annotated[int, Field(ge=2)] = 2
-    """Parts of the target's training split: what a re-ranker learns from is embedded by a model that was trained on
-    the other parts."""
+    """Parts of the target's training split: what a re-ranker learns from is embedded by a model that was trained
+    on the other parts."""
     shifts: list[Name] = []
     """Shifts of captions under which the queries are asked as well, of those that `robustness` names."""
     target_recall: Share = 0.99
@@ -83,7 +83,9 @@ class Params(Parameters):
     def _names_are_told_apart(self) -> Self:
         for name in OWN_STAGES:
             if name in self.stages:
-                raise ValueError(f'no stage can be called "{name}": that is a way to search by an index alone')
+                raise ValueError(
+                    f'no stage can be called "{name}": that is a way to search by an index alone'
+                )
         if both := [name for name in self.shifts if name in self.galleries]:
             raise ValueError(f'"{both[0]}" is a gallery and a shift; name the gallery otherwise')
         return self
@@ -142,3 +144,26 @@ def datasets(params: Params) -> list[str]:
     """Return the datasets that this experiment reads beside those that every cell is evaluated on."""
     names = [name for gallery in params.galleries.values() for name in gallery.distractors]
     return list(dict.fromkeys(names)) if params.cells else []
+
+
+def earlier(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a section that an earlier version of this room published, in the words of this one.
+
+    That had one gallery with everything in it, one re-ranker, and exact re-scoring.
+    """
+    if "reranking" not in values:
+        return values
+    indexes = {
+        name: {key: index[key] for key in ("kind", "m") if key in index}
+        for name, index in values["indexes"].items()
+    }
+    reranked, rescored = values["reranking"]["indexes"], values["rescoring"]["indexes"]
+    return {key: values[key] for key in ("cells", "cell", "index", "exhaustive")} | {
+        "galleries": {"mixed": {"distractors": values["distractors"]}},
+        "indexes": indexes,
+        "stages": {"exact": {"kind": "exact"}, "rerank": {"kind": "vectors"}},
+        "pipelines": {
+            name: ["exact"] * (name in rescored) + ["rerank"] * (name in reranked) for name in indexes
+        },
+        "stage": "rerank" if values["index"] in reranked else None,
+    }

@@ -12,7 +12,7 @@ from crossmodal.registry import parse
 from crossmodal.reranking.material import Lists
 from crossmodal.search.build import fill_index, train_index
 from crossmodal.search.gallery import Candidates, Gallery, assemble
-from crossmodal.search.points import Point
+from crossmodal.search.points import points_of
 from crossmodal.search.searcher import Searcher, open_searcher
 
 RERANKER_FILES = ("config", "weights")
@@ -81,29 +81,26 @@ class Sources:
     def validation_lists(self, seed: int) -> Lists:
         """Return what the index of the claims finds for validation captions in the validation images.
 
-        They are too few to train an index of their own: it is trained on the training images and searched as the
-        index of the first gallery is. Where no index is named, candidates are those of exhaustive search.
+        They are too few to train an index of their own: it is trained on the training images. Where no index is
+        named, candidates are those of exhaustive search.
         """
-        name = self.values["candidates_of"] or self.values["exhaustive"]
+        name = self.values["candidates_of"]
         params = parse("search", self.values["indexes"][name] if name else {"kind": "flat"})
-        first = next(iter(self.indexes))
-        point = self.searcher(first, name).point if name else None
-        return lists_of(*self.validation, self.learnt.vectors, params, point, seed, self.candidates())
+        return lists_of(*self.validation, self.learnt.vectors, params, seed, self.candidates())
 
 
 def lists_of(
-    images: Embeddings, captions: Embeddings, sample: Vectors, params: Any, point: Point | None, seed: int,
-    candidates: int,
+    images: Embeddings, captions: Embeddings, sample: Vectors, params: Any, seed: int, candidates: int
 ) -> Lists:  # fmt: skip
     """Return the candidates of `captions` among `images` from an index of `params` trained on `sample` [n, d].
 
-    It is searched at `point`; without one, at the most thorough point of its kind.
+    It is searched at the most thorough point of its kind: few vectors, of which no right one should be missed.
     """
     gallery = assemble(images, [])
     # The help that an index may have for text queries is none of a re-ranker's candidates' business.
     plain = params.model_copy(update={"nnn": None, "caption_share": 0.0, "refinement": None})
     index = fill_index(train_index(sample, plain, len(gallery.ids), seed), [gallery.vectors])
-    searcher = Searcher(index, None, plain, point or points_of(plain, len(gallery.ids))[-1])
+    searcher = Searcher(index, None, plain, points_of(plain, len(gallery.ids))[-1])
     return Lists(gallery.vectors, found_by(searcher, gallery, captions, candidates), captions.image_ids)
 
 

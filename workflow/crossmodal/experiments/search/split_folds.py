@@ -26,7 +26,8 @@ def main(train: In, rest: Outs, part: Outs, spec: Spec) -> None:
     fold = folds_of(labels, folds)
     if len(fold) < folds:
         raise UserError(
-            f"{train}: {len(fold)} labels cannot be split in {folds} folds; set search.folds to at most {len(fold)}"
+            f"{train}: {len(fold)} labels cannot be split in {folds} folds; "
+            f"set search.folds to at most {len(fold)}"
         )
     for number, (others, own) in enumerate(zip(rest, part, strict=True)):
         inside = pa.array([fold[label] == number for label in labels])

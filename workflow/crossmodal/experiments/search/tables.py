@@ -113,7 +113,9 @@ def all_tables(numbers: Numbers, room: Mapping[str, Any]) -> Tables:
             for gallery, shift in found.places()
             if shift
         ],
-        "search-help": [(found.gallery(place[0]), search_table(found, place, HELP_METRICS)) for place in clean],
+        "search-help": [
+            (found.gallery(place[0]), search_table(found, place, HELP_METRICS)) for place in clean
+        ],
         "search-again": [("", again_table(found))],
         "search-latency": [("", latency_table(found))],
         "search-points": [("", points_table(found))],
@@ -165,7 +167,8 @@ def latency_table(found: Searches) -> Table:
     ]
     groups.append(("one at a time", [("qps", "queries/s")]))
     groups += [
-        (f"batches of {b}", [(f"latency_batch{b}_p50", "p50 ms"), (f"qps_batch{b}", "queries/s")]) for b in sizes
+        (f"batches of {b}", [(f"latency_batch{b}_p50", "p50 ms"), (f"qps_batch{b}", "queries/s")])
+        for b in sizes
     ]
     columns = [column for _, own in groups for column in own]
     rows = []

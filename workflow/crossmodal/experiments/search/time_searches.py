@@ -1,4 +1,4 @@
-"""Job: time every way to search in one gallery, interleaved in one process, and the encoder of captions before them.
+"""Job: time every way to search in one gallery, interleaved in one process, and the encoder of captions.
 
 It is done in several processes, each a job of its own. Some ways are timed twice: that one system differs from
 itself says how far times can be trusted.

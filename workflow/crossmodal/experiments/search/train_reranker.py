@@ -23,10 +23,10 @@ def main(
     for images_path, captions_path in zip(images, captions, strict=True):
         fold = read_embeddings(images_path)
         asked = read_embeddings(captions_path)
-        folds.append(lists_of(fold, asked, fold.vectors, index, None, seed, params.candidates))
+        folds.append(lists_of(fold, asked, fold.vectors, index, seed, params.candidates))
     validation = lists_of(
         read_embeddings(validation_images), read_embeddings(validation_captions),
-        read_embeddings(learnt_images).vectors, index, None, seed, params.candidates,
+        read_embeddings(learnt_images).vectors, index, seed, params.candidates,
     )  # fmt: skip
     files = {"config": config, "weights": weights}
     files |= {f"teacher_{name}": path for name, path in zip(RERANKER_FILES, teacher, strict=False)}
