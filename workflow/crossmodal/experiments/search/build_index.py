@@ -11,7 +11,9 @@ from crossmodal.models.embeddings import read_embeddings
 from crossmodal.registry import parse
 from crossmodal.search.folder import Items, write_folder
 from crossmodal.search.gallery import Gallery, assemble
-from crossmodal.search.store import store_of, write_store
+from crossmodal.search.store import store_of
+
+NONE = np.empty(0, np.float32)
 
 
 def main(
@@ -33,12 +35,10 @@ def main(
         },
         target=values["target_recall"], captions=learnt, bank=learnt,
     )  # fmt: skip
-    # Each file of the folder is an output of the job, whatever the index needs of them.
-    if not (folder / vectors.name).exists():
-        write_store(folder / vectors.name, (block for _, block in store.blocks()), "float16")
-    for path, value in ((scales, 1.0), (bias, 0.0)):
+    # Each file that a folder may have is an output of the job: what this index needs not is there, and empty.
+    for path, empty in ((vectors, np.empty((0, store.dimension), np.float16)), (scales, NONE), (bias, NONE)):
         if not (folder / path.name).exists():
-            np.save(folder / path.name, np.full(store.count, value, np.float32))
+            np.save(folder / path.name, empty)
     for path in (index, card, points, items, vectors, scales, bias):
         (folder / path.name).replace(path)
 
