@@ -54,7 +54,7 @@ def test_ways_are_indexes_alone_and_with_what_follows_them() -> None:
     assert own == [
         "flat", "ivf-pq", "ivf-pq+refine", "ivf-pq+exact", "ivf-pq+nnn", "ivf-pq+rerank", "ivf-pq+expand",
     ]  # fmt: skip
-    without = study(indexes={"ivf-pq": {"refinement": None}}, expansion=None, pipelines={"ivf-pq": []})
+    without = study(indexes={"ivf-pq": {"refinement": None}}, expansion=None, stage=None, pipelines={"ivf-pq": []})
     assert without.room("search").ways() == ["flat", "ivf-pq"]
 
 

@@ -140,4 +140,8 @@ class LatencyProtocol(Parameters):
     warm_up: Count = 100
     """Queries before the clock starts, of each system and batch size."""
     measured: Count = 1000
-    """Timed queries; the captions are used again from the start when there are fewer."""
+    """Timed queries of each system and batch size; they are used again from the start when there are fewer."""
+    batches: list[Count] = Field(default=[1, 16, 64], min_length=1)
+    """Queries that are asked together; 1 is the latency of a query."""
+    processes: Count = 1
+    """Processes that measure one after another, so that what a process is stuck with shows in the interval."""
