@@ -31,9 +31,7 @@ RUN = {"cell": "lora-r8-pgd", "seed": "0"}
 
 def study(**search: Any) -> Study:
     tiny = read_yaml(ROOT / "studies/tiny.yaml")
-    return load_study(
-        read_yaml(ROOT / "params.yaml"), tiny | {"search": merge(tiny["search"], search)}
-    )
+    return load_study(read_yaml(ROOT / "params.yaml"), tiny | {"search": merge(tiny["search"], search)})
 
 
 def listed(of: Study, rule: str) -> list[dict[str, str]]:
@@ -54,7 +52,8 @@ def test_ways_are_indexes_alone_and_with_what_follows_them() -> None:
     assert own == [
         "flat", "ivf-pq", "ivf-pq+refine", "ivf-pq+exact", "ivf-pq+nnn", "ivf-pq+rerank", "ivf-pq+expand",
     ]  # fmt: skip
-    without = study(indexes={"ivf-pq": {"refinement": None}}, expansion=None, stage=None, pipelines={"ivf-pq": []})
+    plain = {"indexes": {"ivf-pq": {"refinement": None}}, "expansion": {"indexes": []}}
+    without = study(**plain, stage=None, pipelines={"ivf-pq": []})
     assert without.room("search").ways() == ["flat", "ivf-pq"]
 
 
@@ -69,7 +68,11 @@ def test_each_run_builds_and_trains_what_has_a_seed() -> None:
     found = study(runs=3)
     built = [(w["gallery"], w["index"], w["run"]) for w in listed(found, "build_index")]
     assert built.count(("own", "flat", "0")) == 1 and ("own", "flat", "1") not in built
-    assert [run for gallery, index, run in built if (gallery, index) == ("mixed", "ivf-pq")] == ["0", "1", "2"]
+    assert [run for gallery, index, run in built if (gallery, index) == ("mixed", "ivf-pq")] == [
+        "0",
+        "1",
+        "2",
+    ]
     assert index_run(found, "flat", 2) == 0 and index_run(found, "ivf-pq", 2) == 2
     assert [w["run"] for w in listed(found, "train_reranker")] == ["0", "1", "2"]
     assert [w["run"] for w in listed(found, "answer_queries")] == ["0", "1", "2"]

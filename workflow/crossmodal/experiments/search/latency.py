@@ -46,8 +46,8 @@ def latency_numbers(
 
     `latency_p50`, `latency_p95`, `latency_p99` of a query asked alone, from its vector to the final list;
     `latency_<part>_p50` ... of its parts (`search`, `refine`, `rerank`), `latency_batch16_p50` ... of batches,
-    `qps` and `qps_batch16` queries a second. `aa_latency_p50` ... says how much a second measurement of the same way,
-    interleaved with the first, differs as a share. Of the encoder `latency_encode_p50` ... and its like, for the
+    `qps` and `qps_batch16` queries a second. `aa_latency_p50` ... says how much a second measurement of the same
+    way, interleaved with the first, differs as a share. Of the encoder `latency_encode_p50` ... and its like, for the
     variant "-", and `peak_memory` of the process that holds everything. Percentiles are nearest-rank.
     """
     level = parameters.level

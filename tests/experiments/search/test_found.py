@@ -1,0 +1,160 @@
+"""Numbers of what is found, lost and gained: paired by run and query, each against what it is compared with."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crossmodal.experiments.search.found import (
+    INDEX_RECALL,
+    exact_of,
+    found_numbers,
+    plain_of,
+    read_shares,
+    with_shares,
+)
+from crossmodal.experiments.search.names import read_way
+from crossmodal.experiments.search.numbers import query_record
+from crossmodal.experiments.search.params import Params
+from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.panel import Result, read_result
+from crossmodal.statistics.settings import StatisticsParameters
+from query_results import CAPTIONS, IMAGES, write_result
+
+STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
+RUNS = 3
+ROOM = Params.model_validate(
+    {
+        "cells": ["lora-r8"],
+        "runs": RUNS,
+        "galleries": {"own": {}, "mixed": {"distractors": ["web"]}},
+        "indexes": {
+            "flat": {"kind": "flat"},
+            "ivf-pq": {"kind": "ivf_pq", "m": 8, "refinement": {}},
+            "ivf-pq-captions": {"kind": "ivf_pq", "m": 8, "caption_share": 0.5},
+        },
+        "stages": {
+            "few": {"kind": "exact", "candidates": 10},
+            "exact": {"kind": "exact", "candidates": 50},
+            "rerank": {"kind": "vectors", "candidates": 50},
+        },
+        "pipelines": {"ivf-pq": ["exact", "rerank"], "flat": ["rerank"]},
+        "expansion": {"indexes": ["ivf-pq"], "candidates": 10},
+        "index": "ivf-pq", "stage": "rerank", "exhaustive": "flat", "shifts": ["typos-3"],
+    }
+)  # fmt: skip
+RATES = {
+    "flat": 0.7, "ivf-pq": 0.5, "ivf-pq+exact": 0.6, "ivf-pq+rerank": 0.65, "ivf-pq-captions": 0.55,
+    "flat@mixed": 0.4, "ivf-pq+rerank@mixed": 0.3, "flat+rerank": 0.72, "flat@typos-3": 0.3,
+    "ivf-pq+exact@typos-3": 0.25, "ivf-pq+rerank@typos-3": 0.2,
+}  # fmt: skip
+
+
+def result(folder: Path, variant: str, run: int) -> Result:
+    """Write the results of a way in the place that the job has for it, and read them from there."""
+    way = read_way(variant, list(ROOM.galleries))
+    place = folder / "lora-r8/s7" / f"r{run}" / (way.gallery or "own") / way.plain / (way.shift or "clean")
+    place.mkdir(parents=True)
+    made = write_result(folder, "search", "lora-r8", run, "openmoji", variant, RATES[variant], directions=1)
+    path = made.record.path.rename(place / "queries.parquet")
+    return read_result(query_record(path, "openmoji", ROOM))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
+    folder = tmp_path_factory.mktemp("search")
+    return [result(folder, variant, run) for variant in RATES for run in range(RUNS)]
+
+
+@pytest.fixture(scope="module")
+def numbers(results: list[Result]) -> dict[str, Number]:
+    trimmed = [with_shares(one, {}) for one in results]
+    return {number.number_id: number for number in found_numbers(trimmed, ROOM, STATISTICS)}
+
+
+def at(variant: str, metric: str, seed: str = "*") -> str:
+    return f"search/lora-r8/s{seed}/openmoji/test/{variant}/text_to_image/{metric}"
+
+
+def test_a_result_is_known_by_its_place(results: list[Result]) -> None:
+    assert [one.record.variant for one in results[::RUNS]] == list(RATES)
+    assert [one.record.seed for one in results[:RUNS]] == [0, 1, 2], "the run stands in the seed's place"
+
+
+def test_quality_rests_on_all_runs(numbers: dict[str, Number]) -> None:
+    number = numbers[at("ivf-pq", "recall@10")]
+    runs = [numbers[at("ivf-pq", "recall@10", str(run))].value for run in range(RUNS)]
+    assert number.value == pytest.approx(np.mean(runs)) and number.n_seeds == RUNS
+    assert number.n_queries == IMAGES * CAPTIONS
+    assert at("ivf-pq", "recall@1") in numbers and at("ivf-pq", "recall@1", "0") not in numbers
+
+
+@pytest.mark.parametrize("place", ["", "@typos-3"])
+def test_the_gain_is_over_exact_re_scoring_of_the_same_candidates(numbers, place: str) -> None:
+    gain = numbers[at(f"ivf-pq+rerank{place}", "gain_over_exact_recall@10")]
+    first, second = (numbers[at(f"ivf-pq+{s}{place}", "recall@10")].value for s in ("rerank", "exact"))
+    assert gain.value == pytest.approx(first - second) and gain.ci_low < gain.value < gain.ci_high
+    assert gain.n_seeds == RUNS
+
+
+def test_over_exhaustive_search_exact_re_scoring_is_nothing_new(numbers: dict[str, Number]) -> None:
+    gain = numbers[at("flat+rerank", "gain_over_exact_recall@10")]
+    both = [numbers[at(name, "recall@10")].value for name in ("flat+rerank", "flat")]
+    assert gain.value == pytest.approx(both[0] - both[1])
+    assert at("ivf-pq+rerank@mixed", "gain_over_exact_recall@10") not in numbers, "nothing to compare with"
+    assert at("ivf-pq+exact", "gain_over_exact_recall@10") not in numbers
+
+
+@pytest.mark.parametrize(
+    "variant, exact",
+    [
+        ("ivf-pq+rerank@mixed", "ivf-pq+exact@mixed"),
+        ("ivf-pq+expand", "ivf-pq+few"),
+        ("flat+rerank@typos-3", "flat@typos-3"),
+    ],
+)
+def test_as_many_candidates_are_compared(variant: str, exact: str) -> None:
+    assert exact_of(read_way(variant, list(ROOM.galleries)), ROOM) == exact
+
+
+def test_loss_is_beside_exhaustive_search_in_the_same_place(numbers: dict[str, Number]) -> None:
+    for place in ("", "@mixed", "@typos-3"):
+        found, flat = (numbers[at(f"{way}{place}", "recall@10")].value for way in ("ivf-pq+rerank", "flat"))
+        assert numbers[at(f"ivf-pq+rerank{place}", "loss_recall@10")].value == pytest.approx(1 - found / flat)
+    assert at("flat", "loss_recall@10") not in numbers
+
+
+def test_other_indexes_are_beside_that_of_the_claims(numbers: dict[str, Number]) -> None:
+    gain = numbers[at("ivf-pq-captions", "gain_over_index_recall@10")]
+    both = [numbers[at(name, "recall@10")].value for name in ("ivf-pq-captions", "ivf-pq")]
+    assert gain.value == pytest.approx(both[0] - both[1])
+    assert plain_of(read_way("flat"), ROOM) == plain_of(read_way("ivf-pq"), ROOM) == "-"
+
+
+def test_runs_stand_beside_one_another(numbers: dict[str, Number]) -> None:
+    aa = numbers[at("ivf-pq+rerank", "aa_difference_recall@10")]
+    assert aa.value == pytest.approx(0, abs=0.05) and aa.ci_low < 0 < aa.ci_high
+    assert numbers[at("ivf-pq+rerank", "smallest_visible_recall@10")].value > 0
+
+
+def test_shares_of_exhaustive_search_are_those_of_the_same_images(results, tmp_path: Path) -> None:
+    first = results[list(RATES).index("ivf-pq") * RUNS]
+    clusters = sorted(first.sums["text_to_image"].clusters)
+    shares = np.arange(len(clusters)) / len(clusters)
+    folder = first.record.path.parents[3]
+    columns = {"gallery": "own", "asked": "clean"}
+    rows = {name: [value] * len(clusters) for name, value in columns.items()}
+    table = {"cluster": clusters, "sum": shares * CAPTIONS, "count": [CAPTIONS] * len(clusters)}
+    parts = [pa.table(rows | table | {"way": [way] * len(clusters)}) for way in ("ivf-pq", "ivf-pq+rerank")]
+    pq.write_table(pa.concat_tables(parts), folder / "shares.parquet")
+    found = read_shares([folder / "shares.parquet"], ROOM)
+    assert [key[1] for key in found] == ["ivf-pq"], (
+        "a re-ranker does not look for what exhaustive search finds"
+    )
+    numbers = {
+        n.metric: n for n in found_numbers([with_shares(first, found)], ROOM, STATISTICS) if n.seed == "*"
+    }
+    assert numbers[INDEX_RECALL].value == pytest.approx(shares.mean())
+    assert numbers[INDEX_RECALL].ci_low < shares.mean() < numbers[INDEX_RECALL].ci_high
