@@ -172,7 +172,7 @@ rule build_index:
         index="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/index.faiss",
         card="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/card.json",
         points="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/points.json",
-        items="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/items.parquet",
+        listing="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/items.parquet",
         vectors="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/vectors.npy",
         scales="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/vectors.scales.npy",
         bias="<results>/search/{cell}/s{seed}/{gallery}/{index}/r{run}/bias.npy",
@@ -196,7 +196,6 @@ rule train_reranker:
         images=fold_files("images.parquet"),
         captions=fold_files("captions.parquet"),
         learnt_images=embedding_files(LEARNT, "images"),
-        bank=embedding_files(LEARNT, "captions"),
         validation_images=embedding_files(CHOSEN_ON, "images"),
         validation_captions=embedding_files(CHOSEN_ON, "captions"),
         teacher=lambda wildcards: filled(

@@ -60,10 +60,10 @@ def answer(place: Place, asked: dict[str, Embeddings], files: Iterator[Path]) ->
     for way in map(read_way, place.sources.values["ways"]):
         for name, captions in asked.items():
             answering = place.answering(way, captions.vectors)
-            if (way.index, name) not in firsts:
+            if (way.base, name) not in firsts:
                 depth = max(DEPTH, place.sources.candidates())
-                firsts[way.index, name] = found_by(answering.searcher, place.gallery, captions, depth)
-            positions = answering.order(firsts[way.index, name])
+                firsts[way.base, name] = found_by(answering.searcher, place.gallery, captions, depth)
+            positions = answering.order(firsts[way.base, name])
             evaluate_lists(captions, place.gallery.ids, place.gallery.labels, positions, next(files))
             share = place.found_share(captions.vectors, positions, exact[name])
             yield share_table(place.name, way.plain, name, captions, share)

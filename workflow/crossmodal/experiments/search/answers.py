@@ -56,7 +56,7 @@ class Place:
 
     def answering(self, way: Way, queries: Vectors) -> Answering:
         """Return how `way` answers. `queries` are all that will be asked: transductive stages look at them."""
-        searcher = self.searchers[way.index]
+        searcher = self.searchers[way.base]
         if not way.stage:
             return Answering(searcher, TOP)
         if way.stage == REFINE:

@@ -18,7 +18,7 @@ NONE = np.empty(0, np.float32)
 
 def main(
     datasets: Ins, images: Ins, bank: In, validation_images: In, validation_captions: In,
-    index: Out, card: Out, points: Out, items: Out, vectors: Out, scales: Out, bias: Out, spec: Spec,
+    index: Out, card: Out, points: Out, listing: Out, vectors: Out, scales: Out, bias: Out, spec: Spec,
 ) -> None:  # fmt: skip
     values = spec["parameters"]
     faiss.omp_set_num_threads(spec["threads"])
@@ -39,7 +39,7 @@ def main(
     for path, empty in ((vectors, np.empty((0, store.dimension), np.float16)), (scales, NONE), (bias, NONE)):
         if not (folder / path.name).exists():
             np.save(folder / path.name, empty)
-    for path in (index, card, points, items, vectors, scales, bias):
+    for path in (index, card, points, listing, vectors, scales, bias):
         (folder / path.name).replace(path)
 
 

@@ -68,7 +68,7 @@ def search_frame(
         rows.append(
             {
                 "index": way.plain,
-                "family": way.index,
+                "family": way.base,
                 "kind": kind_of(way.stage),
                 "latency": median.value,
                 "latency_high": tail.value if tail else median.value,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,8 @@ KEPT = (*RECALLS, "ndcg@10")
 """What is reported of the metrics that results hold."""
 HEADLINE = "recall@10"
 
-Shares = dict[tuple[str, str, str], tuple[list[str], np.ndarray, np.ndarray]]
-"""By run's folder, variant and metric: clusters, sums, counts."""
+Shares = dict[tuple[str, str], dict[str, float]]
+"""By run's folder and variant: the sum over the queries of each image."""
 Targets = Mapping[str, Target]
 
 
@@ -43,9 +44,7 @@ def read_shares(paths: Sequence[Path], room: Params) -> Shares:
             way = way._replace(
                 gallery="" if gallery == first else str(gallery), shift="" if asked == CLEAN else str(asked)
             )
-            counts = rows["count"].to_numpy(np.float64)
-            key = (str(path.parent), way.variant, INDEX_RECALL)
-            found[key] = (rows["cluster"].tolist(), rows["sum"].to_numpy(np.float64), counts)
+            found[str(path.parent), way.variant] = dict(zip(rows["cluster"], rows["sum"], strict=True))
     return found
 
 
@@ -58,12 +57,11 @@ def with_shares(result: Result, shares: Shares) -> Result:
     """Return a result with the metrics that are reported, and with what it found of the exhaustive top ten."""
     own = result.sums[TEXT_TO_IMAGE]
     columns = [own.metrics.index(metric) for metric in KEPT]
-    metrics, sums = KEPT, own.sums[:, columns]
-    key = (str(result.record.path.parents[3]), result.record.variant, INDEX_RECALL)
+    metrics: tuple[str, ...] = KEPT
+    sums = own.sums[:, columns]
+    key = (str(result.record.path.parents[3]), result.record.variant)
     if key in shares:
-        clusters, values, _ = shares[key]
-        place = {cluster: row for row, cluster in enumerate(clusters)}
-        column = values[[place[cluster] for cluster in own.clusters]]
+        column = np.array([shares[key][cluster] for cluster in own.clusters])
         metrics, sums = (*KEPT, INDEX_RECALL), np.concatenate([sums, column[:, None]], axis=1)
     return result._replace(sums={TEXT_TO_IMAGE: Sums(metrics, own.clusters, sums, own.counts)})
 
@@ -112,7 +110,7 @@ def _comparisons(
         way, here = read_way(variant, list(room.galleries)), replace(place, variant=variant)
         if metric in RECALLS:
             lost = found.get((exhaustive_of(way, room), metric))
-            if lost and way.index != room.exhaustive:
+            if lost and way.base != room.exhaustive:
                 yield from _shown(here, f"loss_{metric}", combine(loss_of, seeds, lost), level, targets)
             exact = found.get((exact_of(way, room), metric))
             if exact and way.stage and way.variant != exact_of(way, room):
@@ -122,18 +120,22 @@ def _comparisons(
         if plain and metric in (HEADLINE, INDEX_RECALL):
             gain = combine(difference, seeds, plain)
             yield from _shown(here, f"gain_over_index_{metric}", gain, level, targets)
-        if metric == HEADLINE and way.index == room.index:
-            yield from aa_numbers(lambda _, at=here: at, metric, {"-": seeds}, level, ("aa_difference",))
+        if metric == HEADLINE and way.base == room.index:
+            yield from aa_numbers(partial(_same, here), metric, {"-": seeds}, level, ("aa_difference",))
+
+
+def _same(place: Place, direction: str) -> Place:
+    return place
 
 
 def exhaustive_of(way: Way, room: Params) -> str:
     """Return the variant of exhaustive search where `way` searches."""
-    return way._replace(index=room.exhaustive or "", stage="").variant
+    return way._replace(base=room.exhaustive or "", stage="").variant
 
 
 def exact_of(way: Way, room: Params) -> str:
     """Return the variant of exact re-scoring of the candidates that `way` has; of a flat index that is itself."""
-    index = room.indexes.get(way.index)
+    index = room.indexes.get(way.base)
     if index is not None and index.kind == "flat":
         return way._replace(stage="").variant
     exact = {name: stage.candidates for name, stage in room.stages.items() if stage.kind == "exact"}
@@ -146,10 +148,10 @@ def exact_of(way: Way, room: Params) -> str:
 
 def plain_of(way: Way, room: Params) -> str:
     """Return the variant of the claims' index where `way` has another one; of exhaustive search none."""
-    index = room.indexes.get(way.index)
-    if index is None or index.kind == "flat" or room.index is None or way.index == room.index:
+    index = room.indexes.get(way.base)
+    if index is None or index.kind == "flat" or room.index is None or way.base == room.index:
         return "-"
-    return way._replace(index=room.index).variant
+    return way._replace(base=room.index).variant
 
 
 def _shown(

@@ -47,8 +47,8 @@ def latency_numbers(
     `latency_p50`, `latency_p95`, `latency_p99` of a query asked alone, from its vector to the final list;
     `latency_<part>_p50` ... of its parts (`search`, `refine`, `rerank`), `latency_batch16_p50` ... of batches,
     `qps` and `qps_batch16` queries a second. `aa_latency_p50` ... says how much a second measurement of the same
-    way, interleaved with the first, differs as a share. Of the encoder `latency_encode_p50` ... and its like, for the
-    variant "-", and `peak_memory` of the process that holds everything. Percentiles are nearest-rank.
+    way, interleaved with the first, differs as a share. Of the encoder `latency_encode_p50` ... and its like, for
+    the variant "-", and `peak_memory` of the process that holds everything. Percentiles are nearest-rank.
     """
     level = parameters.level
     for cell in distinct(records, "cell"):
@@ -130,7 +130,7 @@ def percentiles(times: Times, draws: Draws, wanted: Sequence[int] = PERCENTILES)
 
 def _table(records: Sequence[TimesRecord], system: str, batch: int, part: str = "") -> Times:
     """Return the times of a system in all processes, [processes, rounds]; UserError if processes differ."""
-    rows = []
+    rows: list[list[float]] = []
     for record in records:
         timing = record.systems.get(system, {}).get(batch)
         samples = timing and (timing.parts_ms.get(part) if part else timing.samples_ms)

@@ -19,7 +19,8 @@ OWN_STAGES = {
 class Way(NamedTuple):
     """A way to search, where, and how it is asked."""
 
-    index: str
+    base: str
+    """The index."""
     stage: str = ""
     gallery: str = ""
     """Empty for the first."""
@@ -29,7 +30,7 @@ class Way(NamedTuple):
     @property
     def plain(self) -> str:
         """The way alone: `ivf-pq+rerank`."""
-        return with_stage(self.index, self.stage)
+        return with_stage(self.base, self.stage)
 
     @property
     def variant(self) -> str:

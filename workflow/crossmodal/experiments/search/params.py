@@ -13,7 +13,8 @@ from crossmodal.search.settings import LatencyProtocol
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
 
-    AnyIndex = AnyStage = Any
+    AnyIndex = Any
+    AnyStage = Any
 else:
     AnyIndex, AnyStage = any_of("search"), any_of("reranking")
 
@@ -103,7 +104,7 @@ class Params(Parameters):
     def used_stages(self) -> list[str]:
         """Return the second stages that some index is followed by, and the teachers of those that have one."""
         used = {stage for stages in self.pipelines.values() for stage in stages}
-        used |= {getattr(self.stages[name], "teacher", None) for name in used & self.stages.keys()}
+        used |= {str(getattr(self.stages[name], "teacher", "")) for name in used & self.stages.keys()}
         return [name for name in self.stages if name in used]
 
     def timed(self) -> str:
