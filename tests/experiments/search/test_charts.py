@@ -113,6 +113,7 @@ def test_each_second_stage_has_its_shape() -> None:
 
 
 ROOM = {
+    "gallery": "own",
     "galleries": {"own": {}, "mixed": {"distractors": ["web"]}},
     "stages": {"csls": {"kind": "csls"}, "rerank": {"kind": "vectors"}},
 }

@@ -15,7 +15,7 @@ ROOM = {
     "indexes": {"flat": {"kind": "flat"}, "ivf-pq": {"kind": "ivf_pq", "m": 8}},
     "stages": {"exact": {"kind": "exact"}, "rerank": {"kind": "vectors"}},
     "pipelines": {"ivf-pq": ["exact", "rerank"]},
-    "index": "ivf-pq", "stage": "rerank", "exhaustive": "flat", "shifts": ["typos-3"],
+    "gallery": "own", "index": "ivf-pq", "stage": "rerank", "exhaustive": "flat", "shifts": ["typos-3"],
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ ROOM = Params.model_validate(
         },
         "pipelines": {"ivf-pq": ["exact", "rerank"], "flat": ["rerank"]},
         "expansion": {"indexes": ["ivf-pq"], "candidates": 10},
-        "index": "ivf-pq", "stage": "rerank", "exhaustive": "flat", "shifts": ["typos-3"],
+        "gallery": "own", "index": "ivf-pq", "stage": "rerank", "exhaustive": "flat", "shifts": ["typos-3"],
     }
 )  # fmt: skip
 RATES = {

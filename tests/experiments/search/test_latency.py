@@ -20,6 +20,7 @@ ROOM = Params.model_validate(
     {
         "cells": ["c"],
         "galleries": {"own": {}, "mixed": {}},
+        "gallery": "own",
         "indexes": {"flat": {"kind": "flat"}, "ivf-pq": {"kind": "ivf_pq", "m": 8}},
     }
 )

@@ -31,7 +31,7 @@ def main(
 
         prepare_torch(spec["threads"], seed)
     validation = (validation_images, validation_captions)
-    galleries = list(values["galleries"])
+    galleries = [name for name, _ in values["galleries"]]
     sources = Sources.read(values, galleries, indexes, images, learnt_images, bank, validation, trained)
     lists = sources.validation_lists(seed) if values["stages"] else None
     asked = dict(zip((CLEAN, *values["shifts"]), map(read_embeddings, captions), strict=True))
@@ -123,7 +123,7 @@ def probed(place: Place, captions: Embeddings, seed: int) -> Iterator[dict[str, 
     found = found_by(place.searchers[index], place.gallery, captions, place.sources.candidates())
     own = [
         number
-        for number, position in enumerate(values["galleries"][place.name])
+        for number, position in enumerate(dict(values["galleries"])[place.name])
         if values["sets"][position] == values["target"]
     ]
     for name, probe in probe_candidates(place.gallery, found, set(captions.labels), own, seed).items():

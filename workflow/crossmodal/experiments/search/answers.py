@@ -49,7 +49,7 @@ class Place:
         """Take the gallery called `gallery`; `validation` is what stages are chosen by."""
         self.sources, self.name, self.validation = sources, gallery, validation
         self.gallery = sources.gallery(gallery)
-        self.searchers = {name: sources.searcher(gallery, name) for name in sources.values["indexes"]}
+        self.searchers = {name: sources.searcher(gallery, name) for name, _ in sources.values["indexes"]}
         self.chosen: dict[str, Any] = {}
         """By stage its parameters, with what was chosen on validation lists."""
         self._scores: dict[str, Callable[[Candidates], Vectors]] = {}

@@ -19,7 +19,7 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
         return f"search/{cell}/s*/{target}/{split}/{where.variant}/text_to_image/{metric}"
 
     gain = "gain_over_exact_recall@10"
-    others = [way._replace(gallery=gallery) for gallery in list(params.galleries)[1:]]
+    others = [params.named(way, name) for name in params.galleries if name != params.main_gallery()]
     others += [way._replace(shift=shift) for shift in params.shifts]
     yield Claim(
         f"{KEY}.rerank",

@@ -39,8 +39,7 @@ def fact_numbers(
 
 def _at(place: Place, way: Way, gallery: str, room: Params, split: str = "test") -> Place:
     """Return `place` with the variant of a way in a gallery, on another split where that is given."""
-    first = next(iter(room.galleries), "")
-    variant = way._replace(gallery="" if gallery == first else gallery).variant
+    variant = room.named(way, gallery).variant
     return Place(place.experiment, place.cell, place.dataset, split, variant, place.direction)
 
 
@@ -82,8 +81,7 @@ def _stage_numbers(place: Place, runs: Sequence[RunRecord], room: Params) -> Ite
     index = room.index or room.exhaustive or "-"
     for stage in dict.fromkeys(facts.stage for run in runs for facts in run.stages):
         by_run = [(run, next(f for f in run.stages if f.stage == stage)) for run in runs]
-        first = next(iter(room.galleries), "")
-        here = _at(place, Way(index, stage), first, room, "val")
+        here = _at(place, Way(index, stage), room.main_gallery(), room, "val")
         sources = distinct(runs, "source")
         epochs = {run.run: facts.epoch for run, facts in by_run if facts.epoch is not None}
         for number, epoch in epochs.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.search.names import CLEAN, EXPAND, REFINE, Way, read_way
+from crossmodal.experiments.search.names import EXPAND, REFINE, Way, read_way
 from crossmodal.experiments.search.params import Params
 from crossmodal.statistics.aa import aa_numbers
 from crossmodal.statistics.cells import cells_of
@@ -34,16 +34,13 @@ Targets = Mapping[str, Target]
 def read_shares(paths: Sequence[Path], room: Params) -> Shares:
     """Return what each way found of the exhaustive top ten, where that is what it looks for."""
     found: Shares = {}
-    first = next(iter(room.galleries), "")
     for path in paths:
         frame = read_table(path).to_pandas()
         for (gallery, plain, asked), rows in frame.groupby(["gallery", "way", "asked"], observed=True):
             way = read_way(str(plain))
             if way.stage and not is_exact(way.stage, room):
                 continue
-            way = way._replace(
-                gallery="" if gallery == first else str(gallery), shift="" if asked == CLEAN else str(asked)
-            )
+            way = room.named(way, str(gallery), str(asked))
             found[str(path.parent), way.variant] = dict(zip(rows["cluster"], rows["sum"], strict=True))
     return found
 

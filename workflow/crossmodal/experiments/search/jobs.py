@@ -110,9 +110,8 @@ def query_sets(study: Study) -> list[SetName]:
 def ways(study: Study) -> list[Way]:
     """Return every way to search, in each gallery and under each shift, in the order of the answers' files."""
     params = study.room("search")
-    first = next(iter(params.galleries), "")
     return [
-        read_way(way)._replace(gallery="" if name == first else name, shift=shift)
+        params.named(read_way(way), name, shift)
         for name in params.galleries
         for way in params.ways()
         for shift in ("", *params.shifts)
@@ -159,8 +158,9 @@ def answer_parameters(study: Study) -> dict[str, Any]:
     return {
         "target": target,
         "sets": [name.dataset for name in sets],
-        "galleries": {name: [sets.index(one) for one in gallery(study, name)] for name in room.galleries},
-        "indexes": {name: plain(params) for name, params in room.indexes.items()},
+        # In lists, whose order a spec keeps: it is that of the files.
+        "galleries": [[name, [sets.index(one) for one in gallery(study, name)]] for name in room.galleries],
+        "indexes": [[name, plain(params)] for name, params in room.indexes.items()],
         "stages": {name: plain(room.stages[name]) for name in room.used_stages()},
         "trained": trained_stages(study),
         "ways": room.ways(),

@@ -54,12 +54,10 @@ def latency_numbers(
     for cell in distinct(records, "cell"):
         own = sorted((r for r in records if r.cell == cell), key=lambda record: record.process)
         sources = tuple(record.source for record in own)
-        first = next(iter(room.galleries), "")
-        gallery = "" if own[0].gallery == first else own[0].gallery
         for system in own[0].systems:
             if system.endswith(AGAIN):
                 continue
-            way = Way("-") if system == ENCODE else read_way(system)._replace(gallery=gallery)
+            way = Way("-") if system == ENCODE else room.named(read_way(system), own[0].gallery)
             place = Place("search", cell, target, "test", way.variant, TEXT_TO_IMAGE)
             for batch in own[0].systems[system]:
                 for metric, unit, estimate in _estimates(own, system, batch, parameters, sources):

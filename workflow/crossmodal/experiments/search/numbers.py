@@ -6,7 +6,7 @@ from crossmodal.experiments.search.claims import claims
 from crossmodal.experiments.search.facts import fact_numbers
 from crossmodal.experiments.search.found import found_numbers, read_shares, with_shares
 from crossmodal.experiments.search.latency import latency_numbers
-from crossmodal.experiments.search.names import CLEAN, Way, read_way
+from crossmodal.experiments.search.names import read_way
 from crossmodal.experiments.search.params import Params
 from crossmodal.experiments.search.records import RunRecord, TimesRecord
 from crossmodal.jobs.run import Ins, Out, Spec, run
@@ -47,17 +47,11 @@ def query_record(path: Path, target: str, room: Params) -> QueryRecord:
     The run takes the place of the seed: of the cell there is one.
     """
     cell, _, run, gallery, plain, asked = path.parts[-7:-1]
-    way = named(read_way(plain), gallery, asked, room)
+    way = room.named(read_way(plain), gallery, asked)
     return QueryRecord(
         experiment="search", cell=cell, seed=int(run[1:]), dataset=target, split="test", variant=way.variant,
         path=path,
     )  # fmt: skip
-
-
-def named(way: Way, gallery: str, asked: str, room: Params) -> Way:
-    """Return a way with the gallery and the shift that its name has."""
-    first = next(iter(room.galleries), "")
-    return way._replace(gallery="" if gallery == first else gallery, shift="" if asked == CLEAN else asked)
 
 
 def _coordinates(folder: Path) -> dict[str, str | int]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from crossmodal.experiments.search.names import EXPAND, OWN_STAGES, REFINE, with_stage
+from crossmodal.experiments.search.names import CLEAN, EXPAND, OWN_STAGES, REFINE, Way, with_stage
 from crossmodal.parameters import Check, Count, Name, Parameters, Share
 from crossmodal.registry import any_of
 from crossmodal.search.settings import LatencyProtocol
@@ -53,7 +53,10 @@ class Params(Parameters):
     """Times that indexes are built and re-rankers trained, each with a seed of its own: what intervals cover
     beside queries."""
     galleries: dict[Name, GalleryParameters] = {}
-    """What is searched. Numbers of the first have the plain names of ways, those of others `<way>@<gallery>`."""
+    """What is searched."""
+    gallery: Name | None = None
+    """Gallery of the claims. Its numbers have the plain names of ways, those of the others `<way>@<gallery>`.
+    Null for the first in the order of names."""
     indexes: dict[Name, AnyIndex] = {}
     stages: dict[Name, AnyStage] = {}
     """Second stages, which put the first candidates of an index in another order."""
@@ -70,7 +73,7 @@ class Params(Parameters):
     """Share of the exhaustive top ten that operating points are to find, on validation queries."""
     latency: LatencyProtocol = LatencyProtocol()
     timed_gallery: Name | None = None
-    """Gallery in which times are measured; null for the last."""
+    """Gallery in which times are measured; null for that of the claims."""
     cell: Name | None = None
     """Cell that the claims are about; null for the first of `cells`."""
     index: Name | None = None
@@ -107,9 +110,19 @@ class Params(Parameters):
         used |= {str(getattr(self.stages[name], "teacher", "")) for name in used & self.stages.keys()}
         return [name for name in self.stages if name in used]
 
+    def main_gallery(self) -> str:
+        """Return the gallery of the claims; empty where there is none. A spec keeps no order of its names."""
+        return self.gallery or min(self.galleries, default="")
+
     def timed(self) -> str:
         """Return the gallery in which times are measured."""
-        return self.timed_gallery or list(self.galleries)[-1]
+        return self.timed_gallery or self.main_gallery()
+
+    def named(self, way: Way, gallery: str, shift: str = "") -> Way:
+        """Return a way as its numbers are called in a gallery and under a shift (`clean` for none)."""
+        return way._replace(
+            gallery="" if gallery == self.main_gallery() else gallery, shift="" if shift == CLEAN else shift
+        )
 
 
 def checks(params: Params, study: "Study") -> Iterator[Check]:
@@ -133,6 +146,7 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     yield Check("shifts", params.shifts, texts, "shift of captions in robustness.shifts")
     if params.shifts and robustness.cells is not None:
         yield Check("cells", params.cells, robustness.cells, "cell of robustness.cells, which shifts go by")
+    yield Check("gallery", [params.gallery], params.galleries, "gallery")
     yield Check("timed_gallery", [params.timed_gallery], params.galleries, "gallery")
     yield Check("cell", [params.cell], params.cells, "cell that is searched")
     yield Check("index", [params.index], params.indexes, "index")

@@ -37,7 +37,7 @@ def main(numbers: In, section: Out, figures: Out, spec: Spec) -> None:
         folds=params.folds,
         galleries={name: gallery.distractors for name, gallery in params.galleries.items()},
         target=values["target"],
-        timed=params.timed() if params.galleries else "",
+        timed=params.timed(),
         target_recall=params.target_recall,
         reference=params.index,
         **drawn,

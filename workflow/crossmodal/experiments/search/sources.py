@@ -45,7 +45,7 @@ class Sources:
     ) -> "Sources":  # fmt: skip
         """Read them; `indexes` are all files of the indexes of `galleries`, gallery by gallery."""
         folders = list(dict.fromkeys(path.parent for path in indexes))
-        names = [(gallery, index) for gallery in galleries for index in values["indexes"]]
+        names = [(gallery, index) for gallery in galleries for index, _ in values["indexes"]]
         found: dict[str, dict[str, Path]] = {gallery: {} for gallery in galleries}
         for (gallery, index), folder in zip(names, folders, strict=True):
             found[gallery][index] = folder
@@ -67,7 +67,7 @@ class Sources:
 
     def gallery(self, name: str) -> Gallery:
         """Return the images of a gallery in the order that its indexes have them in."""
-        own, *distractors = (self.images[place] for place in self.values["galleries"][name])
+        own, *distractors = (self.images[place] for place in dict(self.values["galleries"])[name])
         return assemble(own, distractors)
 
     def searcher(self, gallery: str, index: str) -> Searcher:
@@ -85,7 +85,7 @@ class Sources:
         named, candidates are those of exhaustive search.
         """
         name = self.values["candidates_of"]
-        params = parse("search", self.values["indexes"][name] if name else {"kind": "flat"})
+        params = parse("search", dict(self.values["indexes"])[name] if name else {"kind": "flat"})
         return lists_of(*self.validation, self.learnt.vectors, params, seed, self.candidates())
 
 

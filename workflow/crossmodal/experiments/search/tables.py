@@ -63,6 +63,7 @@ class Searches:
         """Take all numbers; `room` are the parameters as a job has them, those of an older version included."""
         self.numbers = numbers
         self.galleries = list(room.get("galleries") or {})
+        self.main = room.get("gallery") or min(self.galleries, default="")
         self.stages: Mapping[str, Any] = room.get("stages") or {}
         found = [n for n in numbers if n.experiment == "search" and n.split == "test" and n.variant != "-"]
         keys = dict.fromkeys((n.cell, n.dataset, n.variant) for n in found)
@@ -85,8 +86,8 @@ class Searches:
         return own
 
     def gallery(self, name: str) -> str:
-        """Return how a gallery is called: the first one has no name in ways."""
-        return name or (self.galleries[0] if self.galleries else "")
+        """Return how a gallery is called: that of the claims has no name in ways."""
+        return name or self.main
 
     def row_name(self, cell: str, name: str) -> str:
         """Return the name of a row, with its cell where there are several."""
