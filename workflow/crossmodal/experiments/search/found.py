@@ -25,6 +25,9 @@ INDEX_RECALL = "index_recall@10"
 KEPT = (*RECALLS, "ndcg@10")
 """What is reported of the metrics that results hold."""
 HEADLINE = "recall@10"
+BY_RUN = (HEADLINE, f"gain_over_exact_{HEADLINE}")
+"""What each run has a number of, beside that of all runs."""
+GAINS = ("recall@1", HEADLINE)
 
 Shares = dict[tuple[str, str], dict[str, float]]
 """By run's folder and variant: the sum over the queries of each image."""
@@ -105,10 +108,11 @@ def _comparisons(
 ) -> Iterator[Number]:
     for (variant, metric), seeds in found.items():
         way, here = read_way(variant, list(room.galleries)), replace(place, variant=variant)
-        if metric in RECALLS:
+        if metric == HEADLINE:
             lost = found.get((exhaustive_of(way, room), metric))
             if lost and way.base != room.exhaustive:
                 yield from _shown(here, f"loss_{metric}", combine(loss_of, seeds, lost), level, targets)
+        if metric in GAINS:
             exact = found.get((exact_of(way, room), metric))
             if exact and way.stage and way.variant != exact_of(way, room):
                 gain = combine(difference, seeds, exact)
@@ -117,7 +121,7 @@ def _comparisons(
         if plain and metric in (HEADLINE, INDEX_RECALL):
             gain = combine(difference, seeds, plain)
             yield from _shown(here, f"gain_over_index_{metric}", gain, level, targets)
-        if metric == HEADLINE and way.base == room.index:
+        if metric == HEADLINE and way.base == room.index and way.stage in ("", room.stage):
             yield from aa_numbers(partial(_same, here), metric, {"-": seeds}, level, ("aa_difference",))
 
 
@@ -154,6 +158,14 @@ def plain_of(way: Way, room: Params) -> str:
 def _shown(
     place: Place, metric: str, seeds: Seeds, level: float, targets: Targets | None = None
 ) -> Iterator[Number]:
-    """Yield the numbers of an estimate: of all runs, and of recall@10 and what comes of it those of each run."""
-    every = numbers_of(place, metric, seeds, level, targets=targets)
-    yield from (number for number in every if number.seed == ALL_SEEDS or metric.endswith(HEADLINE))
+    """Yield the numbers of an estimate: of all runs, and of what is in BY_RUN those of each run."""
+    for number in numbers_of(place, metric, seeds, level, targets=targets):
+        if number.seed == ALL_SEEDS or metric in BY_RUN:
+            yield _clipped(number) if metric == INDEX_RECALL else number
+
+
+def _clipped(number: Number) -> Number:
+    """Return a share with the interval that a share can have."""
+    if number.ci_low is None or number.ci_high is None:
+        return number
+    return replace(number, ci_low=max(0.0, number.ci_low), ci_high=min(1.0, number.ci_high))
