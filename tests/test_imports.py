@@ -26,6 +26,7 @@ MEANS = [
     "models",
     ("adaptation", "attacks"),
     ("training", "search", "statistics", "report"),
+    "reranking",
 ]
 """The means: each layer may use what stands before it."""
 

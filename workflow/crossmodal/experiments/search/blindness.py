@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
 from crossmodal.experiments.search.records import Probe, SearchRecord
+from crossmodal.reranking.probe import blind_scores
 from crossmodal.search.gallery import Gallery
-from crossmodal.search.probe import blind_scores
 from crossmodal.statistics.estimates import Estimate
 
 ALL, OWN, DISTRACTORS = "all", "own", "distractors"

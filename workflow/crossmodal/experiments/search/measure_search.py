@@ -3,14 +3,16 @@
 from functools import partial
 
 import faiss
+import numpy as np
+import numpy.typing as npt
 
 from crossmodal.experiments.search.pipelines import Stage, measure_search
 from crossmodal.jobs.run import In, Ins, Out, Spec, Timed, run
-from crossmodal.models.embeddings import read_embeddings
+from crossmodal.models.embeddings import Vectors, read_embeddings
 from crossmodal.registry import parse
-from crossmodal.search.gallery import assemble
+from crossmodal.reranking.order import inner_products, reorder
+from crossmodal.search.gallery import Candidates, assemble
 from crossmodal.search.index import read_index
-from crossmodal.search.rescoring import rescore
 from crossmodal.search.settings import LatencyProtocol
 
 
@@ -42,7 +44,7 @@ def main(
 
 
 def _reranking(files: Ins, spec: Spec) -> Stage:
-    from crossmodal.search.reranker import load_reranker, rerank  # torch: other searches start sooner
+    from crossmodal.reranking.network import load_reranker, rerank  # torch: other searches start sooner
     from crossmodal.torch_setup import prepare_torch
 
     prepare_torch(spec["threads"], spec["seed"])
@@ -51,7 +53,11 @@ def _reranking(files: Ins, spec: Spec) -> Stage:
 
 
 def _rescoring(candidates: int | None) -> Stage | None:
-    return Stage(candidates, partial(rescore, candidates=candidates)) if candidates else None
+    return Stage(candidates, partial(_rescore, candidates=candidates)) if candidates else None
+
+
+def _rescore(vectors: Vectors, found: Candidates, candidates: int) -> npt.NDArray[np.int64]:
+    return reorder(found, inner_products(vectors, found, candidates), candidates)
 
 
 if __name__ == "__main__":

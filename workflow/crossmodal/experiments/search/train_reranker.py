@@ -5,10 +5,10 @@ import faiss
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.embeddings import read_embeddings
 from crossmodal.registry import parse
+from crossmodal.reranking.network import save_reranker
+from crossmodal.reranking.training import train_reranker
 from crossmodal.search.gallery import assemble, find_candidates
 from crossmodal.search.index import read_index
-from crossmodal.search.reranker import save_reranker
-from crossmodal.search.reranker_training import train_reranker
 from crossmodal.search.settings import RerankerParameters
 from crossmodal.torch_setup import prepare_torch
 

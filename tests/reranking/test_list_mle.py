@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from torch.nn.functional import cross_entropy
 
-from crossmodal.search.list_mle import list_mle
+from crossmodal.reranking.list_mle import list_mle
 
 
 def _generator(seed=0):

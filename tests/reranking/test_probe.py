@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from crossmodal.search.probe import FOLDS, RIDGE, _folds, _ridge, blind_scores
+from crossmodal.reranking.probe import FOLDS, RIDGE, _folds, _ridge, blind_scores
 
 
 def _made_up(unit, n, shift, seed=0):

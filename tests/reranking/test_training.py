@@ -8,9 +8,9 @@ import torch
 from pydantic import ValidationError
 
 from crossmodal.errors import UserError
+from crossmodal.reranking.network import Reranker, load_reranker, rerank, save_reranker
+from crossmodal.reranking.training import train_reranker, validate
 from crossmodal.search.gallery import Candidates
-from crossmodal.search.reranker import Reranker, load_reranker, rerank, save_reranker
-from crossmodal.search.reranker_training import train_reranker, validate
 from crossmodal.search.settings import RerankerParameters
 
 SMALL = RerankerParameters(

@@ -12,9 +12,9 @@ from torch import Generator, Tensor
 from crossmodal.errors import UserError
 from crossmodal.models.embeddings import Vectors
 from crossmodal.progress import progress
+from crossmodal.reranking.list_mle import list_mle
+from crossmodal.reranking.network import Reranker, rerank, tensors_of
 from crossmodal.search.gallery import Candidates
-from crossmodal.search.list_mle import list_mle
-from crossmodal.search.reranker import Reranker, rerank, tensors_of
 from crossmodal.search.settings import RerankerParameters
 
 COLUMNS = ("epoch", "loss", "validation_recall@1", "validation_mrr")
