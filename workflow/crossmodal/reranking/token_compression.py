@@ -92,7 +92,7 @@ def fit_compression(images: Iterable[Floats], captions: Iterable[Floats], width:
         return float(np.sqrt(max(variance, 1e-12)))
 
     values = (image.mean, text.mean, components, scale(image), scale(text))
-    return Compression(*(np.ascontiguousarray(value, dtype=np.float32) for value in values))
+    return Compression(*(np.asarray(value, dtype=np.float32, order="C") for value in values))
 
 
 def _moments(batches: Iterable[Floats], what: str) -> Moments:
