@@ -46,8 +46,7 @@ class Items:
         found[..., :d] = self._vectors[positions]
         for start, source in zip(self._starts, self._sources, strict=False):
             own = (positions >= start) & (positions < start + len(source.patches))
-            tokens = source.tokens(positions[own] - start)
-            found[own, d:-1] = tokens.reshape(len(tokens), -1)
+            found[own, d:-1] = source.tokens(positions[own] - start).reshape(-1, self.shape[1] - d - 1)
         return found
 
 
