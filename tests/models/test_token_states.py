@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from open_clip.model import CLIP
+from tests.models.tiny_towers import CAPTIONS, create, pixels
 from torch.nn import functional
 
 from crossmodal import registry
@@ -13,7 +14,6 @@ from crossmodal.adaptation import methods
 from crossmodal.errors import UserError
 from crossmodal.models import clip, dual_encoder, projections, scratch, token_states
 from crossmodal.models.scratch_params import Params
-from tests.models.tiny_towers import CAPTIONS, OWN_TEXT, create, pixels
 
 
 @pytest.fixture
@@ -74,7 +74,9 @@ def test_an_adapter_is_part_of_the_tower(method: str) -> None:
     assert token_states.image_states(model, images, 4).shape == bare
     words, counts = token_states.text_states(model, tokens)
     last = words[0, counts.sum() - 1]
-    torch.testing.assert_close(functional.normalize(last, dim=-1), dual_encoder.encode_texts(model, tokens)[0])
+    torch.testing.assert_close(
+        functional.normalize(last, dim=-1), dual_encoder.encode_texts(model, tokens)[0]
+    )
 
 
 def test_a_tower_without_a_map_of_places_is_one_line(nano: CLIP) -> None:

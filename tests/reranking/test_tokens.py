@@ -47,7 +47,10 @@ def world(tmp_path: Path):
 
     def make(name, seed, images=60, gaps=0):
         rng = np.random.default_rng(seed)
-        vectors, states = unit(images * K, D, seed=seed), rng.normal(size=(images * K, P, C)).astype(np.float32)
+        vectors, states = (
+            unit(images * K, D, seed=seed),
+            rng.normal(size=(images * K, P, C)).astype(np.float32),
+        )
         right = np.arange(images) * K + rng.integers(K, size=images)
         image = np.repeat(np.arange(images), 2)
         positions = image[:, None] * K + rng.permuted(np.tile(np.arange(K), (len(image), 1)), axis=1)
@@ -258,10 +261,8 @@ def test_missing_and_broken_files_are_one_line(trained, tmp_path, change, messag
 def test_files_of_something_else_are_one_line(trained, world, tmp_path):
     chosen, material, lists, *_ = trained(epochs=1)
     _, other, files = world("val", 3)
-    with pytest.raises(UserError, match="row 0 is not of the gallery's image"):
-        tokens.prepare(
-            chosen, Material(other, other.vectors, files=dict(material.files))
-        )
+    with pytest.raises(UserError, match="row 0 is not of val/0"):
+        tokens.prepare(chosen, Material(other, other.vectors, files=dict(material.files)))
     write_words(files["words"], [np.zeros((1, D))], D)
     scores = tokens.prepare(
         chosen, Material(material.gallery, material.bank, files=material.files | {"words": files["words"]})
@@ -269,9 +270,10 @@ def test_files_of_something_else_are_one_line(trained, world, tmp_path):
     with pytest.raises(UserError, match="states of 1 captions, asked for row 119"):
         scores(lists.found)
     write_words(files["words"], [np.zeros((1, D + 1))], D + 1)
-    with pytest.raises(UserError, match=f"trained for tokens of {C} numbers and words of {D}; these have 6 and 13"):
+    with pytest.raises(UserError, match=f"tokens of {C} numbers and words of {D}; these have 6 and 13"):
         tokens.prepare(
-            chosen, Material(material.gallery, material.bank, files=material.files | {"words": files["words"]})
+            chosen,
+            Material(material.gallery, material.bank, files=material.files | {"words": files["words"]}),
         )
     assert load_network(material.files["config"], material.files["weights"]).tokens == C
 

@@ -22,8 +22,9 @@ from crossmodal.models.projections import Projection, projection
 def image_states(model: CLIP, pixels: Tensor, grid: int) -> Tensor:
     """Return the states [b, p, d], float32, of the places of `pixels` [b, 3, h, w] in [0, 1], row by row.
 
-    p is the square of `grid` or of the side of the tower's own map, whichever is less: a finer map is averaged over
-    squares of like size. Raises UserError where the tower has no square map of places that its projection takes.
+    p is the square of `grid` or of the side of the tower's own map, whichever is less: a finer map is averaged
+    over squares of like size. Raises UserError where the tower has no square map of places that its projection
+    takes.
     """
     last, images = projection(model, "image"), (pixels - model.pixel_mean) / model.pixel_std
     found = _trunk_map(model, images) if hasattr(model.visual, "trunk") else _transformer_map(model, pixels)
@@ -38,10 +39,10 @@ def image_states(model: CLIP, pixels: Tensor, grid: int) -> Tensor:
 
 
 def text_states(model: CLIP, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the states [b, c, d], float32, of the captions `tokens` int64 [b, context], and which count, bool [b, c].
+    """Return the states of captions, float32 [b, c, d], and which of them count, bool [b, c].
 
-    Start and end count, padding does not; c is at least the longest caption. Vectors of prompts count as words do:
-    the tower pools over them too.
+    `tokens` are int64 [b, context]; c is at least the longest caption. Start and end count, padding does not.
+    Vectors of prompts count as words do: the tower pools over them too.
     """
     seen: dict[str, Tensor] = {}
 
@@ -83,7 +84,7 @@ def _trunk_map(model: CLIP, images: Tensor) -> Tensor | None:
 
 
 def _transformer_map(model: CLIP, pixels: Tensor) -> Tensor | None:
-    """Return the patches [b, width, h, w] of open_clip's vision transformer as they leave its last normalisation."""
+    """Return the patches [b, width, h, w] that leave the last normalisation of open_clip's vision transformer."""
     if not isinstance(getattr(model.visual, "ln_post", None), nn.Module):
         return None
     seen: list[Tensor] = []

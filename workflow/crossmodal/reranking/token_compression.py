@@ -19,9 +19,9 @@ SHAPES = {"image_mean": 1, "text_mean": 1, "components": 2, "image_scale": 0, "t
 class Compression(NamedTuple):
     """A linear map of d numbers to c, the same for places and for words, less the mean of either side.
 
-    The towers' states lie apart (the gap between modalities), so each has a mean and a scale of its own; after both
-    its compressed numbers have a root mean square of 1. Inner products of the two stay those of the joint space, as
-    far as c components hold them.
+    The towers' states lie apart (the gap between modalities), so each has a mean and a scale of its own; after
+    both its compressed numbers have a root mean square of 1. Inner products of the two stay those of the joint
+    space, as far as c components hold them.
     """
 
     image_mean: Floats
@@ -37,11 +37,11 @@ class Compression(NamedTuple):
 
     def images(self, states: Floats) -> Floats:
         """Return the compressed states [..., c] of places [..., d]."""
-        return ((states - self.image_mean) @ self.components) / self.image_scale
+        return np.asarray((states - self.image_mean) @ self.components / self.image_scale, dtype=np.float32)
 
     def words(self, states: Floats) -> Floats:
         """Return the compressed states [..., c] of words [..., d]."""
-        return ((states - self.text_mean) @ self.components) / self.text_scale
+        return np.asarray((states - self.text_mean) @ self.components / self.text_scale, dtype=np.float32)
 
 
 class Moments:
@@ -118,7 +118,9 @@ def load_compression(path: Path) -> Compression:
     except FileNotFoundError:
         raise UserError(f"{path}: no such token compression") from None
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: not a token compression ({_line(error)}); remove it and run again") from None
+        raise UserError(
+            f"{path}: not a token compression ({_line(error)}); remove it and run again"
+        ) from None
     dimension = compression.components.shape[0] if compression.components.ndim == 2 else -1
     if any(getattr(compression, name).ndim != axes for name, axes in SHAPES.items()) or not (
         len(compression.image_mean) == len(compression.text_mean) == dimension

@@ -48,7 +48,7 @@ def export_patches(
 
 
 def export_words(model: CLIP, split: Path, batch_size: int, path: Path) -> int:
-    """Write the token states of each caption of the dataset file `split`, in its order; return how many captions."""
+    """Write the token states of each caption of the dataset file `split`, in its order; return how many."""
     tokens, which = distinct_captions(model, split)
     states: dict[int, Floats] = {}
     for rows, batch in caption_states(model, tokens, batch_size):
@@ -58,7 +58,7 @@ def export_words(model: CLIP, split: Path, batch_size: int, path: Path) -> int:
 
 
 def distinct_captions(model: CLIP, split: Path) -> tuple[Tensor, list[int]]:
-    """Return the captions of the dataset file `split` as tokens int64 [m, context], each once, and each one's row."""
+    """Return the captions of the dataset file `split`, each once, int64 [m, context], and which each one is."""
     texts: list[list[str]] = read_table(split, ["captions"]).column("captions").to_pylist()
     flat = [text for own in texts for text in own]
     if not flat:
@@ -79,9 +79,13 @@ def image_states(model: CLIP, split: Path, grid: int, batch_size: int) -> Iterat
 
 @torch.inference_mode()
 def caption_states(model: CLIP, tokens: Tensor, batch_size: int) -> Iterator[tuple[list[int], list[Floats]]]:
-    """Yield batches of the rows of `tokens` [m, context] and the states [l, d] of each, those of like length together."""
+    """Yield rows of `tokens` [m, context], those of like length together, and the states [l, d] of each."""
     device = next(model.parameters()).device
-    order = dual_encoder.lengths(tokens).argsort(stable=True) if len(tokens) else torch.zeros(0, dtype=torch.int64)
+    order = (
+        dual_encoder.lengths(tokens).argsort(stable=True)
+        if len(tokens)
+        else torch.zeros(0, dtype=torch.int64)
+    )
     batches = order.split(batch_size) if len(order) else ()
     for rows in progress(batches, "states of captions", unit="batch"):
         states, counts = token_states.text_states(model, tokens[rows].to(device))

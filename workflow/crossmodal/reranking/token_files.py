@@ -1,8 +1,8 @@
 """Compressed tokens of images on disk, int8, and token states of captions.
 
-`patches` are one .npy file: a structured array, a row an image, that holds the image's key, the scale of each token
-and the tokens. It is read memory-mapped, and a candidate's tokens lie together. A dataset's file has the rows of the
-dataset; a gallery's (`write_gallery_patches`) has those of the gallery, so that a stage needs positions alone.
+`patches` are one .npy file: a structured array, a row an image, that holds the image's key, the scale of each
+token and the tokens. It is read memory-mapped, and a candidate's tokens lie together. A dataset's file has the
+dataset's rows; a gallery's (`write_gallery_patches`) the gallery's, so that a stage needs positions alone.
 `words` are one safetensors file: `states` float16 [t, d], the states of all captions one after the other, and
 `offsets` int64 [n + 1], where each caption's begin.
 """
@@ -77,24 +77,28 @@ def open_patches(path: Path) -> Codes:
         raise UserError(f"{path}: no such file of image tokens") from None
     except (ValueError, OSError, EOFError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not a readable file of image tokens ({reason}); remove it and run again") from None
+        raise UserError(f"{path}: not a readable file of image tokens ({reason})") from None
     shape = codes.dtype["tokens"].shape if codes.dtype.names == ("key", "scales", "tokens") else ()
     if codes.ndim != 1 or len(shape) != 2 or codes.dtype != row_type(*shape):
-        raise UserError(f"{path}: holds no image tokens but {codes.dtype} {list(codes.shape)}; give it `patches`")
+        raise UserError(
+            f"{path}: holds no image tokens but {codes.dtype} {list(codes.shape)}; give it `patches`"
+        )
     return codes
 
 
 def write_gallery_patches(path: Path, files: Sequence[Path], ids: Sequence[str], origins: Rows) -> None:
     """Write the patches of a gallery in its order: image i is looked up by its id in `files[origins[i]]`.
 
-    `files` are the patches of the sets that the gallery was put together from, in that order. Raises UserError where
-    a set lacks an image or two sets have tokens of different shapes.
+    `files` are the patches of the sets that the gallery was put together from, in that order. Raises UserError
+    where a set lacks an image or two sets have tokens of different shapes.
     """
     sources = [open_patches(file) for file in files]
     if len(kinds := {source.dtype for source in sources}) > 1:
         raise UserError(f"{files[0]}: tokens of {len(kinds)} shapes in one gallery; compress all sets alike")
     if len(origins) and int(origins.max()) >= len(sources):
-        raise UserError(f"a gallery of {int(origins.max()) + 1} sets needs their patches; got {len(sources)} files")
+        raise UserError(
+            f"a gallery of {int(origins.max()) + 1} sets needs as many patches; got {len(sources)}"
+        )
     keys = np.fromiter(map(key_of, ids), dtype=np.uint64, count=len(ids))
     codes = np.empty(len(ids), dtype=sources[0].dtype)
     for origin, source in enumerate(sources):
@@ -104,19 +108,21 @@ def write_gallery_patches(path: Path, files: Sequence[Path], ids: Sequence[str],
         rows = order[np.minimum(place, len(order) - 1)] if len(order) else np.zeros(0, dtype=np.int64)
         missing = own if not len(order) else own[source["key"][rows] != keys[own]]
         if len(missing):
-            raise UserError(f"{files[origin]}: has no tokens of the image {ids[missing[0]]} ({len(missing)} lack)")
+            raise UserError(
+                f"{files[origin]}: has no tokens of the image {ids[missing[0]]} ({len(missing)} lack)"
+            )
         codes[own] = source[rows]
     with path.open("wb") as file:
         np.save(file, codes, allow_pickle=False)
 
 
 def check_gallery_patches(path: Path, codes: Codes, ids: Sequence[str]) -> None:
-    """Raise UserError unless `codes`, the file at `path`, has a row for each of the gallery's images in its order."""
+    """Raise UserError unless `codes`, the file at `path`, are of the gallery's images in its order."""
     if len(codes) != len(ids):
         raise UserError(f"{path}: tokens of {len(codes)} images for a gallery of {len(ids)}")
     for row in np.unique(np.linspace(0, len(ids) - 1, min(CHECKED, len(ids))).astype(np.int64)).tolist():
         if int(codes["key"][row]) != key_of(ids[row]):
-            raise UserError(f"{path}: row {row} is not of the gallery's image {ids[row]}; rows must be in its order")
+            raise UserError(f"{path}: row {row} is not of {ids[row]}, the gallery's image there")
 
 
 class Words:
@@ -167,8 +173,10 @@ def read_words(path: Path) -> Words:
         raise UserError(f"{path}: no such file of token states") from None
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not a readable file of token states ({reason}); remove it and run again") from None
+        raise UserError(f"{path}: not a readable file of token states ({reason})") from None
     whole = states.ndim == 2 and states.dtype == np.float16 and offsets.ndim == 1 and len(offsets) > 0
     if not whole or offsets[0] != 0 or offsets[-1] != len(states) or (np.diff(offsets) < 0).any():
-        raise UserError(f"{path}: not a file of token states (offsets and states differ); remove it and run again")
+        raise UserError(
+            f"{path}: not a file of token states (offsets and states differ); remove it and run again"
+        )
     return Words(states, offsets.astype(np.int64))

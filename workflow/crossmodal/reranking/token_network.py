@@ -1,7 +1,8 @@
-"""The token-level re-ranker: the words of a query attend to the tokens of each candidate (after EDJE, 2510.06820)."""
+"""The token-level re-ranker's network: the words of a query attend to the tokens of each candidate."""
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from pydantic import ValidationError
@@ -42,7 +43,7 @@ class TokenNetwork(nn.Module):
         self.pooled = nn.Linear(2 * width, width)
         self.numbers = nn.Linear(NUMBERS, width)
         self.dropout = nn.Dropout(params.dropout)
-        self.blocks = nn.ModuleList(Block(params) for _ in range(params.layers))
+        self.blocks = nn.ModuleList(Block(cast(Any, params)) for _ in range(params.layers))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, 1)
         self.scale = nn.Parameter(torch.tensor(3.0))
@@ -117,8 +118,8 @@ def _rescaled(x: Tensor) -> Tensor:
 def _numbers(words: Tensor, counts: Tensor, tokens: Tensor, exact: Tensor, present: Tensor) -> Tensor:
     """Return what the list says of each candidate, [b, k, NUMBERS], each of standard deviation 1 in a list.
 
-    The exact score, its gap to the best, and two of late interaction: the mean over the words of their best token's
-    similarity (MaxSim, Khattab and Zaharia 2020), and over the tokens of their best word's.
+    The exact score, its gap to the best, and two of late interaction: the mean over the words of their best
+    token's similarity (MaxSim, Khattab and Zaharia 2020), and over the tokens of their best word's.
     """
     similar = torch.einsum("blc,bkpc->bklp", words, tokens) / words.shape[-1]
     by_word = torch.einsum("bkl,bl->bk", similar.amax(dim=3), _shares(counts))
@@ -141,7 +142,7 @@ def _standardised(x: Tensor, present: Tensor) -> Tensor:
 
 
 def load_network(config: Path, weights: Path) -> TokenNetwork:
-    """Return the saved network in eval(); UserError if the files are broken, of another kind or not of one network."""
+    """Return the saved network in eval(); UserError if the files are broken or do not belong together."""
     path = config
     try:
         params = Params.model_validate(json.loads(config.read_text(encoding="utf-8"))["parameters"])
@@ -151,7 +152,15 @@ def load_network(config: Path, weights: Path) -> TokenNetwork:
         with torch.random.fork_rng(devices=[]):
             network = TokenNetwork(dimension, tokens, params)
         network.load_state_dict(tensors)
-    except (OSError, KeyError, TypeError, ValueError, ValidationError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        ValidationError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not a readable re-ranker of kind tokens ({reason}); remove it and run again") from None
+        raise UserError(f"{path}: not a readable re-ranker of kind tokens ({reason})") from None
     return network.eval()

@@ -1,4 +1,4 @@
-"""What the token-level re-ranker reads of items and queries: their tokens and their words, by position and by row."""
+"""What the token-level re-ranker reads: the tokens of items and the words of queries."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +42,9 @@ def open_source(patches: Path, words: Path, control: str) -> Source:
     if control != "shuffled":
         return source
     generator = np.random.default_rng(0)
-    orders = (generator.permutation(size).astype(np.int64) for size in (len(source.patches), len(source.words)))
+    orders = (
+        generator.permutation(size).astype(np.int64) for size in (len(source.patches), len(source.words))
+    )
     return Source(source.patches, source.words, *orders)
 
 

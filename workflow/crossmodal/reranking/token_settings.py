@@ -4,7 +4,7 @@ from crossmodal.parameters import Count, Parameters
 
 
 class TokenParameters(Parameters):
-    """A few compressed tokens of each image, int8: at most grid x grid x width bytes, and two for each token's scale."""
+    """A few compressed tokens of each image, int8: at most grid x grid of them, each of width + 2 bytes."""
 
     grid: Count = 4
     """Side of the square of places that an image is cut into, at most that of the tower's own map (2 for

@@ -1,7 +1,7 @@
 """Training the token-level re-ranker by the loop of the others (training.py).
 
 That loop knows vectors: of queries, and of the items at given positions. Here an item's vector is followed by its
-tokens, and a query's by zeros and, last, by a number that says which caption it is: inner products stay as they were.
+tokens, and a query's by zeros and, last, the number of its caption: inner products stay as they were.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ CAPTIONS = 2**24
 
 
 class Items:
-    """The vectors of the items of galleries, one after the other, each with its tokens: a store for `vectors_at`."""
+    """Items of galleries, one after the other: their vectors with their tokens, a store for `vectors_at`."""
 
     def __init__(self, vectors: Vectors, sources: Sequence[Source]) -> None:
         self._vectors, self._sources = vectors, sources
@@ -92,11 +92,14 @@ def fit_tokens(
 ) -> Outcome:  # fmt: skip
     """Train `network` in place as `training.fit` trains any, and return what was chosen.
 
-    `sources` are the tokens and words of the `training` lists, `held` those of `validation`; `Candidates.rows` must
-    say which caption each query is.
+    `sources` are the tokens and words of the `training` lists, `held` those of `validation`; `Candidates.rows`
+    must say which caption each query is.
     """
     everything = [*sources, held]
-    lists, checked = _joined(training, sources, 0), _joined([validation], [held], sum(len(s.words) for s in sources))
+    lists, checked = (
+        _joined(training, sources, 0),
+        _joined([validation], [held], sum(len(s.words) for s in sources)),
+    )
     model = _Joined(network, everything, checked.vectors.shape[1])
     return fit(cast(Any, model), [lists], checked, cast(Any, network.params), seed, log)
 

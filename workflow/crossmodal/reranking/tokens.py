@@ -4,14 +4,14 @@ After EDJE (arXiv 2510.06820). Its files, beside `config` and `weights`:
 
 - to score: `patches`, the tokens of the gallery in its order (`write_gallery_patches`), and `words`, the states of
   the queries' captions, of which `Candidates.rows` says which is whose;
-- to train: `compression`, and the same two for each of the training lists, `patches/0`, `words/0`, `patches/1` ...,
-  and for those of validation, `patches/validation` and `words/validation`.
+- to train: `compression`, and the same two for each of the training lists, `patches/0`, `words/0`, `patches/1`
+  and so on, and for those of validation, `patches/validation` and `words/validation`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
-import numpy as np
 import torch
 
 from crossmodal.errors import UserError
@@ -20,7 +20,7 @@ from crossmodal.reranking.files import save
 from crossmodal.reranking.material import Lists, Material
 from crossmodal.reranking.order import inner_products
 from crossmodal.reranking.token_compression import load_compression
-from crossmodal.reranking.token_files import check_gallery_patches
+from crossmodal.reranking.token_files import Rows, check_gallery_patches
 from crossmodal.reranking.token_network import TokenNetwork, load_network
 from crossmodal.reranking.token_reading import Source, check_rows, open_source
 from crossmodal.reranking.token_training import fit_tokens
@@ -33,7 +33,12 @@ BATCH = 32  # queries at a time: 100 candidates of 4 tokens of 64 numbers are 3.
 
 
 def train(
-    params: Params, training: Sequence[Lists], validation: Lists, seed: int, files: Mapping[str, Path], log: Path
+    params: Params,
+    training: Sequence[Lists],
+    validation: Lists,
+    seed: int,
+    files: Mapping[str, Path],
+    log: Path,
 ) -> None:
     """Train on the `training` lists, each with its own gallery and captions, and write `config` and `weights`.
 
@@ -51,7 +56,7 @@ def train(
     network = TokenNetwork(sources[0].words.dimension, sources[0].shape[1], params)
     network.start_from(compression)
     outcome = fit_tokens(network, training, sources[:-1], validation, sources[-1], seed, log)
-    save(network, outcome, _file(files, "config"), _file(files, "weights"))
+    save(cast(Any, network), outcome, _file(files, "config"), _file(files, "weights"))
 
 
 def prepare(params: Params, material: Material) -> Callable[[Candidates], Vectors]:
@@ -75,11 +80,17 @@ def prepare(params: Params, material: Material) -> Callable[[Candidates], Vector
 
 
 def score(
-    network: TokenNetwork, source: Source, vectors: Vectors, found: Candidates, rows: np.ndarray, candidates: int
-) -> Vectors:  # type: ignore[type-arg]
+    network: TokenNetwork,
+    source: Source,
+    vectors: Vectors,
+    found: Candidates,
+    rows: Rows,
+    candidates: int,
+) -> Vectors:
     """Return the corrected inner products of the first `candidates`, float32 [q, c], -inf where there is none.
 
-    `vectors` are the gallery's, an array or a store. An untrained network gives the exact inner products to the bit.
+    `vectors` are the gallery's, an array or a store. An untrained network gives the exact inner products, to the
+    bit.
     """
     scores = inner_products(vectors, found, candidates)
     with torch.inference_mode():
