@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from crossmodal.registry import parse
 from crossmodal.reranking.material import Lists, Material
 from crossmodal.search.gallery import Candidates, Gallery
 
@@ -72,3 +73,50 @@ def random_lists():
 def material():
     """Return a function that makes the material of a stage over the gallery of some lists."""
     return _material
+
+
+def _learnable_lists(images=200, captions=2, d=16, k=10, seed=0, informative=0.5):
+    """Return lists whose exact order is bad for a reason that can be learnt and holds in any such gallery.
+
+    What a query and its image share lies in the first half of the components (none of it where `informative` is
+    0); the other half is noise of each side, which the inner product weighs alike. Answers and other images are
+    drawn alike.
+    """
+    rng = np.random.default_rng(seed)
+    half, others = d // 2, d - d // 2
+    vectors = rng.normal(size=(images, d))
+    vectors[:, half:] *= 1.5
+    owner = np.repeat(np.arange(images), captions)
+    shared = vectors[owner, :half] * informative / 0.5 if informative else np.zeros((len(owner), half))
+    queries = np.concatenate(
+        [
+            shared + 0.7 * rng.normal(size=(len(owner), half)),
+            1.5 * rng.normal(size=(len(owner), others)),
+        ],
+        axis=1,
+    )
+    vectors, queries = (
+        (v / np.linalg.norm(v, axis=1, keepdims=True)).astype(np.float32) for v in (vectors, queries)
+    )
+    wrong = (owner[:, None] + 1 + np.stack([rng.permutation(images - 1)[: k - 1] for _ in owner])) % images
+    positions = rng.permuted(np.concatenate([owner[:, None], wrong], axis=1), axis=1)
+    found = _candidates(queries, positions, relevant=positions == owner[:, None])
+    return Lists(vectors, found, [f"i{i}" for i in owner])
+
+
+@pytest.fixture(scope="session")
+def learnable_lists():
+    return _learnable_lists
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Return a function that gives parameters of a small re-ranker."""
+    return lambda kind="vectors", **values: parse(
+        "reranking",
+        {
+            "kind": kind, "candidates": 10, "layers": 1, "width": 32, "heads": 2, "feedforward": 32, "pillars": 4,
+            "dropout": 0.0, "epochs": 6, "batch_size": 32, "learning_rate": 5e-3,
+            "early_stopping_patience": None, **values,
+        },
+    )  # fmt: skip

@@ -47,7 +47,7 @@ def test_exact_sorts_the_first_candidates_by_their_inner_products(
 
 
 def test_equal_items_keep_the_order_of_the_first_stage(unit, candidates):
-    vectors = np.repeat(unit(1, 4), 5, axis=0)
+    vectors = np.repeat(unit(1, 512), 5, axis=0)
     found = candidates(vectors[:1], np.array([[3, 1, 4, 0, 2]]))
     np.testing.assert_array_equal(reorder(found, inner_products(vectors, found, 5), 5), found.positions)
 
@@ -116,7 +116,7 @@ def test_kinds_say_what_they_are():
     for kind in registry.kinds("reranking"):
         module = registry.load("reranking", kind)
         assert {type(getattr(module, name)) for name in ("TRAINED", "TRANSDUCTIVE", "NEEDS_TOKENS")} == {bool}
-        assert registry.kind_class("reranking", kind)(kind=kind).candidates >= 1
+        assert "candidates" in registry.kind_class("reranking", kind).model_fields
     assert registry.load("reranking", "csls").TRANSDUCTIVE
 
 

@@ -1,231 +1,238 @@
-"""The re-ranker starts as exhaustive search, learns what can be learnt, and is the same when read back."""
+"""Training learns what there is to learn, from several galleries, and else keeps exact re-scoring."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
-import torch
-from pydantic import ValidationError
+from safetensors.numpy import load_file
 
 from crossmodal.errors import UserError
-from crossmodal.reranking.network import Reranker, load_reranker, rerank, save_reranker
-from crossmodal.reranking.training import train_reranker, validate
-from crossmodal.search.gallery import Candidates
-from crossmodal.search.settings import RerankerParameters
-
-SMALL = RerankerParameters(
-    candidates=8,
-    layers=1,
-    width=32,
-    heads=2,
-    dropout=0.0,
-    epochs=10,
-    batch_size=16,
-    learning_rate=1e-2,
-    early_stopping_patience=None,
-)
+from crossmodal.reranking import distilled, vectors
+from crossmodal.reranking.lists import answerable, by_owner, merge
+from crossmodal.reranking.order import inner_products, reorder, take
+from crossmodal.reranking.probe import blind_scores
+from crossmodal.reranking.quality import beats, quality
+from crossmodal.reranking.scoring import score
 
 
 @pytest.fixture
-def found(unit):
-    """Return a function that gives (gallery vectors, candidates): shuffled first stages with gaps at the end."""
+def train(tmp_path, learnable_lists, small):
+    """Return a function that trains a stage and gives its files, its log and what scores lists by it."""
 
-    def make(q=30, n=50, d=12, k=8, gaps=0, seed=0):
-        rng = np.random.default_rng(seed)
-        vectors, queries = unit(n, d, seed), unit(q, d, seed + 1)
-        positions = np.stack([rng.permutation(n)[:k] for _ in range(q)])
-        if gaps:
-            positions[::2, -gaps:] = -1
-        scores = -np.sort(-rng.normal(size=(q, k)), axis=1).astype(np.float32)
-        scores[positions < 0] = -np.inf  # what FAISS gives for nothing, or a number near it
-        return vectors, Candidates(queries, positions, scores, np.zeros((q, k), bool))
+    def run(params=None, training=None, validation=None, seed=0, kind=vectors, name="stage", **files):
+        params = params or small()
+        training = training or [learnable_lists(seed=1), learnable_lists(seed=2)]
+        validation = validation or learnable_lists(seed=3)
+        made = {"config": tmp_path / f"{name}.json", "weights": tmp_path / f"{name}.safetensors"}
+        log = tmp_path / f"{name}.csv"
+        kind.train(params, training, validation, seed, made | files, log)
+        return made, list(csv.DictReader(log.open()))
 
-    return make
-
-
-@pytest.fixture
-def learnable(unit):
-    """Return a function that gives (gallery, candidates, owners) where the last component marks what is right.
-
-    The first stage does not see it: there the right item stands anywhere among its neighbours.
-    """
-
-    def make(images=150, captions=3, d=12, k=8, seed=0):
-        rng = np.random.default_rng(seed)
-        vectors = unit(images * k, d, seed)
-        vectors[:, -1] = -0.6
-        right = np.arange(images) * k + rng.integers(k, size=images)
-        vectors[right, -1] = 0.6
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        image = np.repeat(np.arange(images), captions)
-        positions = image[:, None] * k + rng.permuted(np.tile(np.arange(k), (len(image), 1)), axis=1)
-        queries = unit(len(image), d, seed + 1)
-        queries[:, -1] = 0
-        scores = np.einsum("qd,qkd->qk", queries, vectors[positions])
-        order = np.argsort(-scores, axis=1)
-        positions, scores = (np.take_along_axis(a, order, axis=1) for a in (positions, scores))
-        relevant = positions == right[image][:, None]
-        return vectors, Candidates(queries, positions, scores, relevant), [f"i{i}" for i in image]
-
-    return make
+    return run
 
 
-@pytest.fixture
-def trained(learnable, tmp_path):
-    def train(params=SMALL, seed=0):
-        vectors, candidates, owners = learnable()
-        other_vectors, other, _ = learnable(seed=9)
-        log = tmp_path / "log.csv"
-        model = train_reranker(vectors, candidates, owners, other_vectors, other, params, seed, log)
-        return model, (other_vectors, other), list(csv.DictReader(log.open()))
-
-    return train
+def _exact(lists):
+    return inner_products(lists.vectors, lists.found, 10)
 
 
-def _weights(model):
-    return {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
+def _scores(kind, params, material, lists, files):
+    return kind.prepare(params, material(lists, lists.found.queries, files=files))(lists.found)
 
 
-@pytest.mark.parametrize("gaps", [0, 3])
-def test_untrained_it_is_the_order_of_exhaustive_search(found, gaps):
-    vectors, candidates = found(gaps=gaps)
-    reranked = rerank(Reranker(12, SMALL).eval(), vectors, candidates)
-    exact = candidates.queries @ vectors.T
-    for q, (before, after) in enumerate(zip(candidates.positions, reranked, strict=True)):
-        present = before[before >= 0]
-        assert after[: len(present)].tolist() == sorted(present, key=lambda i: -exact[q, i])
-        assert (after[len(present) :] == -1).all()
+def test_it_beats_exact_re_scoring_in_a_gallery_it_has_not_seen(train, learnable_lists, small, material):
+    files, rows = train()
+    config = json.loads(files["config"].read_text())
+    asked = learnable_lists(seed=4)
+    plain, learnt = (
+        quality(asked.found, scores)
+        for scores in (_exact(asked), _scores(vectors, small(), material, asked, files))
+    )
+    assert learnt.mrr > plain.mrr + 0.1
+    assert [int(row["epoch"]) for row in rows] == list(range(7))
+    best = max(rows, key=lambda row: (float(row["validation_mrr"]), float(row["validation_recall@10"])))
+    assert config["epoch"] == int(best["epoch"]) > 0
+    assert config["validation"]["mrr"] == pytest.approx(float(best["validation_mrr"]))
+    assert config["exact"]["mrr"] == pytest.approx(float(rows[0]["validation_mrr"]))
 
 
-def test_what_lies_beyond_its_candidates_keeps_its_place(found):
-    vectors, candidates = found(k=20)
-    reranked = rerank(Reranker(12, SMALL).eval(), vectors, candidates)
-    np.testing.assert_array_equal(reranked[:, 8:], candidates.positions[:, 8:])
-    np.testing.assert_array_equal(np.sort(reranked[:, :8]), np.sort(candidates.positions[:, :8]))
+def test_a_probe_that_never_sees_the_query_learns_nothing_there(learnable_lists):
+    """Answers and distractors are drawn alike, so what is gained there is no shortcut."""
+    lists = learnable_lists(images=600, captions=1, k=3)
+    places = np.unique(lists.found.positions)
+    answers = np.zeros(600, bool)
+    answers[np.random.default_rng(0).permutation(600)[:300]] = True  # the images of half of the queries
+    positive = answers[places]
+    scores = blind_scores(lists.vectors[places], positive, [f"{place}" for place in places], 0)
+    area = (scores[positive][:, None] > scores[~positive][None]).mean()
+    assert 0.42 < area < 0.58
 
 
-def test_one_query_alone_is_ranked_as_in_a_batch(trained):
-    model, (vectors, candidates), _ = trained()
-    together = rerank(model, vectors, candidates)
-    for i in range(20):
-        one = slice(i, i + 1)
-        alone = Candidates(
-            candidates.queries[one],
-            candidates.positions[one],
-            candidates.scores[one],
-            candidates.relevant[one],
-        )
-        np.testing.assert_array_equal(rerank(model, vectors, alone), together[one])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_where_there_is_nothing_to_learn_it_does_no_harm(train, learnable_lists, small, material, seed):
+    noise = [learnable_lists(seed=10 * seed + i, informative=0) for i in range(4)]
+    files, _ = train(training=noise[:2], validation=noise[2], seed=seed)
+    scores = _scores(vectors, small(), material, noise[3], files)
+    if json.loads(files["config"].read_text())["epoch"] == 0:
+        np.testing.assert_array_equal(scores, _exact(noise[3]))
+    plain, learnt = (quality(noise[3].found, values) for values in (_exact(noise[3]), scores))
+    assert learnt.mrr > plain.mrr - 0.03
 
 
-def test_candidates_are_ranked_in_the_company_of_the_others(found):
-    """Cross-attention: the score of one candidate depends on the others, but not on padding."""
-    vectors, candidates = found(q=1, gaps=0)
-    torch.manual_seed(0)
-    model = Reranker(12, SMALL).eval()
-    torch.nn.init.normal_(model.head.weight)
-    query, scores = torch.from_numpy(candidates.queries), torch.from_numpy(candidates.scores)
-    items = torch.from_numpy(vectors[candidates.positions])
-    present = torch.ones(1, 8, dtype=torch.bool)
-    present[0, 7] = False
-    changed = items.clone()
-    changed[0, 7] = 1.0
-    padded = [model(query, x, scores, present)[0, :7] for x in (items, changed)]
-    torch.testing.assert_close(*padded)
-    present[0, 7] = True
-    seen = [model(query, x, scores, present)[0, :7] for x in (items, changed)]
-    assert not torch.allclose(*seen, atol=1e-3)
+def test_what_only_harms_leaves_epoch_zero(train, learnable_lists, small, material):
+    perfect = learnable_lists(seed=3)
+    exact = _exact(perfect)
+    perfect.found.relevant[:] = exact == exact.max(axis=1, keepdims=True)
+    files, rows = train(small(early_stopping_patience=2), validation=perfect)
+    config = json.loads(files["config"].read_text())
+    assert config["epoch"] == 0 and config["validation"] == config["exact"] == {"mrr": 1.0, "recall@10": 1.0}
+    assert len(rows) == 3  # the start and two epochs of patience
+    np.testing.assert_array_equal(_scores(vectors, small(), material, perfect, files), exact)
 
 
-def test_training_learns_what_the_first_stage_does_not_see(trained):
-    model, (vectors, candidates), rows = trained()
-    before = validate(Reranker(12, SMALL), vectors, candidates)
-    after = validate(model, vectors, candidates)
-    assert before[0] < 0.4 and after[0] > 0.9 and after[1] > before[1]
-    assert [int(row["epoch"]) for row in rows] == list(range(len(rows)))
-    best = max(rows, key=lambda row: (float(row["validation_recall@1"]), float(row["validation_mrr"])))
-    assert (float(best["validation_recall@1"]), float(best["validation_mrr"])) == pytest.approx(after)
+def test_an_improvement_must_be_larger_than_its_error(learnable_lists):
+    lists = learnable_lists(captions=3)
+    exact, rng = _exact(lists), np.random.default_rng(0)
+    better = exact + 0.2 * lists.found.relevant
+    assert beats(lists, better, exact, 2.0) and not beats(lists, exact, better, 0.0)
+    assert beats(lists, exact, exact, 5.0)  # no difference has no error, and is not a larger quality either
+    noisy = [exact + 0.01 * rng.normal(size=exact.shape) for _ in range(40)]
+    assert sum(beats(lists, scores, exact, 1.0) for scores in noisy) < 18
 
 
-def test_the_same_seed_gives_the_same_weights_whatever_ran_before(trained):
-    first = _weights(trained()[0])
-    torch.rand(7)
-    assert _weights(trained()[0]) == first
-    assert _weights(trained(seed=1)[0]) != first
+def test_the_same_seed_gives_the_same_bytes(train):
+    first, second, other = (train(name=name, seed=seed)[0] for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert first["weights"].read_bytes() == second["weights"].read_bytes()
+    assert first["config"].read_bytes() == second["config"].read_bytes()
+    assert first["weights"].read_bytes() != other["weights"].read_bytes()
 
 
-def test_final_projection_only_trains_the_head_alone(trained):
-    params = SMALL.model_copy(update={"final_projection_only": True})
-    torch.manual_seed(0)
-    start, end = _weights(Reranker(12, params)), _weights(trained(params)[0])
-    changed = {name for name in start if start[name] != end[name]}
-    assert {"head.weight"} <= changed <= {"head.weight", "head.bias"}
+def test_final_projection_only_trains_the_head_alone(train, small):
+    all_of_it, only = small(epochs=1, standard_errors=0.0), small(epochs=8, final_projection_only=True)
+    start = load_file(train(small(epochs=1, learning_rate=1e-12), name="start")[0]["weights"])
+    for params, expected in ((only, {"head.weight", "head.bias"}), (all_of_it, set(start))):
+        files, _ = train(params)
+        assert json.loads(files["config"].read_text())["epoch"] > 0
+        end = load_file(files["weights"])
+        changed = {name for name in start if not np.allclose(start[name], end[name], atol=1e-9)}
+        fitted = {"mean", "deviation"}
+        assert {"head.weight"} <= changed <= expected - fitted
 
 
-def test_training_that_only_harms_returns_the_start(learnable, tmp_path):
-    vectors, candidates, owners = learnable()
-    other_vectors, other, _ = learnable(seed=9)
-    best_first = other.queries @ other_vectors.T
-    top = np.take_along_axis(best_first, other.positions, axis=1).argmax(axis=1)
-    relevant = np.zeros_like(other.relevant)
-    relevant[np.arange(len(top)), top] = True  # here exhaustive search is always right
-    perfect = Candidates(other.queries, other.positions, other.scores, relevant)
-    log = tmp_path / "log.csv"
-    params = SMALL.model_copy(update={"early_stopping_patience": 2})
-    model = train_reranker(vectors, candidates, owners, other_vectors, perfect, params, 0, log)
-    assert validate(model, other_vectors, perfect) == (1.0, 1.0)
-    assert not model.head.weight.any()
-    assert len(list(csv.DictReader(log.open()))) == 3  # the start and two epochs of patience
+def test_the_student_learns_the_order_of_its_teacher(train, learnable_lists, small, material):
+    teacher, _ = train(small(layers=2), name="teacher")
+    given = {"teacher_config": teacher["config"], "teacher_weights": teacher["weights"]}
+    asked = learnable_lists(seed=4)
+    wanted = _scores(vectors, small(), material, asked, teacher)
+    agreement = []
+    for share in (1.0, 0.0):
+        params = small("distilled", teacher="large", share=share)
+        files, _ = train(params, kind=distilled, name=f"student-{share}", **given)
+        scores = _scores(distilled, params, material, asked, files)
+        agreement.append((scores.argmax(axis=1) == wanted.argmax(axis=1)).mean())
+        assert quality(asked.found, scores).mrr > quality(asked.found, _exact(asked)).mrr + 0.05
+    assert agreement[0] > max(agreement[1], 0.7)
 
 
-def test_validation_equals_the_obvious_count(trained):
-    model, (vectors, candidates), _ = trained(SMALL.model_copy(update={"epochs": 1}))
-    ranks = []
-    for row, reranked in enumerate(rerank(model, vectors, candidates)):
-        right = set(candidates.positions[row][candidates.relevant[row]].tolist())
-        ranks.append(next((i + 1 for i, position in enumerate(reranked) if position in right), np.inf))
-    expected = np.mean([rank == 1 for rank in ranks]), np.mean([1 / rank for rank in ranks])
-    assert validate(model, vectors, candidates) == pytest.approx(expected)
+def test_without_the_teachers_share_it_is_training_alone(train, small):
+    teacher, _ = train(small(layers=2, epochs=1), name="teacher")
+    given = {"teacher_config": teacher["config"], "teacher_weights": teacher["weights"]}
+    student, _ = train(small("distilled", teacher="t", share=0.0), kind=distilled, name="student", **given)
+    alone, _ = train(small(), name="alone")
+    assert student["weights"].read_bytes() == alone["weights"].read_bytes()
 
 
-def test_training_without_an_answerable_query_is_a_user_error(found, tmp_path):
-    vectors, candidates = found()
-    owners = [str(i) for i in range(30)]
-    with pytest.raises(UserError, match="nprobe"):
-        train_reranker(vectors, candidates, owners, vectors, candidates, SMALL, 0, tmp_path / "log.csv")
+def test_divergence_is_that_of_the_definition_and_zero_for_equal_scores():
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    logits, wanted = torch.randn(2, 4, 6, generator=generator)
+    present = torch.ones(4, 6, dtype=torch.bool)
+    present[0, 4:] = False
+    total = 0.0
+    for row in range(4):
+        there = present[row]
+        p, q = (torch.softmax(side[row][there] / 3.0, 0) for side in (wanted, logits))
+        total += 9.0 * float((p * (p / q).log()).sum()) / 4
+    found = distilled.divergence(logits, wanted.masked_fill(~present, -torch.inf), present, 3.0)
+    assert float(found) == pytest.approx(total, abs=1e-5)
+    assert float(distilled.divergence(logits, logits + 2.0, present, 3.0)) == pytest.approx(0, abs=1e-5)
 
 
-def test_saved_and_read_back_it_ranks_the_same(trained, tmp_path):
-    model, (vectors, candidates), _ = trained()
-    save_reranker(model, tmp_path / "config.json", tmp_path / "weights.safetensors")
-    read = load_reranker(tmp_path / "config.json", tmp_path / "weights.safetensors")
-    assert read.params == SMALL and not read.training
-    assert _weights(read) == _weights(model)
-    np.testing.assert_array_equal(rerank(read, vectors, candidates), rerank(model, vectors, candidates))
+def test_lists_are_joined_with_each_its_own_gallery(random_lists):
+    parts = [random_lists(q=5, n=20, k=6, seed=1), random_lists(q=4, n=30, k=9, gaps=2, seed=2)]
+    joined = merge(parts)
+    assert joined.found.positions.shape == (9, 9) and len(joined.vectors) == 50
+    expected = np.full((9, 9), -np.inf, np.float32)
+    expected[:5, :6], expected[5:] = (inner_products(part.vectors, part.found, 9) for part in parts)
+    np.testing.assert_array_equal(inner_products(joined.vectors, joined.found, 9), expected)
+    assert joined.found.relevant.sum() == 9 and joined.owners[4:6] == ["0/i4", "1/i0"]
+    assert merge(parts[:1]) is parts[0]
+    np.testing.assert_array_equal(reorder(joined.found, expected, 9)[:5, 6:], -1)
+
+
+def test_each_owner_has_its_answerable_queries(random_lists):
+    lists = random_lists(q=6)
+    lists.found.relevant[:] = False
+    lists.found.relevant[[0, 2, 3], [1, 7, 2]] = True
+    assert by_owner(answerable(lists, 7), ["a", "b", "a", "a", "c", "d"]) == [[0, 3]]
+    assert by_owner(answerable(lists, 8), ["a", "b", "c", "a", "c", "d"]) == [[0, 3], [2]]
+
+
+def test_what_cannot_be_trained_on_is_named(train, random_lists):
+    empty = random_lists(k=10)
+    empty.found.relevant[:] = False
+    with pytest.raises(UserError, match="no training query has its image among the first 10 candidates"):
+        train(training=[empty], validation=random_lists(k=10))
+    with pytest.raises(UserError, match=r"widths \[12, 16\]"):
+        train(training=[random_lists(d=12), random_lists(d=16)], validation=random_lists(d=12))
+    with pytest.raises(UserError, match="there are no training lists"):
+        merge([])
+
+
+def test_saved_and_read_back_it_scores_the_same(train, learnable_lists, small, material):
+    from crossmodal.reranking.files import load
+
+    files, _ = train()
+    model = load("vectors", files["config"], files["weights"])
+    assert model.params == small() and not model.training
+    lists = learnable_lists(seed=5)
+    expected = score(model, lists.vectors, lists.found, 7)
+    np.testing.assert_array_equal(_scores(vectors, small(candidates=7), material, lists, files), expected)
+    few = take(lists.found, slice(0, 3))
+    np.testing.assert_allclose(score(model, lists.vectors, few, 7), expected[:3], atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("config", "weights"),
+    ("config", "weights", "message"),
     [
-        ("[]", None),
-        ("{}", None),
-        ("no json", None),
-        ('{"dimension": "x", "parameters": {}}', None),
-        (None, b"no weights"),
-        (None, b""),
+        ("[]", None, "stage.json: not a readable re-ranker"),
+        ("{}", None, "stage.json: not a readable re-ranker"),
+        ("no json", None, "stage.json: not a readable re-ranker"),
+        ('{"dimension": "x", "parameters": {"kind": "vectors"}}', None, "stage.json: not a readable"),
+        ('{"dimension": 16, "parameters": {"kind": "vectors", "no": 1}}', None, "stage.json: not a readable"),
+        ('{"dimension": 16, "parameters": {"kind": "exact"}}', None, "is a re-ranker of kind exact"),
+        ('{"dimension": 99, "parameters": {"kind": "vectors"}}', None, "stage.safetensors: not a readable"),
+        (None, b"no weights", "stage.safetensors: not a readable re-ranker"),
+        (None, b"", "stage.safetensors: not a readable re-ranker"),
     ],
 )
-def test_a_broken_file_is_a_user_error(tmp_path, config, weights):
-    files = tmp_path / "config.json", tmp_path / "weights.safetensors"
-    save_reranker(Reranker(12, SMALL), *files)
+def test_a_broken_file_is_one_line(train, small, material, learnable_lists, config, weights, message):
+    files, _ = train(small(epochs=1))
     if config is not None:
-        files[0].write_text(config)
+        files["config"].write_text(config)
     if weights is not None:
-        files[1].write_bytes(weights)
-    with pytest.raises(UserError, match="re-ranker"):
-        load_reranker(*files)
+        files["weights"].write_bytes(weights)
+    with pytest.raises(UserError, match=message) as raised:
+        _scores(vectors, small(), material, learnable_lists(), files)
+    assert "\n" not in str(raised.value)
 
 
-def test_heads_must_divide_the_width():
-    with pytest.raises(ValidationError, match="multiple of heads"):
-        RerankerParameters(width=100, heads=3)
+def test_a_teacher_of_another_kind_is_a_user_error(train, small):
+    teacher, _ = train(small(epochs=1), name="teacher")
+    given = {"teacher_config": teacher["config"], "teacher_weights": teacher["weights"]}
+    params = small("distilled", teacher="t", epochs=1)
+    student, _ = train(params, kind=distilled, name="student", **given)
+    wrong = {"teacher_config": student["config"], "teacher_weights": student["weights"]}
+    with pytest.raises(UserError, match="is a re-ranker of kind distilled; one of kind vectors is needed"):
+        train(params, kind=distilled, name="again", **wrong)

@@ -1,123 +1,119 @@
-"""The cross-attention re-ranker: a small transformer that sees a query and its candidates together."""
+"""The re-ranker's network: a small transformer that sees a query and its candidates together."""
 
-import json
-from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.functional import dropout, relu, scaled_dot_product_attention
 
-from crossmodal.errors import UserError
-from crossmodal.models.embeddings import Vectors
-from crossmodal.search.gallery import Candidates
-from crossmodal.search.settings import RerankerParameters
+from crossmodal.reranking.features import CLIP, GROUPS, features, sizes, spread
+from crossmodal.reranking.settings import NetworkParameters
 
 
 class Reranker(nn.Module):
-    """Scores every candidate in the company of the query and of the other candidates.
+    """Corrects the exact score of every candidate in the company of the query and of the other candidates.
 
-    A token is a projected frozen embedding; a candidate's also holds its first-stage score, its exact inner
-    product with the query and its first-stage rank. The output is added to the exact inner product and starts
-    at zero: an untrained re-ranker puts the candidates in the order of exhaustive search, no other.
+    Tokens are [query, candidate 1..c]; a candidate's is a projection of its `features`, which are brought to one
+    scale by what they are in the training lists (`fit_scale`). The last projection starts at zero: an
+    untrained re-ranker corrects nothing. Candidates have no positions: whatever order they come in, each gets the
+    same correction.
     """
 
-    def __init__(self, dimension: int, params: RerankerParameters) -> None:
+    def __init__(
+        self, dimension: int, params: NetworkParameters, final_projection_only: bool = False
+    ) -> None:
         super().__init__()
         self.dimension, self.params = dimension, params
+        self.groups = sizes(dimension, params.pillars)
+        count = sum(self.groups.values())
+        self.register_buffer("mean", torch.zeros(count))
+        self.register_buffer("deviation", torch.ones(count))
         self.query = nn.Linear(dimension, params.width)
-        self.candidate = nn.Linear(dimension, params.width)
-        self.scores = nn.Linear(2, params.width)
-        self.rank = nn.Embedding(params.candidates, params.width)
-        layer = nn.TransformerEncoderLayer(
-            params.width, params.heads, 4 * params.width, params.dropout,
-            activation="gelu", batch_first=True, norm_first=True,
-        )  # fmt: skip
-        self.transformer = nn.TransformerEncoder(layer, params.layers, enable_nested_tensor=False)
+        self.candidate = nn.Linear(count, params.width)
+        self.blocks = nn.ModuleList(Block(params) for _ in range(params.layers))
         self.norm = nn.LayerNorm(params.width)
         self.head = nn.Linear(params.width, 1)
-        self.scale = nn.Parameter(torch.tensor(3.0))  # of the exact inner product, as a logarithm
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-        if params.final_projection_only:
+        self.scale = nn.Parameter(torch.tensor(3.0))
+        """Logarithm of what one unit of the inner product is worth in the loss."""
+        self._start()
+        if final_projection_only:
             self.requires_grad_(False)
             self.head.requires_grad_(True)
 
-    def forward(self, queries: Tensor, candidates: Tensor, scores: Tensor, present: Tensor) -> Tensor:
-        """Return a score for each candidate, float32 [b, k], -1e9 where there is none.
+    def _start(self) -> None:
+        """Let each group of features have the same variance in a token, and let the last projection be zero."""
+        parts = [torch.randn(self.params.width, size) / size**0.5 for size in self.groups.values()]
+        with torch.no_grad():
+            self.candidate.weight.copy_(torch.cat(parts, dim=1))
+            self.query.weight.normal_()  # queries have unit length: each output has variance 1
+        for linear in (self.head, self.candidate, self.query):
+            nn.init.zeros_(linear.bias)
+        nn.init.zeros_(self.head.weight)
 
-        `queries` [b, d], `candidates` [b, k, d], first-stage `scores` [b, k] in the order of the first stage,
-        `present` bool [b, k]. k is at most `params.candidates`.
+    def fit_scale(self, queries: Tensor, items: Tensor, exact: Tensor) -> None:
+        """Take mean and deviation of each feature from these lists (arguments as in `forward`)."""
+        values = features(queries, items, exact, self.params.pillars)[exact > -torch.inf]
+        self.mean, self.deviation = spread(values, self.groups)
+
+    def forward(self, queries: Tensor, items: Tensor, exact: Tensor) -> Tensor:
+        """Return what is to be added to the exact score of each candidate, float32 [b, c]; 0 where there is none.
+
+        `queries` [b, d], `items` [b, c, d] of unit length, `exact` [b, c] their inner products, -inf for an
+        absent candidate. The correction has the units of the inner product.
         """
-        exact = torch.einsum("bd,bkd->bk", queries, candidates)
-        ranks = self.rank.weight[: candidates.shape[1]]
-        numbers = torch.stack([scores.masked_fill(~present, 0), exact], dim=-1)
-        tokens = self.candidate(candidates) + self.scores(numbers) + ranks
-        tokens = torch.cat([self.query(queries).unsqueeze(1), tokens], dim=1)
-        absent = torch.cat([torch.zeros_like(present[:, :1]), ~present], dim=1)
-        seen = self.transformer(tokens, src_key_padding_mask=absent)
-        correction = self.head(self.norm(seen[:, 1:])).squeeze(-1)
-        result: Tensor = (self.scale.exp() * exact + correction).masked_fill(~present, -1e9)
+        present = exact > -torch.inf
+        tokens = torch.cat([self.query(queries)[:, None], self.tokens(queries, items, exact)], dim=1)
+        mask = None
+        if not bool(present.all()):
+            seen = torch.cat([torch.ones_like(present[:, :1]), present], dim=1)
+            mask = seen[:, None, None, :]
+        for block in self.blocks:
+            tokens = block(tokens, mask)
+        correction: Tensor = self.head(self.norm(tokens[:, 1:])).squeeze(2) / self.scale.exp()
+        return correction.masked_fill(~present, 0)
+
+    def tokens(self, queries: Tensor, items: Tensor, exact: Tensor) -> Tensor:
+        """Return the candidates' tokens before any attention, [b, c, width]."""
+        result: Tensor = self.candidate(self.scaled(queries, items, exact))
         return result
 
+    def scaled(self, queries: Tensor, items: Tensor, exact: Tensor) -> Tensor:
+        """Return the candidates' features on one scale, [b, c, f]."""
+        values = features(queries, items, exact, self.params.pillars)
+        factor = self.deviation.reciprocal()
+        return torch.addcmul(-self.mean * factor, values, factor).clamp_(-CLIP, CLIP)
 
-def rerank(
-    model: Reranker, vectors: Vectors, found: Candidates, batch_size: int = 64
-) -> npt.NDArray[np.int64]:
-    """Return `found.positions` [q, k] with the model's first `candidates` places in the model's order.
-
-    What lies beyond them keeps its place. Ties keep the order of the first stage.
-    """
-    k = min(model.params.candidates, found.positions.shape[1])
-    result = found.positions.copy()
-    with torch.inference_mode():
-        for start in range(0, len(result), batch_size):
-            block = slice(start, start + batch_size)
-            scores = model(*tensors_of(vectors, found, np.arange(len(result))[block], k))
-            order = torch.argsort(scores, dim=1, descending=True, stable=True).numpy()
-            result[block, :k] = np.take_along_axis(found.positions[block, :k], order, axis=1)
-    return result
-
-
-def tensors_of(
-    vectors: Vectors, found: Candidates, rows: npt.NDArray[np.int64], k: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the model's arguments for the queries `rows` and their first k candidates."""
-    positions = found.positions[rows, :k]
-    return (
-        torch.from_numpy(found.queries[rows]),
-        torch.from_numpy(vectors[np.maximum(positions, 0)]),
-        torch.from_numpy(found.scores[rows, :k]),
-        torch.from_numpy(positions >= 0),
-    )
+    def shares(self, queries: Tensor, items: Tensor, exact: Tensor) -> dict[str, float]:
+        """Return the share that each group of features has in the variance of the candidates' tokens."""
+        values = self.scaled(queries, items, exact)[exact > -torch.inf]
+        parts = values.split(list(self.groups.values()), dim=1)
+        weights = self.candidate.weight.split(list(self.groups.values()), dim=1)
+        found = [
+            float((part @ weight.detach().T).var(dim=0).mean())
+            for part, weight in zip(parts, weights, strict=True)
+        ]
+        return {name: value / sum(found) for name, value in zip(GROUPS, found, strict=True)}
 
 
-def save_reranker(model: Reranker, config: Path, weights: Path) -> None:
-    """Write the model as JSON (its parameters) and safetensors."""
-    content = {"dimension": model.dimension, "parameters": model.params.model_dump(mode="json")}
-    config.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
+class Block(nn.Module):
+    """Self-attention, then a layer between, both after a norm and beside a residual path."""
 
+    def __init__(self, params: NetworkParameters) -> None:
+        super().__init__()
+        self.heads, self.dropout = params.heads, params.dropout
+        self.first_norm, self.second_norm = nn.LayerNorm(params.width), nn.LayerNorm(params.width)
+        self.attend = nn.Linear(params.width, 3 * params.width)
+        self.out = nn.Linear(params.width, params.width)
+        self.up = nn.Linear(params.width, params.feedforward)
+        self.down = nn.Linear(params.feedforward, params.width)
 
-def load_reranker(config: Path, weights: Path) -> Reranker:
-    """Return the saved model in eval(); UserError if the files are broken or do not belong together."""
-    try:
-        content = json.loads(config.read_text())
-        params = RerankerParameters.model_validate(content["parameters"])
-        model = Reranker(content["dimension"], params)
-        model.load_state_dict(load_file(weights))
-    except (
-        OSError,
-        KeyError,
-        TypeError,
-        ValueError,
-        ValidationError,
-        RuntimeError,
-        SafetensorError,
-    ) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{weights}: not a readable re-ranker ({reason}); remove it and run again") from None
-    return model.eval()
+    def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        """Return tokens [b, n, width]; `mask` bool [b, 1, 1, n] says which of them are seen, None for all."""
+        b, n, width = tokens.shape
+        rate = self.dropout if self.training else 0.0
+        parts = self.attend(self.first_norm(tokens)).view(b, n, 3, self.heads, width // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        seen = scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=rate)
+        seen = self.out(seen.transpose(1, 2).reshape(b, n, width))
+        tokens = tokens + (dropout(seen, rate) if rate else seen)
+        hidden = self.down(relu(self.up(self.second_norm(tokens))))
+        result: Tensor = tokens + (dropout(hidden, rate) if rate else hidden)
+        return result

@@ -29,7 +29,7 @@ def inner_products(vectors: Any, found: Candidates, candidates: int) -> Vectors:
 
 def products(items: Vectors, queries: Vectors, positions: npt.NDArray[np.int64]) -> Vectors:
     """Return the inner products of `items` [q, c, d] with `queries` [q, d], -inf at positions of -1."""
-    exact: Vectors = np.where(positions >= 0, (items @ queries[:, :, None])[:, :, 0], -np.inf)
+    exact: Vectors = np.where(positions >= 0, np.vecdot(items, queries[:, None, :]), -np.inf)
     return exact
 
 
@@ -49,5 +49,5 @@ def reorder(found: Candidates, scores: Vectors, candidates: int) -> npt.NDArray[
 
 def take(found: Candidates, rows: Any) -> Candidates:
     """Return the candidates of the queries `rows` (a slice, or int64 [m])."""
-    values = (getattr(found, one.name) for one in fields(found))
-    return Candidates(*(value if value is None else value[rows] for value in values))
+    parts: dict[str, Any] = {one.name: getattr(found, one.name)[rows] for one in fields(found)}
+    return Candidates(**parts)

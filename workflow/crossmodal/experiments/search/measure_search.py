@@ -44,12 +44,14 @@ def main(
 
 
 def _reranking(files: Ins, spec: Spec) -> Stage:
-    from crossmodal.reranking.network import load_reranker, rerank  # torch: other searches start sooner
+    from crossmodal.reranking.files import load  # torch: other searches start sooner
+    from crossmodal.reranking.scoring import score
     from crossmodal.torch_setup import prepare_torch
 
     prepare_torch(spec["threads"], spec["seed"])
-    model = load_reranker(*files)
-    return Stage(model.params.candidates, partial(rerank, model))
+    model = load("vectors", *files)
+    c = model.params.candidates
+    return Stage(c, lambda vectors, found: reorder(found, score(model, vectors, found, c), c))
 
 
 def _rescoring(candidates: int | None) -> Stage | None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from crossmodal.parameters import Check, Count, Name, Parameters
 from crossmodal.registry import any_of
-from crossmodal.search.settings import LatencyProtocol, RerankerParameters
+from crossmodal.reranking.vectors_params import Params as RerankerParameters
+from crossmodal.search.settings import LatencyProtocol
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study

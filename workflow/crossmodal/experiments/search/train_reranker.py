@@ -5,11 +5,11 @@ import faiss
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.embeddings import read_embeddings
 from crossmodal.registry import parse
-from crossmodal.reranking.network import save_reranker
-from crossmodal.reranking.training import train_reranker
+from crossmodal.reranking import vectors
+from crossmodal.reranking.material import Lists
+from crossmodal.reranking.vectors_params import Params
 from crossmodal.search.gallery import assemble, find_candidates
 from crossmodal.search.index import read_index
-from crossmodal.search.settings import RerankerParameters
 from crossmodal.torch_setup import prepare_torch
 
 
@@ -20,7 +20,7 @@ def main(
     prepare_torch(spec["threads"], spec["seed"])
     faiss.omp_set_num_threads(spec["threads"])
     kind = parse("search", spec["parameters"]["index"])
-    params = RerankerParameters.model_validate(spec["parameters"]["reranker"])
+    params = Params.model_validate(spec["parameters"]["reranker"])
     lists = []
     for path, files, captions_path in (
         (index, gallery, queries),
@@ -29,12 +29,9 @@ def main(
         own, *distractors = map(read_embeddings, files)
         items, captions = assemble(own, distractors), read_embeddings(captions_path)
         found = find_candidates(read_index(path, kind), items, captions, params.candidates)
-        lists.append((items.vectors, found, captions.image_ids))
-    (vectors, found, owners), (validation_vectors, validation, _) = lists
-    model = train_reranker(
-        vectors, found, owners, validation_vectors, validation, params, spec["seed"], training
-    )
-    save_reranker(model, config, weights)
+        lists.append(Lists(items.vectors, found, captions.image_ids))
+    trained = {"config": config, "weights": weights}
+    vectors.train(params, lists[:1], lists[1], spec["seed"], trained, training)
 
 
 if __name__ == "__main__":
