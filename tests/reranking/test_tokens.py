@@ -177,8 +177,19 @@ def test_attention_equals_the_obvious_loop_over_candidates():
         )
         both = torch.cat([gathered, gathered * said], dim=1)
         found = torch.nn.functional.gelu(network.compared(both) + network.word(words[0, counts[0]]))
-        expected = network.pooled(torch.cat([found.mean(dim=0), found.amax(dim=0)]))
+        expected = network.pooled(network.level(torch.cat([found.mean(dim=0), found.amax(dim=0)])))
         torch.testing.assert_close(fast[0, i], expected, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_tokens_and_numbers_enter_on_one_scale():
+    """Where content is a hundredth of the variance, a network learns of the rest alone (ALGORITHMS, re-ranker)."""
+    torch.manual_seed(0)
+    network = TokenNetwork(64, 32, params(width=64, heads=4)).eval()
+    words, counts = torch.randn(8, 10, 64), torch.ones(8, 10, dtype=torch.bool)
+    parts = network.parts(words, counts, torch.randn(8, 50, 4, 32), torch.randn(8, 50))
+    content, numbers = (part.var(dim=1).mean() for part in parts)  # between the candidates of a list
+    assert 0.1 < content / numbers < 10
 
 
 def test_every_part_of_the_network_gets_a_gradient():

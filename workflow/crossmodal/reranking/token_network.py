@@ -40,6 +40,7 @@ class TokenNetwork(nn.Module):
         self.word, self.query = nn.Linear(tokens, width), nn.Linear(tokens, width)
         self.source = nn.Linear(tokens, 2 * width)
         self.compared = nn.Linear(2 * width, width)
+        self.level = nn.LayerNorm(2 * width)
         self.pooled = nn.Linear(2 * width, width)
         self.numbers = nn.Linear(NUMBERS, width)
         self.dropout = nn.Dropout(params.dropout)
@@ -48,6 +49,13 @@ class TokenNetwork(nn.Module):
         self.head = nn.Linear(width, 1)
         self.scale = nn.Parameter(torch.tensor(3.0))
         """Logarithm of what one unit of the inner product is worth in the loss."""
+        self._start()
+
+    def _start(self) -> None:
+        """Let what is added up have the same variance, whatever its width, and let the last projection be zero."""
+        for linear in (self.word, self.query, self.source, self.compared, self.pooled, self.numbers):
+            nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
+            nn.init.zeros_(linear.bias)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -68,16 +76,19 @@ class TokenNetwork(nn.Module):
         blind = self.params.control == "blind"
         if blind:
             words, counts = torch.zeros_like(words[:, :1]), torch.ones_like(counts[:, :1])
-        words, tokens = _rescaled(self.words(words)), _rescaled(tokens)
-        x = self._read(words, counts, tokens)
-        if not blind:
-            x = x + self.numbers(_numbers(words, counts, tokens, exact, present))
-        x = self.dropout(x)
+        content, numbers = self.parts(words, counts, tokens, exact)
+        x = self.dropout(content if blind else content + numbers)
         mask = None if bool(present.all()) else _seen(present)[:, None, None, :]
         for block in self.blocks:
             x = block(x, mask)
         correction: Tensor = self.head(self.norm(x)).squeeze(2) / self.scale.exp()
         return correction.masked_fill(~present, 0)
+
+    def parts(self, words: Tensor, counts: Tensor, tokens: Tensor, exact: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what tokens and what the list's numbers have in the candidates, [b, k, width] each."""
+        words, tokens = _rescaled(self.words(words)), _rescaled(tokens)
+        numbers = self.numbers(_numbers(words, counts, tokens, exact, torch.isfinite(exact)))
+        return self._read(words, counts, tokens), numbers
 
     def _read(self, words: Tensor, counts: Tensor, tokens: Tensor) -> Tensor:
         """Return the candidates [b, k, width]: what the words [b, l, c] find in the tokens [b, k, p, c]."""
@@ -96,7 +107,7 @@ class TokenNetwork(nn.Module):
         found = functional.gelu(self.compared(both) + self.word(words).unsqueeze(1))
         mean = torch.einsum("bklw,bl->bkw", found, _shares(counts))
         largest = found.masked_fill(~counts[:, None, :, None], -1.0).amax(dim=2)  # GELU is above -0.17
-        pooled: Tensor = self.pooled(torch.cat([mean, largest], dim=-1))
+        pooled: Tensor = self.pooled(self.level(torch.cat([mean, largest], dim=-1)))
         return pooled
 
 
