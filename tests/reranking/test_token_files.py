@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 from safetensors.numpy import save_file
 
 from crossmodal.errors import UserError
+from crossmodal.reranking import token_files
 from crossmodal.reranking.token_files import (
     check_gallery_patches,
     open_patches,
@@ -44,7 +45,7 @@ def sets(tmp_path: Path) -> tuple[list[Path], list[list[str]], list[np.ndarray]]
     return files, ids, tokens
 
 
-def test_a_gallery_is_put_together_by_ids_and_sets(sets, tmp_path):
+def test_a_gallery_is_put_together_by_ids_and_sets(sets, tmp_path, monkeypatch):
     files, ids, tokens = sets
     chosen = [(0, 4), (0, 0), (1, 6), (1, 2), (2, 0), (2, 2)]
     names, origins = [ids[o][i] for o, i in chosen], np.array([o for o, _ in chosen])
@@ -55,6 +56,10 @@ def test_a_gallery_is_put_together_by_ids_and_sets(sets, tmp_path):
     expected = np.stack([tokens[o][i] for o, i in chosen])
     np.testing.assert_allclose(restore(codes[np.arange(6)]), expected, atol=0.03)
     check_gallery_patches(path, codes, names)
+    whole = path.read_bytes()
+    monkeypatch.setattr(token_files, "BLOCK", 4)
+    write_gallery_patches(path, files, names, origins)
+    assert path.read_bytes() == whole
     with pytest.raises(UserError, match=r"row 0 is not of a/0"):
         check_gallery_patches(path, codes, [names[1], names[0], *names[2:]])
     with pytest.raises(UserError, match="tokens of 6 images for a gallery of 5"):
@@ -64,7 +69,7 @@ def test_a_gallery_is_put_together_by_ids_and_sets(sets, tmp_path):
 def test_an_image_or_a_set_that_is_not_there_is_one_line(sets, tmp_path):
     files = sets[0]
     path = tmp_path / "gallery.npy"
-    with pytest.raises(UserError, match=r"1\.npy: has no tokens of the image a/1 \(1 lack\)"):
+    with pytest.raises(UserError, match=r"1\.npy: has no tokens of a/1 \(1 images lack\)"):
         write_gallery_patches(path, files, ["a/1", "a/1"], np.array([0, 1]))
     with pytest.raises(UserError, match="a gallery of 4 sets needs as many patches; got 3"):
         write_gallery_patches(path, files, ["a/1"], np.array([3]))
@@ -77,7 +82,7 @@ def test_an_image_or_a_set_that_is_not_there_is_one_line(sets, tmp_path):
 def test_an_empty_set_has_no_tokens_and_is_no_error(tmp_path):
     write_patches(tmp_path / "none.npy", quantise(np.zeros((0, 4, 8), np.float32), []))
     assert len(open_patches(tmp_path / "none.npy")) == 0
-    with pytest.raises(UserError, match="has no tokens of the image a"):
+    with pytest.raises(UserError, match="has no tokens of a"):
         write_gallery_patches(tmp_path / "g.npy", [tmp_path / "none.npy"], ["a"], np.array([0]))
 
 

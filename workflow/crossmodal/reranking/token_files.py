@@ -24,6 +24,7 @@ Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[Any]
 """Structured [n]: `key` uint64, `scales` float16 [p], `tokens` int8 [p, c]."""
 MOST = 127
+BLOCK = 65_536  # images whose tokens are copied at once: 18 MB of 4 x 64
 CHECKED = 1000  # images of a gallery whose keys are compared: a wrong file differs in nearly all
 
 
@@ -99,21 +100,28 @@ def write_gallery_patches(path: Path, files: Sequence[Path], ids: Sequence[str],
         raise UserError(
             f"a gallery of {int(origins.max()) + 1} sets needs as many patches; got {len(sources)}"
         )
+    if not len(ids):
+        raise UserError(f"{path}: a gallery without images has no tokens to write")
     keys = np.fromiter(map(key_of, ids), dtype=np.uint64, count=len(ids))
-    codes = np.empty(len(ids), dtype=sources[0].dtype)
+    rows = np.zeros(len(ids), dtype=np.int64)
     for origin, source in enumerate(sources):
         own = np.flatnonzero(origins == origin)
-        order = np.argsort(source["key"])
-        place = np.searchsorted(source["key"], keys[own], sorter=order)
-        rows = order[np.minimum(place, len(order) - 1)] if len(order) else np.zeros(0, dtype=np.int64)
-        missing = own if not len(order) else own[source["key"][rows] != keys[own]]
+        known = np.array(source["key"])
+        order = np.argsort(known)
+        places = np.minimum(np.searchsorted(known, keys[own], sorter=order), max(len(known) - 1, 0))
+        rows[own] = order[places] if len(known) else -1
+        missing = own[known[rows[own]] != keys[own]] if len(known) else own
         if len(missing):
             raise UserError(
-                f"{files[origin]}: has no tokens of the image {ids[missing[0]]} ({len(missing)} lack)"
+                f"{files[origin]}: has no tokens of {ids[missing[0]]} ({len(missing)} images lack)"
             )
-        codes[own] = source[rows]
-    with path.open("wb") as file:
-        np.save(file, codes, allow_pickle=False)
+    codes = np.lib.format.open_memmap(path, mode="w+", dtype=sources[0].dtype, shape=(len(ids),))
+    for start in range(0, len(ids), BLOCK):  # so that memory does not grow with the gallery
+        block = slice(start, start + BLOCK)
+        for origin, source in enumerate(sources):
+            own = start + np.flatnonzero(origins[block] == origin)
+            codes[own] = source[rows[own]]
+    codes.flush()
 
 
 def check_gallery_patches(path: Path, codes: Codes, ids: Sequence[str]) -> None:
