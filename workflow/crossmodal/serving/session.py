@@ -31,7 +31,7 @@ class Hit:
     rank: int
     """From 1."""
     score: float
-    """Inner product of the unit vectors of query and item, at most 1; as the index has it where it refines none."""
+    """Inner product of the unit vectors of query and item; the index's approximation where it keeps no vectors."""
     row: int
     """The item's position in the index."""
     id: str

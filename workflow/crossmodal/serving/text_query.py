@@ -45,7 +45,7 @@ def text_encoder(files: ModelFiles) -> TextEncoder | None:
 
 
 def tower_folder(model: Path, name: Any) -> Path | None:
-    """Return the folder `name` of a text tower: from here or, as from a study's root, below a parent of `model`."""
+    """Return the folder `name` of a text tower: from here or, as from a study's root, from a parent of `model`."""
     if not isinstance(name, str):
         return None
     roots = [Path(), *model.resolve().parents]

@@ -1,0 +1,64 @@
+"""Running the service: a socket that is taken before anything is loaded, and an end that loses no answer."""
+
+import errno
+import signal
+import socket
+
+from starlette.applications import Starlette
+
+from crossmodal.errors import UserError
+
+GRACE = 10
+"""Seconds that answers under way are given at the end."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on `host` and `port` (0: a free one), or raise UserError with the reason."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError):
+        raise UserError(f"--host {host}: no such name or address") from None
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        reasons = {
+            errno.EADDRINUSE: "is in use; choose another with --port",
+            errno.EACCES: "is not for ordinary users; choose one from 1024 on",
+            errno.EADDRNOTAVAIL: "is not of this machine",
+        }
+        raise UserError(f"port {port} of {host} {reasons.get(error.errno or 0, error.strerror)}") from None
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return the address at which a browser reaches a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def hosts_of(host: str) -> list[str]:
+    """Return the host names that requests may come under: on loopback its own names, elsewhere any."""
+    return ["localhost", "127.0.0.1", "[::1]"] if host in LOOPBACK else ["*"]
+
+
+def run(app: Starlette, listener: socket.socket) -> None:
+    """Serve `app` until SIGINT or SIGTERM; answers under way are given first."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off",
+        ws="none", timeout_graceful_shutdown=GRACE,
+    )  # fmt: skip
+    # uvicorn ends what is under way and then raises the signal again, for whoever handled it before.
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        listener.close()
