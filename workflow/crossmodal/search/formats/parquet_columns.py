@@ -26,7 +26,9 @@ def rows_of(path: Path) -> int:
         raise _unreadable(path, error) from None
 
 
-def batches(paths: Sequence[Path], columns: list[str], size: int) -> Iterator[tuple[Path, int, pa.RecordBatch]]:
+def batches(
+    paths: Sequence[Path], columns: list[str] | None, size: int
+) -> Iterator[tuple[Path, int, pa.RecordBatch]]:
     """Yield batches of at most `size` rows with their file and the number of their first row in it.
 
     One row group at most is in memory, whatever the files' size. A nested column is named with a dot.

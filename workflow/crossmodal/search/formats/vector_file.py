@@ -21,9 +21,7 @@ from crossmodal.models.embeddings import Vectors
 BLOCK = 65_536
 """Rows held at once: 128 MB at width 512."""
 
-ITEMS = pa.schema(
-    [(name, pa.string()) for name in ("id", "image_id", "label", "name", "path", "caption")]
-)
+ITEMS = pa.schema([(name, pa.string()) for name in ("id", "image_id", "label", "name", "path", "caption")])
 """What is known of a row. `path` is where its picture is (formats/pictures.py); it and `caption` may be null."""
 
 
