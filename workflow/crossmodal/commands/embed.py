@@ -18,7 +18,7 @@ def embed(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="A folder of images, or a dataset in Parquet, ours or Hugging Face's: a file or a folder of such.",
+            help="A folder of images, or a dataset in Parquet, ours or Hugging Face's: a file or a folder.",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the embeddings.")],

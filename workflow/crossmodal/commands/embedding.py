@@ -20,8 +20,8 @@ from crossmodal.search.formats.shard import Shard
 if TYPE_CHECKING:
     from crossmodal.models.architecture import CLIP
 
-AHEAD = 2
-"""Batches that are decoded and wait for the model."""
+AHEAD, TEXTS = 2, 1024
+"""Batches that are decoded and wait for the model, and captions that wait for others of like length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +65,76 @@ def embed_pictures(
     In memory are one shard's vectors and a few batches of pixels, however large the source is. Raises UserError
     for an image that cannot be read, unless such are to be left out, and where no image is left.
     """
-    counts = Counts()
+    counts, part = Counts(), _Part()
     shards = ceil(source.count / settings.shard_size)
-    pictures: list[Picture] = []
-    vectors: list[Vectors] = []
-    number = 0
     batches = prefetch(_batches(source, clip.image_size(model), settings, counts), AHEAD)
-    total = ceil(source.count / settings.batch_size)
+    whole, rest = divmod(source.count, settings.shard_size)
+    total = whole * ceil(settings.shard_size / settings.batch_size) + ceil(rest / settings.batch_size)
     for batch in progress(batches, "embedding", total=total, unit="batch"):
+        pictures = [decoded.picture for decoded in batch]
         pixels = np.stack([decoded.pixels for decoded in batch if decoded.pixels is not None])
-        pictures += [decoded.picture for decoded in batch]
-        vectors.append(encode_pixels(model, pixels))
-        while len(pictures) >= settings.shard_size:
-            vectors = [np.concatenate(vectors)]
-            taken, rest = vectors[0][: settings.shard_size], vectors[0][settings.shard_size :]
-            write(_shard(model, number, shards, pictures[: settings.shard_size], taken, settings, counts))
-            pictures, vectors, number = pictures[settings.shard_size :], [rest], number + 1
-    if pictures:
-        write(_shard(model, number, shards, pictures, np.concatenate(vectors), settings, counts))
+        part.add(pictures, encode_pixels(model, pixels), settings.captions)
+        full = len(part.pictures) == settings.shard_size
+        if full or len(part.waiting) >= TEXTS:
+            part.add_captions(encode_texts(model, part.waiting, settings.batch_size))
+        if full:
+            write(part.shard(counts, shards))
+            part = _Part(part.number + 1)
+    if part.pictures:
+        part.add_captions(encode_texts(model, part.waiting, settings.batch_size))
+        write(part.shard(counts, shards))
     if not counts.images:
         raise UserError(f"no image could be read; the first: {counts.skipped[0]}")
     return counts
 
 
+@dataclass(slots=True)
+class _Part:
+    """A shard that is being filled."""
+
+    number: int = 0
+    pictures: list[Picture] = field(default_factory=list)
+    images: list[Vectors] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    captions: list[Vectors] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    """The last of `texts`, which are not embedded yet."""
+
+    def add(self, pictures: list[Picture], images: Vectors, captions: bool) -> None:
+        for row, picture in enumerate(pictures if captions else (), start=len(self.pictures)):
+            self.owners += [row] * len(picture.captions)
+            self.waiting += picture.captions
+        self.pictures += pictures
+        self.images.append(images)
+
+    def add_captions(self, vectors: Vectors) -> None:
+        self.texts += self.waiting
+        self.captions.append(vectors)
+        self.waiting = []
+
+    def shard(self, counts: Counts, shards: int) -> Shard:
+        """Return the shard, all captions of which are embedded, and count what is in it."""
+        counts.images += len(self.pictures)
+        counts.captions += len(self.texts)
+        return Shard(
+            number=self.number,
+            shards=shards,
+            image_ids=[picture.image_id for picture in self.pictures],
+            labels=[picture.label for picture in self.pictures],
+            names=[picture.name for picture in self.pictures],
+            paths=[picture.place for picture in self.pictures],
+            images=np.concatenate(self.images),
+            owners=self.owners,
+            texts=self.texts,
+            captions=np.concatenate(self.captions),
+        )
+
+
 def _batches(
     source: PictureSource, size: int, settings: EmbedSettings, counts: Counts
 ) -> Iterator[list[Decoded]]:
-    """Yield decoded pictures in batches; of one that is left out only the count remains."""
+    """Yield decoded pictures in batches, each within one shard; of one that is left out its problem is kept."""
 
     def work(picture: Picture) -> Decoded:
         kept = replace(picture, load=_no_bytes)
@@ -101,6 +144,7 @@ def _batches(
             return Decoded(kept, None, f"{picture.place}: image {picture.image_id}: {error}")
 
     batch: list[Decoded] = []
+    left = settings.shard_size
     for decoded in mapped_ahead(work, source.stream(), settings.workers):
         if decoded.pixels is None:
             if not settings.skip_broken:
@@ -108,8 +152,9 @@ def _batches(
             counts.skipped.append(decoded.problem)
             continue
         batch.append(decoded)
-        if len(batch) == settings.batch_size:
+        if len(batch) in (settings.batch_size, left):
             yield batch
+            left = left - len(batch) or settings.shard_size
             batch = []
     if batch:
         yield batch
@@ -117,30 +162,6 @@ def _batches(
 
 def _no_bytes() -> bytes:
     raise ValueError("the bytes of a picture are not kept")
-
-
-def _shard(
-    model: "CLIP", number: int, shards: int, pictures: list[Picture], images: Vectors,
-    settings: EmbedSettings, counts: Counts,
-) -> Shard:  # fmt: skip
-    """Return the shard of `pictures`, whose captions are embedded now."""
-    captioned = pictures if settings.captions else []
-    owners = [row for row, picture in enumerate(captioned) for _ in picture.captions]
-    texts = [text for picture in captioned for text in picture.captions]
-    counts.images += len(pictures)
-    counts.captions += len(texts)
-    return Shard(
-        number=number,
-        shards=shards,
-        image_ids=[picture.image_id for picture in pictures],
-        labels=[picture.label for picture in pictures],
-        names=[picture.name for picture in pictures],
-        paths=[picture.place for picture in pictures],
-        images=images,
-        owners=owners,
-        texts=texts,
-        captions=encode_texts(model, texts, settings.batch_size),
-    )
 
 
 @torch.inference_mode()
@@ -164,9 +185,7 @@ def encode_texts(model: "CLIP", texts: list[str], batch_size: int) -> Vectors:
     order = dual_encoder.lengths(tokens).argsort(stable=True)
     device = next(model.parameters()).device
     vectors = np.empty((len(tokens), width), dtype=np.float32)
-    batches = order.split(batch_size)
-    shown = progress(batches, "captions", unit="batch") if len(batches) > 1 else batches
-    for rows in shown:
+    for rows in order.split(batch_size):
         vectors[rows.numpy()] = dual_encoder.encode_texts(model, tokens[rows].to(device)).cpu().numpy()
     found: Vectors = vectors[row_of.numpy()]
     return found

@@ -1,4 +1,4 @@
-"""Pictures to embed, read as a stream: a folder of image files, or a dataset in Parquet, ours or Hugging Face's."""
+"""Pictures to embed, as a stream: a folder of image files, or a dataset in Parquet, ours or Hugging Face's."""
 
 import hashlib
 from array import array
