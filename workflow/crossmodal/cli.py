@@ -22,6 +22,8 @@ from crossmodal.commands.evaluate import evaluate
 from crossmodal.commands.publish import publish
 from crossmodal.commands.reproduce import reproduce
 from crossmodal.commands.restore import restore
+from crossmodal.commands.search import search
+from crossmodal.commands.serve import serve
 from crossmodal.commands.shift import shift
 from crossmodal.commands.why import why
 from crossmodal.errors import UserError
@@ -43,6 +45,8 @@ app.command()(shift)
 app.command()(attack)
 app.command()(evaluate)
 app.command()(embed)
+app.command()(search)
+app.command()(serve)
 
 
 def main() -> None:

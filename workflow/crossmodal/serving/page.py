@@ -72,7 +72,7 @@ def answer_file(query: str | bytes, hits: Sequence[Hit], count: int) -> str:
         title=f"{text or 'a picture'} · crossmodal",
         heading=heading(text, len(hits)),
         picture="" if isinstance(query, str) else data_uri(query),
-        cards=[_card(hit, hits[0].score, data_uri(hit.picture), place=hit.path or "") for hit in hits],
+        cards=[_card(hit, hits[0].score, data_uri(hit.picture), place=hit.place or "") for hit in hits],
         count=count,
     )
 
@@ -120,8 +120,8 @@ def _rendered(**values: object) -> str:
 
 def heading(text: str, found: int) -> str:
     """Return the words over the answer to `text`, or to a picture where that is empty."""
-    pictures = "1 picture" if found == 1 else f"{found} pictures"
-    return f"{pictures} for “{text}”" if text else f"The {pictures} most like this one"
+    pictures = "picture" if found == 1 else f"{found} pictures"
+    return f"The {pictures} that fit “{text}” best" if text else f"The {pictures} most like this one"
 
 
 def picture_address(row: int) -> str:

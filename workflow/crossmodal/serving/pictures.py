@@ -34,12 +34,17 @@ class Pictures:
     def find(self, image_id: str, path: str | None) -> bytes | None:
         """Return the encoded image, or None where there is none (any more) or it cannot be read."""
         try:
-            if path:
-                return self._at(path)
-            place = self._known().get(image_id)
-            return self._of_row(*place) if place else None
+            place = self.place(image_id, path)
+            return self._at(place) if place else None
         except (OSError, pa.ArrowException, KeyError, IndexError, ValueError, TypeError):
             return None
+
+    def place(self, image_id: str, path: str | None) -> str | None:
+        """Return where the picture of an item is: its `path`, or the dataset's file and row."""
+        if path:
+            return path
+        dataset, row = self._known().get(image_id, (None, 0))
+        return f"{dataset}#{row}" if dataset else None
 
     def _at(self, path: str) -> bytes | None:
         name, mark, row = path.rpartition("#")

@@ -45,6 +45,11 @@ class Hit:
     _pictures: Pictures = field(repr=False, compare=False)
 
     @property
+    def place(self) -> str | None:
+        """Where its picture is, looked up where the index does not say: a file, or `FILE.parquet#ROW`."""
+        return self._pictures.place(self.image_id, self.path)
+
+    @property
     def picture(self) -> bytes | None:
         """The encoded image, read now; None where there is none (any more)."""
         return self._pictures.find(self.image_id, self.path)
