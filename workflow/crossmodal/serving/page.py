@@ -28,6 +28,7 @@ class Card:
     share: float
     """Length of the bar, in per cent of the best item's."""
     caption: str
+    """Empty where it only repeats the name."""
     alt: str
     source: str
     """Address of the picture; empty where there is none."""
@@ -140,7 +141,8 @@ def _card(
 ) -> Card:
     share = round(max(0.0, 100 * hit.score / best), 1) if best > 0 else 0.0
     caption = hit.caption or ""
+    said = " ".join(hit.name.replace("-", " ").replace("_", " ").split()).lower() != caption.strip().lower()
     return Card(
-        hit.rank if ranked else None, hit.name, f"{hit.score:.3f}", share, caption, caption or hit.name, source,
+        hit.rank if ranked else None, hit.name, f"{hit.score:.3f}", share, caption if said else "", caption or hit.name, source,
         href, place,
     )  # fmt: skip

@@ -134,7 +134,7 @@ def open_session(folder: Path, model: Model, pictures: Pictures | None = None, s
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Look for no garbage: imports make many objects that stay, and looking at them takes a quarter of the time."""
+    """Look for no garbage: imports make many objects that stay, and looking at them is a quarter of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
