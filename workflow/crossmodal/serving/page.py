@@ -141,8 +141,12 @@ def _card(
 ) -> Card:
     share = round(max(0.0, 100 * hit.score / best), 1) if best > 0 else 0.0
     caption = hit.caption or ""
-    said = " ".join(hit.name.replace("-", " ").replace("_", " ").split()).lower() != caption.strip().lower()
+    repeats = _words(hit.name) == _words(caption)
     return Card(
-        hit.rank if ranked else None, hit.name, f"{hit.score:.3f}", share, caption if said else "", caption or hit.name, source,
-        href, place,
+        hit.rank if ranked else None, hit.name, f"{hit.score:.3f}", share, "" if repeats else caption,
+        caption or hit.name, source, href, place,
     )  # fmt: skip
+
+
+def _words(text: str) -> list[str]:
+    return text.lower().replace("-", " ").replace("_", " ").split()
