@@ -42,6 +42,8 @@ class PictureSource:
 
     count: int
     stream: Callable[[], Iterator[Picture]]
+    captioned: Callable[[], Iterator[tuple[str, bool]]]
+    """Of each picture in order, without reading it: its id, and whether it has a caption."""
     digest: Callable[[], str]
     """What tells this source from others: of one dataset file, its MD5."""
 
@@ -72,12 +74,13 @@ def _of_files(root: Path, files: Sequence[Path]) -> PictureSource:
     def stream() -> Iterator[Picture]:
         for file in files:
             name = file.relative_to(root).as_posix()
-            beside = file.with_suffix(".txt")
-            lines = (
-                beside.read_text(encoding="utf-8", errors="replace").splitlines() if beside.is_file() else []
+            yield Picture(
+                name, name, file.stem, str(file.resolve()), _beside(file), lambda f=file: read_file(f)
             )
-            captions = [line.strip() for line in lines if line.strip()]
-            yield Picture(name, name, file.stem, str(file.resolve()), captions, lambda f=file: read_file(f))
+
+    def captioned() -> Iterator[tuple[str, bool]]:
+        for file in files:
+            yield file.relative_to(root).as_posix(), bool(_beside(file))
 
     def digest() -> str:
         found = hashlib.md5(usedforsecurity=False)
@@ -85,7 +88,14 @@ def _of_files(root: Path, files: Sequence[Path]) -> PictureSource:
             found.update(f"{file.relative_to(root).as_posix()}\0{file.stat().st_size}\n".encode())
         return found.hexdigest()
 
-    return PictureSource(len(files), stream, digest)
+    return PictureSource(len(files), stream, captioned, digest)
+
+
+def _beside(file: Path) -> list[str]:
+    """Return the lines of the .txt file beside an image file that are not blank."""
+    path = file.with_suffix(".txt")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _of_tables(path: Path, files: Sequence[Path]) -> PictureSource:
@@ -108,7 +118,7 @@ def _of_tables(path: Path, files: Sequence[Path]) -> PictureSource:
         total = 0
         for file, start, batch in batches(files, columns, ROWS):
             for i, row in enumerate(batch.to_pylist()):
-                image_id = str(row[ids]) if ids else str(total)
+                image_id = str(row[ids] if ids else total)
                 label = row.get("label")
                 yield Picture(
                     image_id,
@@ -120,12 +130,19 @@ def _of_tables(path: Path, files: Sequence[Path]) -> PictureSource:
                 )
                 total += 1
 
+    def captioned() -> Iterator[tuple[str, bool]]:
+        total, wanted = 0, [name for name in (ids, texts) if name]
+        for _, _, batch in batches(files, wanted, CHECKED) if texts else ():
+            for row in batch.to_pylist():
+                yield str(row[ids] if ids else total), bool(_captions(row[texts]))
+                total += 1
+
     def digest() -> str:
         each = [md5(file) for file in files]
         joined = "\n".join(each).encode()
         return each[0] if len(each) == 1 else hashlib.md5(joined, usedforsecurity=False).hexdigest()
 
-    return PictureSource(count, stream, digest)
+    return PictureSource(count, stream, captioned, digest)
 
 
 def _check_image(file: Path, schema: Any) -> None:
