@@ -1,12 +1,15 @@
 """`crossmodal index`: an index of vectors in files of any known format, ready for `search` and `serve`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crossmodal.commands.folders import check_new, written_folder
 from crossmodal.errors import UserError
+
+if TYPE_CHECKING:
+    from crossmodal.search.points import Point
 
 
 def index(
@@ -23,7 +26,9 @@ def index(
     ] = "ivf_pq",
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the kind, such as nlist=1024; repeatable."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A parameter of the kind, as nlist=1024; may be repeated."
+        ),
     ] = None,
     queries: Annotated[
         Path | None,
@@ -47,8 +52,8 @@ def index(
 ) -> None:
     """Build an index of vectors and choose how far it looks, in bounded memory.
 
-    It looks as little as reaches the target recall on the queries, for texts and for images apart. Vectors have unit
-    length and go through half precision.
+    It looks as little as reaches the target recall on the queries, for texts and for images apart. Vectors have
+    unit length and go through half precision.
     """
     from crossmodal.commands.index_settings import index_parameters
     from crossmodal.search.formats.open_vectors import open_queries, open_vectors
@@ -64,18 +69,19 @@ def index(
                 f"{path}: vectors of width {found.dimension}, but {vectors} has {source.dimension};"
                 " embed both with one model"
             )
-    from crossmodal.commands.indexing import build_folder, check_models
+    from crossmodal.commands.indexing import build_folder, check_fit, check_models
 
     check_models(source, asked, bank)
+    check_fit(params, source.dimension, source.count, captions=bank is not None)
     with written_folder(out) as folder:
         built = build_folder(source, params, folder, asked, bank, target, seed, normalise=normalise)
-    print(f"{out}: {built.items} vectors of {built.dimension} dimensions as {built.factory}, {built.size} bytes")
+    print(f"{out}: {built.items} vectors of width {built.dimension} as {built.factory}, {built.size} bytes")
     for side, choice in built.choices.items():
-        reached = "" if choice.reached else f", short of the target {target:g}: --set more bits, lists or k_factor"
-        print(f"{side} queries: recall@10 {choice.recall:.4f} at {_shown(choice.chosen)}{reached}")
+        short = "" if choice.reached else f", short of {target:g}: set more bits or lists, or a refinement"
+        print(f"{side} queries: recall@10 {choice.recall:.4f}{_shown(choice.chosen)}{short}")
 
 
-def _shown(point: object) -> str:
-    names = ("nprobe", "ef_search", "k_factor")
-    given = {name: getattr(point, name) for name in names}
-    return ", ".join(f"{name} {value:g}" for name, value in given.items() if value is not None)
+def _shown(point: "Point") -> str:
+    settings = {"nprobe": point.nprobe, "ef_search": point.ef_search, "k_factor": point.k_factor}
+    given = [f"{k} {v:g}" for k, v in settings.items() if v is not None and (k, v) != ("k_factor", 1)]
+    return f" at {', '.join(given)}" if given else ""

@@ -1,15 +1,14 @@
 """Pictures to embed, as a stream: a folder of image files, or a dataset in Parquet, ours or Hugging Face's."""
 
 import hashlib
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.types as of
 
+from crossmodal.commands.distinct import check_distinct
 from crossmodal.errors import UserError
 from crossmodal.provenance.digests import md5
 from crossmodal.search.formats.parquet_columns import batches, rows_of, schema_of
@@ -111,7 +110,8 @@ def _of_tables(path: Path, files: Sequence[Path]) -> PictureSource:
     if not count:
         raise UserError(f"{path}: the dataset is empty; there must be an image in it")
     if ids:
-        _check_ids(path, files, ids)
+        read = lambda: (b.column(0).to_pylist() for _, _, b in batches(files, [ids], CHECKED))  # noqa: E731
+        check_distinct(path, ids, read)
     columns = ["image", *(name for name in (ids, texts, "label" if "label" in names else None) if name)]
 
     def stream() -> Iterator[Picture]:
@@ -168,29 +168,6 @@ def _check_texts(file: Path, name: str, schema: Any) -> None:
 
 def _textual(kind: Any) -> bool:
     return of.is_string(kind) or of.is_large_string(kind) or of.is_null(kind)
-
-
-def _check_ids(path: Path, files: Sequence[Path], name: str) -> None:
-    """Raise UserError where an id is missing or stands twice; 8 bytes of each id are held."""
-    keys = array("Q")
-    for file, start, batch in batches(files, [name], CHECKED):
-        values = batch.column(0).to_pylist()
-        if None in values:
-            raise UserError(f"{file}: row {start + values.index(None)} has no {name}; give every image one")
-        keys.extend(map(_key, values))
-    ordered = np.sort(np.frombuffer(keys, dtype=np.uint64))
-    suspects = {int(key) for key in ordered[1:][ordered[1:] == ordered[:-1]]}
-    seen: set[str] = set()
-    for _, _, batch in batches(files, [name], CHECKED) if suspects else ():
-        for value in batch.column(0).to_pylist():
-            if _key(value) in suspects:
-                if str(value) in seen:
-                    raise UserError(f"{path}: {name} {value!r} stands twice; ids tell images apart")
-                seen.add(str(value))
-
-
-def _key(value: Any) -> int:
-    return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest())
 
 
 def _captions(value: Any) -> list[str]:
