@@ -19,7 +19,6 @@ from crossmodal.models.embeddings import read_embeddings
 from crossmodal.models.export import export_embeddings
 from crossmodal.provenance.digests import md5
 from crossmodal.search.formats.open_vectors import open_vectors
-from crossmodal.search.formats.pictures import read_picture
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +38,13 @@ def folder(tmp_path):
             (place / f"p{i}.txt").write_text(f"picture {i}\n\n  again \n")
     (root / "notes.md").write_text("no picture")
     return root
+
+
+def picture(place):
+    """Return what `FILE.parquet#ROW` stands for, read anew."""
+    file, _, row = place.rpartition("#")
+    image = pq.read_table(file).column("image")[int(row)].as_py()
+    return image["bytes"] or (Path(file).parent / image["path"]).read_bytes()
 
 
 def all_of(path):
@@ -67,7 +73,7 @@ def test_a_dataset_comes_out_as_a_study_embeds_it(crossmodal, dataset, model, tm
     _, _, items = all_of(tmp_path / "out")
     for item, example in zip(items, read_examples(dataset), strict=True):
         assert item["caption"] == example.captions[0] and item["name"] == Path(example.path).stem
-        assert read_picture(item["path"]) == example.image
+        assert picture(item["path"]) == example.image
 
 
 def test_a_folder_in_shards_and_whole_is_the_same(crossmodal, folder, model, tmp_path):
@@ -88,7 +94,7 @@ def test_a_folder_in_shards_and_whole_is_the_same(crossmodal, folder, model, tmp
     assert [item["id"] for item in items][:3] == ["deep er/p1.png", "deep er/p3.png", "deep er/p5.png"]
     assert [item["caption"] for item in items] == ["picture 1", *[None] * 4, "picture 4", None]
     assert Path(items[0]["path"]).read_bytes() == (folder / "deep er/p1.png").read_bytes()
-    asked = parts[0].queries()
+    asked = parts[0].captions()
     assert [i["id"] for i in pa.concat_tables(asked.items(9)).to_pylist()] == [
         "deep er/p1.png#0", "deep er/p1.png#1", "p4.png#0", "p4.png#1"
     ]  # fmt: skip
@@ -130,7 +136,7 @@ def test_datasets_as_hugging_face_writes_them(crossmodal, model, tmp_path):
     assert [(i["id"], i["label"], i["name"], i["caption"]) for i in items] == [
         ("0", "0", "red", "a red thing"), ("1", "1", "blue", "a blue thing"), ("2", "0", "green", None)
     ]  # fmt: skip
-    assert [read_picture(item["path"]) for item in items] == [png("red"), png("blue"), png("green")]
+    assert [picture(item["path"]) for item in items] == [png("red"), png("blue"), png("green")]
     assert len(np.unique(vectors, axis=0)) == 3
 
 
@@ -197,7 +203,9 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(crossmodal, folder, datase
     assert "is there already and not empty" in fails(folder, out=folder)
     assert "is a file; name a folder" in fails(folder, out=dataset)
     assert 'did you mean "clip-retrieval"' in fails(folder, "--layout", "clip_retrieval")
-    assert "image p4.png has no caption and others have" not in fails(folder, "--layout", "clip-retrieval")
+    assert "image deep er/p3.png has no caption and deep er/p1.png has one" in fails(
+        folder, "--layout", "clip-retrieval"
+    )
     (tmp_path / "empty").mkdir()
     assert "no image (.png" in fails(tmp_path / "empty")
     table = pq.read_table(dataset)

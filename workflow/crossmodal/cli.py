@@ -19,6 +19,7 @@ from crossmodal.commands.context import PARAMS, StudyOption, is_overlay, name_of
 from crossmodal.commands.crate import crate
 from crossmodal.commands.embed import embed
 from crossmodal.commands.evaluate import evaluate
+from crossmodal.commands.index import index
 from crossmodal.commands.publish import publish
 from crossmodal.commands.reproduce import reproduce
 from crossmodal.commands.restore import restore
@@ -45,6 +46,7 @@ app.command()(shift)
 app.command()(attack)
 app.command()(evaluate)
 app.command()(embed)
+app.command()(index)
 app.command()(search)
 app.command()(serve)
 

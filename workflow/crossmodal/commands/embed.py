@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from crossmodal.commands.chosen_model import Cell, CellSeed, ModelOption, choose
 from crossmodal.commands.context import StudyOption
 from crossmodal.commands.folders import check_new, written_folder
 from crossmodal.commands.toolkit import Adapter, BatchSize
+from crossmodal.errors import UserError
+
+if TYPE_CHECKING:
+    from crossmodal.commands.picture_source import PictureSource
 
 
 def embed(
@@ -50,6 +54,8 @@ def embed(
     check_new(out)
     chosen = choose_model(model, adapter, study, cell, cell_seed)
     source = open_pictures(data)
+    if captions and getattr(format_, "ONE_CAPTION_EACH", False):
+        _check_captions(source, layout)
     with written_folder(out) as folder:
         metadata = {**chosen.described(), "dataset": source.digest()}
         loaded = chosen.load()
@@ -70,3 +76,15 @@ def embed(
         f"{out}: {counts.images} images and {counts.captions} captions{more}"
         f" ({counts.images / seconds:.1f} images/s, {layout})"
     )
+
+
+def _check_captions(source: "PictureSource", layout: str) -> None:
+    """Raise UserError where some pictures have a caption and others have none."""
+    first: dict[bool, str] = {}
+    for image_id, captioned in source.captioned():
+        first.setdefault(captioned, image_id)
+        if len(first) == 2:
+            raise UserError(
+                f"image {first[False]} has no caption and {first[True]} has one; the layout {layout} wants one for"
+                " each: give it one, or leave captions out with --no-captions"
+            )

@@ -1,15 +1,14 @@
 """Pictures to embed, as a stream: a folder of image files, or a dataset in Parquet, ours or Hugging Face's."""
 
 import hashlib
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.types as of
 
+from crossmodal.commands.distinct import check_distinct
 from crossmodal.errors import UserError
 from crossmodal.provenance.digests import md5
 from crossmodal.search.formats.parquet_columns import batches, rows_of, schema_of
@@ -42,6 +41,8 @@ class PictureSource:
 
     count: int
     stream: Callable[[], Iterator[Picture]]
+    captioned: Callable[[], Iterator[tuple[str, bool]]]
+    """Of each picture in order, without reading it: its id, and whether it has a caption."""
     digest: Callable[[], str]
     """What tells this source from others: of one dataset file, its MD5."""
 
@@ -72,12 +73,13 @@ def _of_files(root: Path, files: Sequence[Path]) -> PictureSource:
     def stream() -> Iterator[Picture]:
         for file in files:
             name = file.relative_to(root).as_posix()
-            beside = file.with_suffix(".txt")
-            lines = (
-                beside.read_text(encoding="utf-8", errors="replace").splitlines() if beside.is_file() else []
+            yield Picture(
+                name, name, file.stem, str(file.resolve()), _beside(file), lambda f=file: read_file(f)
             )
-            captions = [line.strip() for line in lines if line.strip()]
-            yield Picture(name, name, file.stem, str(file.resolve()), captions, lambda f=file: read_file(f))
+
+    def captioned() -> Iterator[tuple[str, bool]]:
+        for file in files:
+            yield file.relative_to(root).as_posix(), bool(_beside(file))
 
     def digest() -> str:
         found = hashlib.md5(usedforsecurity=False)
@@ -85,7 +87,14 @@ def _of_files(root: Path, files: Sequence[Path]) -> PictureSource:
             found.update(f"{file.relative_to(root).as_posix()}\0{file.stat().st_size}\n".encode())
         return found.hexdigest()
 
-    return PictureSource(len(files), stream, digest)
+    return PictureSource(len(files), stream, captioned, digest)
+
+
+def _beside(file: Path) -> list[str]:
+    """Return the lines of the .txt file beside an image file that are not blank."""
+    path = file.with_suffix(".txt")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _of_tables(path: Path, files: Sequence[Path]) -> PictureSource:
@@ -101,14 +110,15 @@ def _of_tables(path: Path, files: Sequence[Path]) -> PictureSource:
     if not count:
         raise UserError(f"{path}: the dataset is empty; there must be an image in it")
     if ids:
-        _check_ids(path, files, ids)
+        read = lambda: (b.column(0).to_pylist() for _, _, b in batches(files, [ids], CHECKED))  # noqa: E731
+        check_distinct(path, ids, read)
     columns = ["image", *(name for name in (ids, texts, "label" if "label" in names else None) if name)]
 
     def stream() -> Iterator[Picture]:
         total = 0
         for file, start, batch in batches(files, columns, ROWS):
             for i, row in enumerate(batch.to_pylist()):
-                image_id = str(row[ids]) if ids else str(total)
+                image_id = str(row[ids] if ids else total)
                 label = row.get("label")
                 yield Picture(
                     image_id,
@@ -120,12 +130,19 @@ def _of_tables(path: Path, files: Sequence[Path]) -> PictureSource:
                 )
                 total += 1
 
+    def captioned() -> Iterator[tuple[str, bool]]:
+        total, wanted = 0, [name for name in (ids, texts) if name]
+        for _, _, batch in batches(files, wanted, CHECKED) if texts else ():
+            for row in batch.to_pylist():
+                yield str(row[ids] if ids else total), bool(_captions(row[texts]))
+                total += 1
+
     def digest() -> str:
         each = [md5(file) for file in files]
         joined = "\n".join(each).encode()
         return each[0] if len(each) == 1 else hashlib.md5(joined, usedforsecurity=False).hexdigest()
 
-    return PictureSource(count, stream, digest)
+    return PictureSource(count, stream, captioned, digest)
 
 
 def _check_image(file: Path, schema: Any) -> None:
@@ -151,29 +168,6 @@ def _check_texts(file: Path, name: str, schema: Any) -> None:
 
 def _textual(kind: Any) -> bool:
     return of.is_string(kind) or of.is_large_string(kind) or of.is_null(kind)
-
-
-def _check_ids(path: Path, files: Sequence[Path], name: str) -> None:
-    """Raise UserError where an id is missing or stands twice; 8 bytes of each id are held."""
-    keys = array("Q")
-    for file, start, batch in batches(files, [name], CHECKED):
-        values = batch.column(0).to_pylist()
-        if None in values:
-            raise UserError(f"{file}: row {start + values.index(None)} has no {name}; give every image one")
-        keys.extend(map(_key, values))
-    ordered = np.sort(np.frombuffer(keys, dtype=np.uint64))
-    suspects = {int(key) for key in ordered[1:][ordered[1:] == ordered[:-1]]}
-    seen: set[str] = set()
-    for _, _, batch in batches(files, [name], CHECKED) if suspects else ():
-        for value in batch.column(0).to_pylist():
-            if _key(value) in suspects:
-                if str(value) in seen:
-                    raise UserError(f"{path}: {name} {value!r} stands twice; ids tell images apart")
-                seen.add(str(value))
-
-
-def _key(value: Any) -> int:
-    return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest())
 
 
 def _captions(value: Any) -> list[str]:

@@ -27,6 +27,8 @@ from crossmodal.search.formats.vector_file import (
 )
 
 DESCRIPTION = "clip-retrieval's folder with img_emb, text_emb and metadata"
+ONE_CAPTION_EACH = True
+"""Rows match, so that either all images have a caption or none has."""
 IMAGES, TEXTS, METADATA = "img_emb", "text_emb", "metadata"
 
 
@@ -36,14 +38,14 @@ def accepts(path: Path) -> bool:
 
 
 def read(path: Path) -> VectorFile:
-    """Return the vectors of the images in the folder `path`, with those of the captions as queries."""
+    """Return the vectors of the images in the folder `path`, with those of their captions."""
     metadata = numbered_files(path / METADATA, METADATA, ".parquet")
     found = _part(path, IMAGES, metadata)
     if not numbered_files(path / TEXTS, TEXTS, ".npy"):
         return found
     return VectorFile(
         path, found.count, found.dimension, found.blocks, found.items,
-        queries=lambda: _part(path, TEXTS, metadata),
+        captions=lambda: _part(path, TEXTS, metadata),
     )  # fmt: skip
 
 
@@ -92,18 +94,11 @@ def _items(metadata: list[Path]) -> Any:
 
 
 def write_shard(folder: Path, shard: Shard, metadata: dict[str, str]) -> None:
-    """Write the files of `shard` into `folder`. The layout has no place for `metadata`.
+    """Write the files of `shard`, all images of which have a caption or none, into `folder`.
 
-    Raises UserError where some images of the shard have a caption and others have none: rows would not match.
+    The layout has no place for `metadata`.
     """
-    first = shard.first_captions()
-    rows = [row for row in first if row is not None]
-    if rows and len(rows) < len(first):
-        lacking = shard.image_ids[first.index(None)]
-        raise UserError(
-            f"image {lacking} has no caption and others have; {DESCRIPTION} wants one for each: "
-            "give it one, or leave captions out with --no-captions"
-        )
+    rows = [row for row in shard.first_captions() if row is not None]
     number = f"{shard.number:0{len(str(shard.shards - 1))}d}"
     columns: dict[str, Any] = {
         "image_path": [p or i for p, i in zip(shard.paths, shard.image_ids, strict=True)]

@@ -33,7 +33,7 @@ def accepts(path: Path) -> bool:
 
 
 def read(path: Path) -> VectorFile:
-    """Return the vectors of the images in the folder `path`, with the captions as queries; or of one file."""
+    """Return the vectors of the images in the folder `path`, with their captions; or of one file."""
     if not path.is_dir():
         return _joined(path, [path])
     captions = numbered_files(path, CAPTIONS, ".parquet")
@@ -42,7 +42,7 @@ def read(path: Path) -> VectorFile:
         return found
     return VectorFile(
         path, found.count, found.dimension, found.blocks, found.items, found.metadata,
-        queries=lambda: _joined(path, captions),
+        captions=lambda: _joined(path, captions),
     )  # fmt: skip
 
 

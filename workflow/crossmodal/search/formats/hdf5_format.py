@@ -25,7 +25,7 @@ def accepts(path: Path) -> bool:
 
 
 def read(path: Path) -> VectorFile:
-    """Return the vectors `train` of the file `path`, with `test` as their queries."""
+    """Return the vectors `train` of the file `path`, with `test` as `tests`."""
     known = _names(path)
     return _part(path, VECTORS, known)
 
@@ -46,8 +46,8 @@ def _part(path: Path, name: str, known: list[str]) -> VectorFile:
         except OSError as error:
             raise _unreadable(path, error) from None
 
-    queries = (lambda: _part(path, QUERIES, known)) if name == VECTORS and QUERIES in known else None
-    return VectorFile(path, count, dimension, blocks, numbered(count), queries=queries)
+    tests = (lambda: _part(path, QUERIES, known)) if name == VECTORS and QUERIES in known else None
+    return VectorFile(path, count, dimension, blocks, numbered(count), tests=tests)
 
 
 def _names(path: Path) -> list[str]:

@@ -51,6 +51,7 @@ def open_vectors(path: Path) -> VectorFile:
 
 
 def open_queries(path: Path) -> VectorFile:
-    """Return the queries in the file or folder `path`: those that stand beside its vectors, else the vectors."""
+    """Return the queries in `path`: the captions or test queries beside its vectors, else the vectors."""
     found = open_vectors(path)
-    return found.queries() if found.queries else found
+    beside = found.captions or found.tests
+    return beside() if beside else found

@@ -1,14 +1,11 @@
 """Where the picture of an item is, as one string: the path of an image file, or `FILE.parquet#ROW`.
 
 The second is row ROW, from 0, of a dataset's column `image` (data/tables.py); a Hugging Face dataset may give a
-path there in place of bytes, seen from the dataset's folder.
+path there in place of bytes, seen from the dataset's folder. `serving/pictures.py` shows them.
 """
 
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from crossmodal.errors import UserError
 
@@ -19,14 +16,6 @@ LARGEST = 50_000_000
 def in_dataset(file: Path, row: int) -> str:
     """Return where the picture of a row of a dataset file is."""
     return f"{file.resolve()}#{row}"
-
-
-def read_picture(place: str) -> bytes:
-    """Return the encoded image at `place`; UserError where it is not there any more."""
-    file, mark, row = place.rpartition("#")
-    if mark and row.isdecimal() and file.endswith(".parquet"):
-        return _of_row(Path(file), int(row))
-    return read_file(Path(place))
 
 
 def read_file(path: Path) -> bytes:
@@ -49,19 +38,3 @@ def encoded(value: Any, dataset: Path) -> bytes:
     if value.get("path"):
         return read_file(dataset.parent / value["path"])
     return b""
-
-
-def _of_row(path: Path, row: int) -> bytes:
-    try:
-        with pq.ParquetFile(path) as file:
-            start = 0
-            for group in range(file.num_row_groups):
-                count = file.metadata.row_group(group).num_rows
-                if row < start + count:
-                    column = file.read_row_group(group, columns=["image"]).column("image")
-                    return encoded(column[row - start].as_py(), path)
-                start += count
-    except (pa.ArrowInvalid, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: not a readable dataset ({reason})") from None
-    raise UserError(f"{path}: has no row {row}; it is not the dataset that was embedded")

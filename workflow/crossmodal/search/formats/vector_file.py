@@ -38,8 +38,10 @@ class VectorFile:
     """The same of what is known of the rows: tables of the schema ITEMS."""
     metadata: dict[str, str] = field(default_factory=dict)
     """What the file says of itself, such as the digests `model` and `dataset`."""
-    queries: "Callable[[], VectorFile] | None" = None
-    """Vectors that stand beside these and ask for them: captions, or a benchmark's test queries."""
+    captions: "Callable[[], VectorFile] | None" = None
+    """Vectors of texts that stand beside these and describe them."""
+    tests: "Callable[[], VectorFile] | None" = None
+    """A benchmark's queries, by which nothing may be chosen unless somebody asks for it."""
 
 
 def starts(count: int, size: int) -> Iterator[slice]:
