@@ -9,7 +9,7 @@
 A request that is refused gets one line of JSON, {"error": "..."}, with status 400, 404, 405, 408, 413 or 503.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -17,14 +17,13 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from crossmodal.errors import UserError
+from crossmodal.serving.guard import LOOPBACK, Guard, refused
 from crossmodal.serving.limits import Limits, Refusal, check_image, row_of, text_of, top_of
 from crossmodal.serving.page import asset, picture_address, served_page
 from crossmodal.serving.session import Hit, Session
@@ -32,13 +31,6 @@ from crossmodal.serving.thumbnails import thumbnail
 
 Found = TypeVar("Found")
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; "
-    "script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 SAMPLE = 18
 """Items on the page before anything is asked."""
 PICTURES_KEPT = 512
@@ -167,15 +159,9 @@ def described(hits: Sequence[Hit]) -> list[dict[str, Any]]:
 
 
 def make_app(
-    session: Session,
-    limits: Limits | None = None,
-    workers: int = 2,
-    hosts: Sequence[str] = ("localhost", "127.0.0.1", "[::1]"),
-) -> Starlette:
-    """Return the service of `session`; requests under other host names than `hosts` are refused ("*": none).
-
-    That keeps pages of other sites from reaching a service on loopback by a name of their own.
-    """
+    session: Session, limits: Limits | None = None, workers: int = 2, hosts: Sequence[str] | None = LOOPBACK
+) -> ASGIApp:
+    """Return the service of `session`, `workers` answers computed at a time; see `guard` for `hosts`."""
     service = Service(session, limits or Limits(), workers)
     routes = [
         Route("/", service.page),
@@ -185,32 +171,8 @@ def make_app(
         Route("/page.css", _file("page.css", "text/css")),
         Route("/page.js", _file("page.js", "text/javascript")),
     ]
-    return Starlette(
-        routes=routes,
-        middleware=[
-            Middleware(WithHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
-        ],
-        exception_handlers={Refusal: _refused, HTTPException: _not_there, Exception: _failed},
-    )
-
-
-class WithHeaders:
-    """Put the security headers on every answer, whoever gives it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as the app within does."""
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-                message["headers"] = [*message.get("headers", []), *added]
-            await send(message)
-
-        await self._app(scope, receive, sending)
+    handlers = {Refusal: _refused, HTTPException: _not_there, Exception: _failed}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts)
 
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
@@ -220,20 +182,16 @@ def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]
     return send
 
 
-def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": message}, status_code=status, headers=dict(headers or {}))
-
-
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return _error(error.status, error.message, {"Retry-After": "1"} if error.status == 503 else None)
+    return refused(error.status, error.message, {"Retry-After": "1"} if error.status == 503 else None)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known = {404: "there is no such page", 405: f"{request.method} is not answered here"}
-    return _error(error.status_code, known.get(error.status_code, error.detail), error.headers)
+    return refused(error.status_code, known.get(error.status_code, error.detail), error.headers)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return _error(500, "the search failed; the service's own output says why")
+    return refused(500, "the search failed; the service's own output says why")

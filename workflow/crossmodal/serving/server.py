@@ -4,13 +4,13 @@ import errno
 import signal
 import socket
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from crossmodal.errors import UserError
+from crossmodal.serving.guard import LOOPBACK
 
 GRACE = 10
 """Seconds that answers under way are given at the end."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -41,12 +41,12 @@ def address_of(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def hosts_of(host: str) -> list[str]:
-    """Return the host names that requests may come under: on loopback its own names, elsewhere any."""
-    return ["localhost", "127.0.0.1", "[::1]"] if host in LOOPBACK else ["*"]
+def hosts_of(host: str) -> tuple[str, ...] | None:
+    """Return the host names that requests may come under: on loopback its own names, elsewhere any (None)."""
+    return LOOPBACK if host in ("localhost", "127.0.0.1", "::1") else None
 
 
-def run(app: Starlette, listener: socket.socket) -> None:
+def run(app: ASGIApp, listener: socket.socket) -> None:
     """Serve `app` until SIGINT or SIGTERM; answers under way are given first."""
     import uvicorn
 
