@@ -63,7 +63,8 @@ class Pictures:
             if self._places is None:
                 self._places = {}
                 for dataset in reversed(self._datasets):
-                    ids = pq.read_table(dataset, columns=["image_id"]).column(0).to_pylist()
+                    with pq.ParquetFile(dataset) as file:  # read_table would import pandas
+                        ids = file.read(columns=["image_id"]).column(0).to_pylist()
                     self._places |= {image_id: (dataset, row) for row, image_id in enumerate(ids)}
             return self._places
 
