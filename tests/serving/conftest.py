@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from served import adapt, bert_folder, build_towers, model_of, save, write_drawings, write_index
 
 from crossmodal.data.tables import Example
 from crossmodal.models.architecture import CLIP
 from crossmodal.serving.pictures import Pictures
 from crossmodal.serving.session import Session, open_session
 from crossmodal.serving.weights import ModelFiles
+from served import adapt, bert_folder, build_towers, model_of, save, write_drawings, write_index
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from served import drawing, save
 
 from crossmodal.data.images import decode
 from crossmodal.errors import UserError
@@ -14,6 +13,7 @@ from crossmodal.models.scratch_params import Params
 from crossmodal.serving.encoder import Encoder
 from crossmodal.serving.image_query import image_encoder
 from crossmodal.serving.weights import ModelFiles
+from served import drawing, save
 
 IMAGE = drawing("red", "circle")
 

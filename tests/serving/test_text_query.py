@@ -10,13 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from served import WORDS, build_towers, load, save
 
 from crossmodal.errors import UserError
 from crossmodal.models import clip, dual_encoder, scratch
 from crossmodal.models.scratch_params import Params
 from crossmodal.serving.text_query import _tokenizer, text_encoder
 from crossmodal.serving.weights import ModelFiles
+from served import WORDS, build_towers, load, save
 
 CAPTIONS = [
     "a red square", "A  Red\tSQUARE ", "", "[PAD] a [SEP] [MASK]", "naïve ünknown 東京 🐙", "a &amp;lt; red",

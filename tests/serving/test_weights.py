@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from served import load
 
 from crossmodal.errors import UserError
 from crossmodal.serving.weights import ModelFiles, foldable, tower_tensors
+from served import load
 
 FOLDED = [
     ("zero_shot", {}),
@@ -52,8 +52,8 @@ def test_a_term_on_a_weight_that_is_no_modules_own_is_left_to_the_whole_model(ad
     factors = load_file(files.adapter_weights)
     name = next(name for name in factors if ".text." in name and name.endswith(".lora_A.weight"))
     path = name.removesuffix(".lora_A.weight")
-    factors["base_model.model.text.attn.lora_A.weight"] = factors[name]
-    factors["base_model.model.text.attn.lora_B.weight"] = factors[f"{path}.lora_B.weight"]
+    factors["base_model.model.text.attn.lora_A.weight"] = factors[name].clone()
+    factors["base_model.model.text.attn.lora_B.weight"] = factors[f"{path}.lora_B.weight"].clone()
     save_file(factors, tmp_path / "adapter_model.safetensors")
     assert tower_tensors(ModelFiles(files.folder, tmp_path), "text.") is None
 

@@ -50,7 +50,7 @@ def bert_folder(folder: Path) -> Path:
 
 
 def build_towers(bert: Path, **text: Any) -> CLIP:
-    """Return a tiny model as the study's towers are; running statistics are those of noise, biases are not zero."""
+    """Return a tiny model as the study's towers are, with running statistics of noise and biases other than zero."""
     architecture = {
         "embed_dim": 64,
         "custom_text": True,
@@ -94,9 +94,7 @@ def adapt(base: Path, folder: Path, kind: str, **values: Any) -> tuple[ModelFile
             if parameter.requires_grad:
                 parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
     folder.mkdir(parents=True, exist_ok=True)
-    methods.save_adapter(
-        model, params, folder / "adapter_config.json", folder / "adapter_model.safetensors"
-    )
+    methods.save_adapter(model, params, folder / "adapter_config.json", folder / "adapter_model.safetensors")
     files = ModelFiles(base, folder)
     return files, load(files)
 
@@ -138,7 +136,9 @@ def write_drawings(path: Path) -> list[Example]:
     return examples
 
 
-def write_index(folder: Path, model: CLIP, digest: str, examples: list[Example], paths: list[str | None]) -> None:
+def write_index(
+    folder: Path, model: CLIP, digest: str, examples: list[Example], paths: list[str | None]
+) -> None:
     """Write an index of all `examples`, exhaustive, with vectors of `model`."""
     from crossmodal.data.images import decode
 
@@ -179,14 +179,12 @@ def ask(address: str, path: str, data: bytes | None = None, **headers: str) -> A
 @contextmanager
 def running(session: Session, limits: Limits | None = None, workers: int = 2) -> Iterator[str]:
     """Serve `session` on a free port of loopback and give the address."""
-    import uvicorn
-
     from crossmodal.serving.app import make_app
-    from crossmodal.serving.server import address_of, listen
+    from crossmodal.serving.server import address_of, listen, server_of
 
     listener = listen("127.0.0.1", 0)
     app = make_app(session, limits, workers)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+    server = server_of(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

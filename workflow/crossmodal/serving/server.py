@@ -3,11 +3,15 @@
 import errno
 import signal
 import socket
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
 from crossmodal.errors import UserError
 from crossmodal.serving.guard import LOOPBACK
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 GRACE = 10
 """Seconds that answers under way are given at the end."""
@@ -46,18 +50,24 @@ def hosts_of(host: str) -> tuple[str, ...] | None:
     return LOOPBACK if host in ("localhost", "127.0.0.1", "::1") else None
 
 
-def run(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve `app` until SIGINT or SIGTERM; answers under way are given first."""
+def server_of(app: ASGIApp) -> "Server":
+    """Return uvicorn's server of `app`: one process, HTTP/1.1 alone, no log of who asked what."""
     import uvicorn
 
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off",
-        ws="none", timeout_graceful_shutdown=GRACE,
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off",
+            ws="none", timeout_graceful_shutdown=GRACE,
+        )
     )  # fmt: skip
+
+
+def run(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve `app` until SIGINT or SIGTERM; answers under way are given first."""
     # uvicorn ends what is under way and then raises the signal again, for whoever handled it before.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server_of(app).run(sockets=[listener])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -127,8 +127,8 @@ def open_session(folder: Path, model: Model, pictures: Pictures | None = None, s
         tower = pool.submit(encoder.prepare_image if side == "image" else encoder.prepare_text)
         session = Session(folder, encoder, Items(folder / "items.parquet"), pictures)
         session.prepare(side)
-        checked.result()
         tower.result()
+        checked.result()
     return session
 
 
