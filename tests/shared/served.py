@@ -50,7 +50,7 @@ def bert_folder(folder: Path) -> Path:
 
 
 def build_towers(bert: Path, **text: Any) -> CLIP:
-    """Return a tiny model as the study's towers are, with running statistics of noise and biases other than zero."""
+    """Return a tiny model as the study's towers are, with running statistics of noise and random biases."""
     architecture = {
         "embed_dim": 64,
         "custom_text": True,

@@ -41,7 +41,8 @@ class Service:
 
     def __init__(self, session: Session, limits: Limits, workers: int) -> None:
         self.session, self.limits, self._workers = session, limits, workers
-        self._limiter: CapacityLimiter | None = None
+        self._limiter: CapacityLimiter | None = None  # belongs to the loop that the service runs in
+        self._taken = 0
         self._picture = lru_cache(maxsize=PICTURES_KEPT)(self._thumbnail)
 
     async def search(self, request: Request) -> Response:
@@ -92,9 +93,13 @@ class Service:
         """Return what `function` returns, called on a worker; Refusal where too many wait for one."""
         if self._limiter is None:
             self._limiter = CapacityLimiter(self._workers)
-        if self._limiter.statistics().tasks_waiting >= self.limits.waiting:
+        if self._taken >= self._workers + self.limits.waiting:
             raise Refusal(503, "too many requests are waiting; ask again in a moment")
-        return await to_thread.run_sync(function, *arguments, limiter=self._limiter)
+        self._taken += 1
+        try:
+            return await to_thread.run_sync(function, *arguments, limiter=self._limiter)
+        finally:
+            self._taken -= 1
 
     async def _body(self, request: Request) -> bytes:
         """Return the body; Refusal, before it is read whole, where it is larger than the limit."""
