@@ -4,16 +4,19 @@ import numpy as np
 import pytest
 
 from crossmodal import registry
+from crossmodal.search.build import fill_index, train_index
 from crossmodal.search.gallery import assemble, find_candidates
-from crossmodal.search.index import build_index, read_index
+from crossmodal.search.points import Point
+from crossmodal.search.searcher import Searcher
 
 
 @pytest.fixture
-def flat(tmp_path):
+def flat():
     def index(vectors):
         params = registry.parse("search", {"kind": "flat"})
-        build_index(vectors, params, 0, tmp_path / "i", tmp_path / "c", {})
-        return read_index(tmp_path / "i", params)
+        return Searcher(
+            fill_index(train_index(vectors, params, len(vectors), 0), [vectors]), None, params, Point()
+        )
 
     return index
 
@@ -44,7 +47,7 @@ def test_candidates_are_best_first_and_know_what_is_relevant(unit, embeddings, f
     )
     found = find_candidates(flat(gallery.vectors), gallery, captions, 30)
     assert found.positions.shape == found.scores.shape == found.relevant.shape == (11, 20)
-    assert (np.diff(found.scores, axis=1) <= 0).all()
+    assert (np.diff(found.scores, axis=1) <= 0).all() and found.rows.tolist() == list(range(11))
     for q in range(11):
         for place, position in enumerate(found.positions[q]):
             assert found.relevant[q, place] == (gallery.labels[position] == captions.labels[q])

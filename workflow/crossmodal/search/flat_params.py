@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from crossmodal.parameters import Parameters
+from crossmodal.search.settings import IndexParameters
 
 
-class Params(Parameters):
+class Params(IndexParameters):
     """Exhaustive search over the exact vectors: the reference."""
 
     kind: Literal["flat"]

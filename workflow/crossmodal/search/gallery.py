@@ -34,6 +34,8 @@ class Candidates:
     """float32 [q, k], the index's own (approximate) inner products."""
     relevant: npt.NDArray[np.bool_]
     """[q, k], whether the candidate shows what the query asks for."""
+    rows: npt.NDArray[np.int64]
+    """[q], which query of its set each is."""
 
 
 def assemble(own: Embeddings, distractors: Sequence[Embeddings]) -> Gallery:
@@ -53,10 +55,14 @@ def assemble(own: Embeddings, distractors: Sequence[Embeddings]) -> Gallery:
     return Gallery(ids, labels, np.ascontiguousarray(np.concatenate(parts)), np.asarray(origins, np.int64))
 
 
-def find_candidates(index: Any, gallery: Gallery, captions: Embeddings, k: int) -> Candidates:
-    """Return what `index` over `gallery` finds for every caption; k is at most the gallery's size."""
+def find_candidates(searcher: Any, gallery: Gallery, queries: Embeddings, k: int) -> Candidates:
+    """Return what `searcher` over `gallery` finds for every query; k is at most the gallery's size.
+
+    Anything whose `search(vectors, k)` gives scores and positions will do: a Searcher or an index of FAISS.
+    """
     k = min(k, len(gallery.ids))
-    scores, positions = index.search(np.ascontiguousarray(captions.vectors), k)
+    scores, positions = searcher.search(np.ascontiguousarray(queries.vectors), k)
     labels = np.asarray([*gallery.labels, ""], dtype=object)  # position -1 takes the last: no label
-    relevant = labels[positions] == np.asarray(captions.labels, dtype=object)[:, None]
-    return Candidates(captions.vectors, positions, scores, relevant.astype(bool) & (positions >= 0))
+    relevant = labels[positions] == np.asarray(queries.labels, dtype=object)[:, None]
+    relevant = relevant.astype(bool) & (positions >= 0)
+    return Candidates(queries.vectors, positions, scores, relevant, np.arange(len(queries.vectors)))

@@ -1,0 +1,56 @@
+"""The card of an index: what is in it and how many bytes each part takes."""
+
+from pathlib import Path
+from typing import Any
+
+import faiss
+
+from crossmodal import registry
+from crossmodal.search.settings import IndexParameters
+
+
+def describe(
+    index: Any, path: Path, params: IndexParameters, dimension: int, trained_on: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the card (JSON) of `index`, which lies at `path`, over items of `dimension`.
+
+    `bytes` are those of its codes, ids, centroids and graphs, and of the whole file; what is left are codebooks,
+    rotations and headers.
+    """
+    count = int(index.ntotal)
+    factory = registry.load("search", params.kind).factory(params, dimension, count)
+    size = path.stat().st_size
+    parts = byte_parts(index, size)
+    return {
+        "factory": factory,
+        "parameters": params.model_dump(mode="json"),
+        "metric": "inner_product",
+        "items": count,
+        "dimension": dimension,
+        "trained_on": trained_on,
+        "nnn": params.nnn and params.nnn.model_dump(mode="json"),
+        "bytes": parts | {"other": size - sum(parts.values()), "file": size},
+        "bytes_per_item": size / max(count, 1),
+        "bytes_per_item_float32": 4 * dimension,
+    }
+
+
+def byte_parts(index: Any, size: int) -> dict[str, int]:
+    """Return the bytes of codes, ids, centroids and graphs of `index`, whose file has `size` bytes."""
+    count = int(index.ntotal)
+    try:
+        inverted: Any = faiss.extract_index_ivf(index)
+    except RuntimeError:
+        inner = faiss.downcast_index(index)
+        codes = faiss.downcast_index(inner.storage) if isinstance(inner, faiss.IndexHNSW) else inner
+        held = count * codes.sa_code_size()
+        graph = size - held if isinstance(inner, faiss.IndexHNSW) else 0
+        return {"codes": held, "ids": 0, "centroids": 0, "graphs": graph}
+    quantiser = faiss.downcast_index(inverted.quantizer)
+    centroids = 4 * inverted.nlist * inverted.d
+    graph = 0
+    if isinstance(quantiser, faiss.IndexHNSW):
+        graph = faiss.serialize_index(quantiser).nbytes - centroids
+    lists = inverted.invlists
+    held = sum(lists.list_size(i) for i in range(inverted.nlist))
+    return {"codes": held * inverted.code_size, "ids": 8 * held, "centroids": centroids, "graphs": graph}

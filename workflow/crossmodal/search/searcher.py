@@ -1,0 +1,116 @@
+"""An index that is ready to answer, with the vectors that its candidates are refined by."""
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from crossmodal import registry
+from crossmodal.errors import UserError
+from crossmodal.models.embeddings import Vectors
+from crossmodal.search.exhaustive import Top, in_order
+from crossmodal.search.nnn import append_one
+from crossmodal.search.points import Point
+from crossmodal.search.settings import IndexParameters
+from crossmodal.search.store import Positions, VectorStore
+
+PACKAGE = "search"
+
+
+@dataclass
+class Searcher:
+    """Queries in, the best items out. Positions are rows of what was indexed, in its order."""
+
+    index: Any
+    """FAISS's index. Its search settings follow `point`, so two searchers do not share one."""
+    store: VectorStore | None
+    """Exact vectors that candidates are scored by; None trusts the index."""
+    params: IndexParameters
+    point: Point
+    bias: Vectors | None = None
+    """float32 [n], NNN's correction of each item, already in the index; needed where there is a store."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "point":  # the last of the fields that the index needs
+            apply_point(self.index, self.params, value)
+
+    @property
+    def count(self) -> int:
+        """Return the number of items."""
+        return int(self.index.ntotal)
+
+    def search(self, queries: Vectors, k: int) -> Top:
+        """Return scores float32 [q, k] and positions int64 [q, k] of the best items, by falling score.
+
+        `queries` float32 [q, d] of unit length. Scores are exact where there is a store, else the index's own;
+        with NNN they are corrected. k is cut to the number of items; a place is -1, with score -inf, only where
+        the lists that were looked into hold no more.
+        """
+        k = min(k, self.count)
+        if self.store is None:
+            return self.candidates(queries, k)
+        found = self.candidates(queries, min(self.count, ceil(k * self.point.k_factor)))
+        return self.refine(queries, found[1], k)
+
+    def candidates(self, queries: Vectors, n: int) -> Top:
+        """Return the first n items by the index alone, as `search` does."""
+        n = min(n, self.count)
+        extra = self.index.d - queries.shape[1]
+        asked = append_one(queries, extra) if extra else np.ascontiguousarray(queries)
+        scores, positions = self.index.search(asked, n)
+        scores[positions < 0] = -np.inf
+        return scores, positions
+
+    def refine(self, queries: Vectors, positions: Positions, k: int) -> Top:
+        """Return the k best of the items `positions` int64 [q, n] by exact score, as `search` does."""
+        if self.store is None:
+            raise ValueError("an index without exact vectors cannot be refined")
+        scores = np.empty(positions.shape, np.float32)
+        for row, (query, found) in enumerate(zip(queries, positions, strict=True)):
+            scores[row] = self.store.scores(query, found)
+        if self.bias is not None:
+            scores += self.bias[np.maximum(positions, 0)]
+        return in_order(scores, positions, k)
+
+
+def apply_point(index: Any, params: IndexParameters, point: Point) -> None:
+    """Set the search-time parameters of `index`; a kind without any needs nothing."""
+    kind = registry.load(PACKAGE, params.kind)
+    if hasattr(kind, "apply"):
+        kind.apply(index, point)
+
+
+def read_index(path: Path, *, mapped: bool = True) -> Any:
+    """Return the index at `path`, memory-mapped where its kind allows; UserError if it is truncated or none."""
+    try:
+        size = path.stat().st_size
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP if mapped else 0)
+        whole = _mapped_lists(index, size) or not mapped
+        if not whole:  # no inverted lists: the other mapping is for flat codes and graphs
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except (OSError, RuntimeError):
+        raise UserError(f"{path}: not a whole FAISS index; remove it and build it again") from None
+    return index
+
+
+def _mapped_lists(index: Any, size: int) -> bool:
+    """Return whether `index` has inverted lists; RuntimeError where the file of `size` bytes ends before them.
+
+    FAISS maps what the file says it holds, and reading beyond its end would end the process. Its threads that
+    read ahead are switched off: starting them takes longer than most searches.
+    """
+    try:
+        inverted: Any = faiss.extract_index_ivf(index)
+        lists: Any = faiss.downcast_InvertedLists(inverted.invlists)
+    except RuntimeError:
+        return False
+    if not isinstance(lists, faiss.OnDiskInvertedLists):
+        return True  # lists of blocks are read, not mapped
+    if lists.totsize > size:
+        raise RuntimeError("the file ends within a list")
+    lists.prefetch_nthread = 0
+    return True
