@@ -1,59 +1,20 @@
 """A system of a benchmark as a process: commands in by standard input, answers out by what was standard output.
 
-Each command and each answer is a line of JSON. The process times itself, so the pipe is in no figure. Needs NumPy
-alone: it runs in the environment of whatever is measured.
+Each command and each answer is a line of JSON. The process times itself, so the pipe is in no figure. Free of everything
+but the standard library: it runs in the environment of whatever is measured.
 """
 
-import ctypes
-import gc
 import json
 import os
-import resource
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import numpy as np
 
-Point = dict[str, float]
-"""An operating point: the search-time parameters of a system, by name."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """An index that answers."""
-
-    points: list[Point]
-    """What the curve is drawn of, cheap first."""
-    named: Mapping[str, Point]
-    """The points that rows of the table are of: the library's default, or those chosen."""
-    use: Callable[[Point, int], None]
-    """Take a point, for searches of k items."""
-    search: Callable[[np.ndarray, int], Any]
-    """float32 [d] and k to positions [k]."""
-
-
-@dataclass(frozen=True)
-class System:
-    """What a benchmark measures."""
-
-    settings: str
-    """What it was built with, for a reader."""
-    build: Callable[[np.ndarray, Path, int], None]
-    """Vectors float32 [n, d], an empty folder to write the index into, threads."""
-    open: Callable[[np.ndarray, Path], Opened]
-    """The same vectors (a memory map), the folder."""
-
-
-def serve(systems: Mapping[str, System]) -> None:
-    """Answer commands about the system that the command line names, until standard input ends."""
-    replies = os.fdopen(os.dup(1), "w")
+def serve(process: Any) -> None:
+    """Answer commands by the methods of `process` until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
-    process = _Process(systems[sys.argv[1]])
     for line in sys.stdin:
         command = json.loads(line)
         try:
@@ -61,71 +22,4 @@ def serve(systems: Mapping[str, System]) -> None:
         except Exception as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), file=replies, flush=True)
-
-
-class _Process:
-    def __init__(self, system: System) -> None:
-        self.system = system
-
-    def build(self, vectors: str, folder: str, threads: int) -> dict[str, float]:
-        """Build an index; s, and bytes at the most beyond what stood in memory before."""
-        data = np.load(vectors)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        began = perf_counter()
-        self.system.build(data, Path(folder), threads)
-        seconds = perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return {"seconds": seconds, "peak": 1024 * (peak - before)}
-
-    def open(self, vectors: str, queries: str, folder: str) -> dict[str, Any]:
-        self.folder, self.queries = folder, np.load(queries)
-        data = np.load(vectors, mmap_mode="r")
-        _settle()
-        self.before = memory(self.folder)
-        self.opened = self.system.open(data, Path(folder))
-        opened = self.opened
-        return {"points": opened.points, "named": dict(opened.named), "settings": self.system.settings}
-
-    def search(self, point: Point, first: int, count: int, k: int) -> dict[str, Any]:
-        """Answer queries one at a time: ms and positions of each."""
-        self.opened.use(point, k)
-        search = self.opened.search
-        times, found = [], []
-        for query in self.queries[first : first + count]:
-            began = perf_counter()
-            positions = search(query, k)
-            times.append(1000 * (perf_counter() - began))
-            found.append([int(position) for position in np.ravel(positions)[:k]])
-        return {"milliseconds": times, "found": found}
-
-    def memory(self) -> dict[str, int]:
-        """Bytes in memory since the index was opened, and of the vectors on disk those that are in memory too."""
-        _settle()
-        now = memory(self.folder)
-        return {name: now[name] - self.before[name] for name in now}
-
-
-def memory(folder: str) -> dict[str, int]:
-    """Return the bytes of this process: `index`, its own and the index files mapped; `store`, mapped vectors.
-
-    Files of `folder` whose name begins with "vectors" are the store: the kernel may drop their pages.
-    """
-    sizes = {"index": 0, "store": 0}
-    name = ""
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        first, *rest = line.split()
-        if not first.endswith(":"):
-            name = " ".join(rest[4:])
-        elif first == "Rss:" and (not name.startswith("/") or name.startswith(folder)):
-            store = name.startswith(folder) and Path(name).name.startswith("vectors")
-            sizes["store" if store else "index"] += 1024 * int(rest[0])
-    return sizes
-
-
-def _settle() -> None:
-    """Give back to the system what is free, so that only what is held is counted."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
-        trim(0)
+        print(json.dumps(answer), file=answers, flush=True)

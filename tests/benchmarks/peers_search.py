@@ -1,10 +1,12 @@
 """The libraries beside which search is measured, built with their defaults: runs in their environment (peers.txt)."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peers_protocol import Opened, Point, System, serve
+from peers_protocol import serve
+from peers_systems import Opened, Point, Process, System
 
 EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 """What is kept open at once in the search of a graph (efSearch): the points of its curve."""
@@ -169,4 +171,4 @@ SYSTEMS = {
 }
 
 if __name__ == "__main__":
-    serve(SYSTEMS)
+    serve(Process(SYSTEMS[sys.argv[1]]))

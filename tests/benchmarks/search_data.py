@@ -111,8 +111,8 @@ def mixture(count: int, generator: np.random.Generator) -> tuple[Vectors, str]:
         block += centres[generator.integers(0, CENTRES, len(block))]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors, (
-        f"{count:,} synthetic vectors of {DIMENSION} dimensions from a mixture of {CENTRES:,} Gaussians; queries: the"
-        " same, moved off by one direction and with noise of a fifth of their similarity, as texts are"
+        f"{count:,} synthetic vectors of {DIMENSION} dimensions from a mixture of {CENTRES:,} Gaussians; queries: vectors"
+        " of it, moved off by another mean than theirs and by noise as long as they are, as texts lie off images"
     )
 
 

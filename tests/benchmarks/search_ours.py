@@ -5,13 +5,14 @@ Beside the folder of an index lie, written by `search_data`, `validation.npy` (q
 """
 
 import json
-from dataclasses import asdict
+import sys
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
-from peers_protocol import Opened, Point, System, serve
+from peers_protocol import serve
+from peers_systems import Opened, Point, Process, System
 
 from crossmodal.registry import parse
 from crossmodal.search import points
@@ -51,21 +52,26 @@ def build(name: str, vectors: np.ndarray, folder: Path, threads: int) -> None:
     write_store(folder / "vectors.npy", (block for _, block in store.blocks()), params.refinement.precision)
     queries, exact = (np.load(folder.parent / f"{name}.npy") for name in ("validation", "validation_exact"))
     candidates = points_of(params, len(vectors))
-    searcher, chosen = _searcher(name, folder, candidates[0]), {}
+    searcher = _searcher(name, folder, candidates[0])
+    choice = choose_point(searcher, exact[:, :10], queries, max(TARGETS), candidates)
+    (folder / "points.json").write_text(json.dumps(chosen_points(choice.curve)))
+
+
+def chosen_points(curve: list[dict[str, Any]]) -> dict[str, Point]:
+    """Return the cheapest point of `curve` for each target, or the one of best recall where none reaches it."""
+    chosen = {}
     for target in TARGETS:
-        choice = choose_point(searcher, exact[:, :10], queries, target, candidates)
-        label = f"for {100 * target:.0f} %" if choice.reached else f"best short of {100 * target:.0f} %"
-        chosen[label] = asdict(choice.chosen)
-    (folder / "points.json").write_text(json.dumps(chosen))
+        reached = [row for row in curve if row["recall"] >= target]
+        best = min(reached, key=lambda row: row["cost"]) if reached else max(curve, key=lambda r: r["recall"])
+        label = f"{'for' if reached else 'best, short of'} {100 * target:.0f} %"
+        chosen[label] = {name: best[name] for name in ("nprobe", "k_factor")}
+    return chosen
 
 
 def open_built(name: str, vectors: np.ndarray, folder: Path) -> Opened:
     """Open the index and the vectors memory-mapped, as the command line does."""
     faiss.omp_set_num_threads(1)
-    named: dict[str, Point] = {
-        label: {key: value for key, value in point.items() if value is not None}
-        for label, point in json.loads((folder / "points.json").read_text()).items()
-    }
+    named: dict[str, Point] = json.loads((folder / "points.json").read_text())
     searcher = _searcher(name, folder, points_of(_params(name), len(vectors))[0])
     lists = faiss.extract_index_ivf(searcher.index).nlist
     swept = [
@@ -102,4 +108,4 @@ SYSTEMS = {name: _system(name) for name in KINDS} | {
 }
 
 if __name__ == "__main__":
-    serve(SYSTEMS)
+    serve(Process(SYSTEMS[sys.argv[1]]))
