@@ -12,7 +12,7 @@ from crossmodal.models.embeddings import Vectors
 from crossmodal.search.card import describe
 from crossmodal.search.checks import check_captions, check_count, check_training
 from crossmodal.search.clustering import centroids
-from crossmodal.search.nnn import append_bias, nnn_bias
+from crossmodal.search.nnn import append_bias, bias_path, nnn_bias, write_bias
 from crossmodal.search.settings import IndexParameters, InvertedParameters
 from crossmodal.search.store import VectorStore
 
@@ -26,14 +26,15 @@ def build_index(
     out: Path,
     captions: Vectors | None = None,
     bank: Vectors | None = None,
+    bias_file: Path | None = None,
 ) -> dict[str, Any]:
     """Build the index of `params` over `store`, write it to `out`, and return its card.
 
     Inner product is the metric. Training vectors are drawn with `seed`, and so are the starts of all k-means: on
     one thread the same input gives the same bytes. `captions` [b, d] are the training captions of `caption_share`,
-    `bank` [b, d] those of NNN, whose correction is then written beside the index as `bias.npy`. Memory: the
-    training sample (`params.training_size`) twice, one block of vectors, and the index itself. Raises UserError
-    where `params` do not fit the vectors; `out` appears when it is complete.
+    `bank` [b, d] those of NNN, whose correction is then written to `bias_file` (null: `bias.npy` beside the
+    index). Memory: the training sample (`params.training_size`) twice, one block of vectors, and the index itself.
+    Raises UserError where `params` do not fit the vectors; `out` appears when it is complete.
     """
     check_count(store.count)
     bias = bias_of(store, params, bank)
@@ -43,14 +44,8 @@ def build_index(
     index = fill_index(trained, (block for _, block in store.blocks()), bias)
     write_index(index, out)
     if bias is not None:
-        with bias_path(out).open("wb") as file:
-            np.save(file, bias)
+        write_bias(bias_file or bias_path(out), bias)
     return describe(index, out, params, store.dimension, {"vectors": len(rows), "seed": seed})
-
-
-def bias_path(index: Path) -> Path:
-    """Return where NNN's correction of the items of an index lies, float32 [n]."""
-    return index.with_name("bias.npy")
 
 
 def bias_of(store: VectorStore, params: IndexParameters, bank: Vectors | None) -> Vectors | None:

@@ -1,11 +1,13 @@
 """The card of an index: what is in it and how many bytes each part takes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import faiss
 
 from crossmodal import registry
+from crossmodal.errors import UserError
 from crossmodal.search.settings import IndexParameters
 
 
@@ -54,3 +56,26 @@ def byte_parts(index: Any, size: int) -> dict[str, int]:
     lists = inverted.invlists
     held = sum(lists.list_size(i) for i in range(inverted.nlist))
     return {"codes": held * inverted.code_size, "ids": 8 * held, "centroids": centroids, "graphs": graph}
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the card of the index in `folder`; UserError where there is none or it is broken."""
+    return read_json(folder / "card.json")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object at `path`; UserError where it is missing or broken."""
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; `crossmodal index` makes a folder with it") from None
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a whole JSON file; build the index again")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` so that people can read it and equal content has equal bytes."""
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

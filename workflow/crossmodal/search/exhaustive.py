@@ -11,11 +11,12 @@ SCORES = 2**25  # inner products held at once: 128 MB
 Top = tuple[Vectors, Positions]
 
 
-def exhaustive(store: VectorStore, queries: Vectors, k: int) -> Top:
+def exhaustive(store: VectorStore, queries: Vectors, k: int, bias: Vectors | None = None) -> Top:
     """Return the k best items of each query: scores float32 [q, k], falling, and positions int64 [q, k].
 
-    Queries are float32 [q, d]. Of equal items the first comes first; k is cut to the number of items. Memory: 2^25
-    inner products, a block of the vectors, and two lists of q x k.
+    Queries are float32 [q, d]; `bias` [n] is added to the scores of the items (search/nnn.py). Of equal items the
+    first comes first; k is cut to the number of items. Memory: 2^25 inner products, a block of the vectors, and
+    two lists of q x k.
     """
     k = min(k, store.count)
     best = np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
@@ -25,6 +26,8 @@ def exhaustive(store: VectorStore, queries: Vectors, k: int) -> Top:
         for start in range(0, len(queries), step):
             rows = slice(start, start + step)
             scores = queries[rows] @ vectors.T
+            if bias is not None:
+                scores += bias[first : first + len(vectors)]
             found = _first(scores, np.arange(first, first + len(vectors)), k)
             best[0][rows], best[1][rows] = _merged((best[0][rows], best[1][rows]), found, k)
     return best

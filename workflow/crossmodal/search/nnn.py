@@ -4,8 +4,11 @@ The corrected score of query q and item x is q.x - w b(x), with b(x) the mean of
 training captions. It is exact as one more dimension, [x, -w b(x)].[q, 1], so any inner-product index can hold it.
 """
 
+from pathlib import Path
+
 import numpy as np
 
+from crossmodal.errors import UserError
 from crossmodal.models.embeddings import Vectors
 from crossmodal.search.store import VectorStore, store_of
 
@@ -42,3 +45,26 @@ def _append(vectors: Vectors, value: Vectors | np.float32, width: int) -> Vector
     result[:, : vectors.shape[1]] = vectors
     result[:, vectors.shape[1]] = value
     return result
+
+
+def bias_path(index: Path) -> Path:
+    """Return where NNN's correction of the items of an index lies."""
+    return index.with_name("bias.npy")
+
+
+def write_bias(path: Path, bias: Vectors) -> None:
+    """Write `bias`, float32 [n], as a `.npy`."""
+    with path.open("wb") as file:  # a name without .npy, as of an unfinished file, stays as it is
+        np.save(file, bias)
+
+
+def read_bias(path: Path) -> Vectors:
+    """Return the bias at `path`; UserError where it is missing or broken."""
+    try:
+        bias = np.load(path)
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"{path}: not the correction of an index with NNN; build it again") from None
+    if bias.ndim != 1 or bias.dtype != np.float32:
+        raise UserError(f"{path}: not the correction of an index with NNN; build it again")
+    found: Vectors = bias
+    return found

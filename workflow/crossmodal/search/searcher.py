@@ -11,11 +11,12 @@ import numpy as np
 from crossmodal import registry
 from crossmodal.errors import UserError
 from crossmodal.models.embeddings import Vectors
+from crossmodal.search.card import read_card, read_json
 from crossmodal.search.exhaustive import Top, in_order
-from crossmodal.search.nnn import append_one
+from crossmodal.search.nnn import append_one, bias_path, read_bias
 from crossmodal.search.points import Point
 from crossmodal.search.settings import IndexParameters
-from crossmodal.search.store import Positions, VectorStore
+from crossmodal.search.store import Positions, VectorStore, open_store
 
 PACKAGE = "search"
 
@@ -75,6 +76,38 @@ class Searcher:
         if self.bias is not None:
             scores += self.bias[np.maximum(positions, 0)]
         return in_order(scores, positions, k)
+
+
+def open_searcher(folder: Path, side: str = "text") -> Searcher:
+    """Return the index in `folder` (search/folder.py), memory-mapped, at its point for queries of `side`.
+
+    A side ("text" or "image") that no point was chosen for gets that of the other. Raises UserError where a file
+    is missing, truncated or of another index.
+    """
+    card, chosen = read_card(folder), read_json(folder / "points.json")
+    try:
+        params = registry.parse(PACKAGE, card["parameters"])
+        count, size = card["items"], card["bytes"]["file"]
+        point = Point(**(chosen.get(side) or next(iter(chosen.values())))["point"])
+    except (KeyError, TypeError, ValueError, StopIteration):
+        raise UserError(f"{folder}: card.json or points.json is of another release; build it again") from None
+    path = folder / "index.faiss"
+    if path.exists() and path.stat().st_size != size:
+        raise UserError(
+            f"{path}: has {path.stat().st_size} bytes instead of {size}: truncated; build it again"
+        )
+    index = read_index(path)
+    store = open_store([folder / "vectors.npy"]) if params.refinement else None
+    bias = read_bias(bias_path(path)) if params.nnn else None
+    held = {
+        "index": index.ntotal,
+        "vectors": count if store is None else store.count,
+        "bias": count if bias is None else len(bias),
+    }
+    for name, number in held.items():
+        if number != count:
+            raise UserError(f"{folder}: its {name} has {number} items, its card {count}; build it again")
+    return Searcher(index, store, params, point, bias)
 
 
 def apply_point(index: Any, params: IndexParameters, point: Point) -> None:
