@@ -26,7 +26,9 @@ def environment(requirements: Path) -> Path:
         print(f"installing {requirements} into {folder}", file=sys.stderr)
         uv = [str(Path(sys.executable).with_name("uv"))]
         _run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-        _run([*uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), str(requirements)])
+        _run(
+            [*uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), str(requirements)]
+        )
         done.write_text(digest)
     return python
 
@@ -40,12 +42,16 @@ def _run(command: list[str]) -> None:
 class Worker:
     """A system in a process of its own, which answers one command at a time."""
 
-    def __init__(self, python: Path, script: str, system: str, threads: int, cores: set[int], log: Path) -> None:
+    def __init__(
+        self, python: Path, script: str, system: str, threads: int, cores: set[int], log: Path
+    ) -> None:
         """Start `system` of tests/benchmarks/`script` with `threads` threads on `cores`; it prints into `log`."""
         self.system = system
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         # PYTHONPATH of the project would lead the environment of a peer to the project's modules.
-        kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+        kept = {
+            name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")
+        }
         with log.open("a") as errors:
             self.process = subprocess.Popen(
                 [str(python), "-W", "ignore", str(HERE / script), system],

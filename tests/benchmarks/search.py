@@ -145,9 +145,13 @@ def main() -> None:
     systems = [*OURS, *PEERS]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", "--count", type=int, default=1_000_000, help="vectors")
-    parser.add_argument("--study", default=params["study"], help="whose embeddings are searched, where finished")
+    parser.add_argument(
+        "--study", default=params["study"], help="whose embeddings are searched, where finished"
+    )
     parser.add_argument("--cell", default=params["search"]["cells"][0])
-    parser.add_argument("--vectors", type=Path, nargs="+", default=[], help="files of vectors, searched instead")
+    parser.add_argument(
+        "--vectors", type=Path, nargs="+", default=[], help="files of vectors, searched instead"
+    )
     parser.add_argument("--systems", nargs="+", default=systems, choices=systems, metavar="NAME")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the building")
     parser.add_argument("--build-only", action="store_true", help="build what is not there, measure nothing")
@@ -164,7 +168,9 @@ def main() -> None:
     found = measure(bench, options.systems, built)
     table, curves, costs = found["table"], found["curves"], found["costs"]
     (folder / "measured.json").write_text(
-        json.dumps({"about": about, "table": as_rows(table), "curves": as_rows(curves), "costs": costs}, indent=1)
+        json.dumps(
+            {"about": about, "table": as_rows(table), "curves": as_rows(curves), "costs": costs}, indent=1
+        )
     )
     pins = dict(line.split("==") for line in (HERE / "peers.txt").read_text().split() if "==" in line)
     versions = {name: pins[pin] for name, pin in PEERS.items()} | dict.fromkeys(

@@ -86,7 +86,13 @@ def fastest(runs: Sequence[Run], recall: float) -> Run | None:
 def as_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Return what was measured of each run, for a file."""
     return [
-        {"system": run.system, "label": run.label, "point": dict(run.point), "k": run.k, "queries": run.queries}
+        {
+            "system": run.system,
+            "label": run.label,
+            "point": dict(run.point),
+            "k": run.k,
+            "queries": run.queries,
+        }
         | {"recall": run.recall, "p50": run.percentile(50), "p99": run.percentile(99), "qps": run.per_second}
         for run in runs
     ]
