@@ -1,5 +1,7 @@
-"""Images and a model for a benchmark of embedding: photographs of a folder, or drawn ones; the study's model, or one
-of its shape with random weights."""
+"""Images and a model for a benchmark of embedding.
+
+Photographs of a folder, or drawn ones; the study's model, or one of its shape with random weights.
+"""
 
 from pathlib import Path
 
@@ -26,7 +28,12 @@ CONFIG = {
         },
         "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1},
     },
-    "preprocess_cfg": {"mean": [0.498] * 3, "std": [0.502] * 3, "interpolation": "bicubic", "resize_mode": "shortest"},
+    "preprocess_cfg": {
+        "mean": [0.498] * 3,
+        "std": [0.502] * 3,
+        "interpolation": "bicubic",
+        "resize_mode": "shortest",
+    },
 }  # fmt: skip
 
 

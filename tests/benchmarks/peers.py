@@ -26,9 +26,7 @@ def environment(requirements: Path) -> Path:
         print(f"installing {requirements} into {folder}", file=sys.stderr)
         uv = [str(Path(sys.executable).with_name("uv"))]
         _run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-        _run(
-            [*uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), str(requirements)]
-        )
+        _run([*uv, "pip", "sync", "--quiet", "--python", str(python), str(requirements)])
         done.write_text(digest)
     return python
 

@@ -1,4 +1,4 @@
-"""Embedding with open_clip in a plain loop and with clip-retrieval: runs in their environment (peers_embed.txt)."""
+"""Embedding with open_clip in a loop and with clip-retrieval: runs in their environment (peers_embed.txt)."""
 
 import importlib
 import json

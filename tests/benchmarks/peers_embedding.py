@@ -42,7 +42,7 @@ class EmbeddingProcess:
 
 
 def read_vectors(folder: Path) -> dict[str, np.ndarray]:
-    """Return the vectors float32 [d] that a system has written, of unit length, by the name of the image's file."""
+    """Return the vectors float32 [d] that a system has written, of unit length, by the image's file name."""
     import pandas as pd
 
     if (folder / "names.json").exists():

@@ -1,7 +1,7 @@
 """A system of a benchmark as a process: commands in by standard input, answers out by what was standard output.
 
-Each command and each answer is a line of JSON. The process times itself, so the pipe is in no figure. Free of everything
-but the standard library: it runs in the environment of whatever is measured.
+Each command and each answer is a line of JSON. The process times itself, so the pipe is in no figure. It needs
+the standard library alone: it runs in the environment of whatever is measured.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The libraries beside which search is measured, built with their defaults: runs in their environment (peers.txt)."""
+"""The libraries beside which search is measured, with their defaults: runs in their environment (peers.txt)."""
 
 import sys
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Search beside peers on the same vectors: `make bench-search [N=1000000]` fills docs/performance.md.
 
 Every system is built once, on all cores, and kept under build/; then all answer the same text queries, taking
-turns, each in a process of its own on one core with one thread. What is there already is not made again: a run that was
-stopped goes on.
+turns, each in a process of its own on one core with one thread. What is there already is not made again, so that
+a run that was stopped goes on.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """Vectors that are searched in a benchmark, and text queries: real ones as far as they go.
 
-Written once under build/: `vectors.npy` float32 [n, d], `queries.npy` and `validation.npy` float32 [q, d], the 100 true
-positions of each query in `exact.npy` and `validation_exact.npy`, and `about.json`, which says what they are.
+Written once under build/: `vectors.npy` float32 [n, d], `queries.npy` and `validation.npy` float32 [q, d], the
+true 100 positions of each query in `queries_exact.npy` and `validation_exact.npy`, and `about.json`, which says what
+they are.
 """
 
 import json
@@ -24,8 +25,8 @@ CENTRES = 5000
 def prepare(folder: Path, count: int, study: str, cell: str, files: Sequence[Path], seed: int = 0) -> str:
     """Write what is searched into `folder` unless it is there, and return in words what it is.
 
-    With `files` (stores of vectors) these are searched; else the images that `cell` of a finished `study` has embedded and
-    vectors drawn from the density of theirs; else a mixture.
+    With `files` (stores of vectors) these are searched; else the images that `cell` of a finished `study` has
+    embedded and vectors drawn from the density of theirs; else a mixture.
     """
     about = folder / "about.json"
     if not about.exists():
@@ -56,7 +57,7 @@ def _sizes() -> tuple[tuple[str, int], ...]:
 
 
 def _embedded(study: str, cell: str) -> tuple[list[Path], dict[str, list[Path]]]:
-    """Return the files of images, and of captions of test and validation, that `cell` has made of sets as they are."""
+    """Return the files of images, and of captions of test and validation, that `cell` has embedded."""
     found = Path("results", study, "embeddings", cell, "s0")
     captions = {
         name: sorted(found.glob(f"*/{split}/clean/captions.parquet"))
@@ -96,8 +97,8 @@ def _of_study(images: Sequence[Path], count: int, words: str, seed: int) -> tupl
 def mixture(count: int, generator: np.random.Generator) -> tuple[Vectors, str]:
     """Return `count` vectors of unit length around 5,000 centres, and what they are.
 
-    The spread falls with the number of the coordinate, 1/sqrt(1 + i/8), as the spectrum of embeddings does, and all
-    share a mean that is half of their length.
+    The spread falls with the number of the coordinate, 1/sqrt(1 + i/8), as the spectrum of embeddings does, and
+    all share a mean that is half of their length.
     """
     spread = 1 / np.sqrt(1 + np.arange(DIMENSION, dtype=np.float32) / 8)
     spread /= np.linalg.norm(spread)
@@ -111,15 +112,16 @@ def mixture(count: int, generator: np.random.Generator) -> tuple[Vectors, str]:
         block += centres[generator.integers(0, CENTRES, len(block))]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors, (
-        f"{count:,} synthetic vectors of {DIMENSION} dimensions from a mixture of {CENTRES:,} Gaussians; queries: vectors"
-        " of it, moved off by another mean than theirs and by noise as long as they are, as texts lie off images"
+        f"{count:,} synthetic vectors of {DIMENSION} dimensions from a mixture of {CENTRES:,} Gaussians; queries:"
+        " vectors of it, moved off by another mean than theirs and by noise as long as they are"
     )
 
 
 def mixture_queries(vectors: Vectors, count: int, generator: np.random.Generator) -> Vectors:
     """Return queries that lie off the distribution of `vectors` as texts lie off images.
 
-    Each is a vector without the mean of all, plus another mean (the gap between modalities) and noise as long as it.
+    Each is a vector without the mean of all, plus another mean (the gap between modalities) and noise as long
+    as it.
     """
     mean = vectors[: 2**14].mean(axis=0)
     gap = generator.standard_normal(vectors.shape[1], dtype=np.float32)

@@ -1,7 +1,7 @@
-"""What is ours of the systems that search is measured with, and exhaustive search: runs in the project's environment.
+"""Our ways to search, and exhaustive search: runs in the project's environment.
 
-Beside the folder of an index lie, written by `search_data`, `validation.npy` (queries for the operating points) and
-`validation_exact.npy` (what they should find).
+Beside the folder of an index lie, written by `search_data`, `validation.npy` (queries for the operating points)
+and `validation_exact.npy` (what they should find).
 """
 
 import json
@@ -32,6 +32,8 @@ TARGETS = (0.95, 0.99)
 PROBES = (2, 4, 8, 16, 32, 64, 128, 256, 512)
 FACTORS = (3.0, 8.0, 20.0)
 """Lists looked into and candidates refined for each result asked for: the points of the curve."""
+TRIED = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 50.0)
+"""Candidates refined for each result asked for, of which an operating point is chosen."""
 SEED = 0
 
 
@@ -51,7 +53,7 @@ def build(name: str, vectors: np.ndarray, folder: Path, threads: int) -> None:
     build_index(store, params, SEED, folder / "index.faiss")
     write_store(folder / "vectors.npy", (block for _, block in store.blocks()), params.refinement.precision)
     queries, exact = (np.load(folder.parent / f"{name}.npy") for name in ("validation", "validation_exact"))
-    candidates = points_of(params, len(vectors))
+    candidates = [point for point in points_of(params, len(vectors)) if point.k_factor in TRIED]
     searcher = _searcher(name, folder, candidates[0])
     choice = choose_point(searcher, exact[:, :10], queries, max(TARGETS), candidates)
     (folder / "points.json").write_text(json.dumps(chosen_points(choice.curve)))
