@@ -1,8 +1,8 @@
 """What second stages may be told. Free of torch and FAISS."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from crossmodal.parameters import Count, NotNegative, Parameters, Positive, Share
 
@@ -24,6 +24,9 @@ class NetworkParameters(StageParameters):
     """Width of the hidden layer between two attentions."""
     pillars: Count = 16
     """Candidates of the best exact scores; every candidate is told how similar it is to each of them."""
+    bank: Annotated[int, Field(ge=0)] = 512
+    """Captions that tell how near an image comes to any of them, whatever is asked, as in NNN; 0 for no such
+    feature."""
     dropout: Share = 0.1
     epochs: Count = 6
     """Passes over the training images, one random caption of each."""
