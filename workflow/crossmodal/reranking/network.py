@@ -56,9 +56,9 @@ class Reranker(nn.Module):
     def forward(self, queries: Tensor, items: Tensor, exact: Tensor) -> Tensor:
         """Return what is to be added to the exact score of each candidate, float32 [b, c]; 0 where there is none.
 
-        `queries` [b, d], `items` [b, c, d] of unit length, with a nearness behind each where `params.bank` asks
-        for it, `exact` [b, c] their inner products, -inf for an absent candidate. The correction has the units of the
-        inner product.
+        `queries` [b, d], `items` [b, c, d] of unit length, each with its nearness behind it where `params.bank`
+        asks for that, `exact` [b, c] their inner products, -inf for an absent candidate. The correction has the
+        units of the inner product.
         """
         present = exact > -torch.inf
         tokens = torch.cat([self.query(queries)[:, None], self.tokens(queries, items, exact)], dim=1)
