@@ -56,6 +56,16 @@ def test_it_beats_exact_re_scoring_in_a_gallery_it_has_not_seen(train, learnable
     assert config["exact"]["mrr"] == pytest.approx(float(rows[0]["validation_mrr"]))
 
 
+def test_with_a_bank_it_learns_what_nnn_knows(train, hubs, small, material):
+    """Images that are near to every query: the inner product cannot tell, nor can what is seen of one list."""
+    params = small(candidates=100, epochs=3, bank=128)
+    training, asked, bank = [hubs(1), hubs(2)], hubs(4), hubs(5).found.queries
+    files, _ = train(params, training, hubs(3))
+    scores = vectors.prepare(params, material(asked, bank, files=files))(asked.found)
+    plain = quality(asked.found, inner_products(asked.vectors, asked.found, 100))
+    assert quality(asked.found, scores).mrr > plain.mrr + 0.05
+
+
 def test_a_probe_that_never_sees_the_query_learns_nothing_there(learnable_lists):
     """Answers and distractors are drawn alike, so what is gained there is no shortcut."""
     lists = learnable_lists(images=600, captions=1, k=3)
@@ -236,3 +246,5 @@ def test_a_teacher_of_another_kind_is_a_user_error(train, small):
     wrong = {"teacher_config": student["config"], "teacher_weights": student["weights"]}
     with pytest.raises(UserError, match="is a re-ranker of kind distilled; one of kind vectors is needed"):
         train(params, kind=distilled, name="again", **wrong)
+    with pytest.raises(UserError, match="bank 7 differs from its teacher's, which is 0"):
+        train(small("distilled", teacher="t", bank=7), kind=distilled, name="again", **given)

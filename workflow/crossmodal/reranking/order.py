@@ -27,8 +27,12 @@ def inner_products(vectors: Any, found: Candidates, candidates: int) -> Vectors:
 
 
 def products(items: Vectors, queries: Vectors, positions: npt.NDArray[np.int64]) -> Vectors:
-    """Return the inner products of `items` [q, c, d] with `queries` [q, d], -inf at positions of -1."""
-    exact: Vectors = np.where(positions >= 0, np.vecdot(items, queries[:, None, :]), -np.inf)
+    """Return the inner products of `items` [q, c, >= d] with `queries` [q, d], -inf at positions of -1.
+
+    What items have beyond the components of queries plays no part.
+    """
+    inner = np.vecdot(items[:, :, : queries.shape[1]], queries[:, None, :])
+    exact: Vectors = np.where(positions >= 0, inner, -np.inf)
     return exact
 
 
