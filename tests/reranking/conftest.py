@@ -49,6 +49,16 @@ def _material(lists, bank, validation=None, queries=None, files=None):
     return Material(gallery, bank, validation, queries, files or {})
 
 
+def _take(found, rows):
+    """Return the candidates of the queries `rows` (a slice, or int64 [m])."""
+    return Candidates(**{one.name: getattr(found, one.name)[rows] for one in fields(found)})
+
+
+@pytest.fixture(scope="session")
+def take():
+    return _take
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     torch.set_num_threads(1)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from crossmodal.errors import UserError
 from crossmodal.reranking.features import GROUPS, features, sizes
 from crossmodal.reranking.network import Reranker
-from crossmodal.reranking.order import inner_products, reorder, take
+from crossmodal.reranking.order import inner_products, reorder
 from crossmodal.reranking.scoring import score, tensors_of
 from crossmodal.reranking.vectors_params import Params
 
@@ -78,7 +78,7 @@ def test_candidates_are_scored_in_the_company_of_the_others(random_lists, small)
     assert not torch.allclose(model(queries, items, exact)[:, :7], before[:, :7], atol=1e-3)
 
 
-def test_one_query_alone_is_scored_as_in_a_batch(random_lists, small):
+def test_one_query_alone_is_scored_as_in_a_batch(random_lists, small, take):
     model, lists = _with_an_opinion(small()), random_lists(q=70, gaps=2)
     together = score(model, lists.vectors, lists.found, 8)
     alone = [score(model, lists.vectors, take(lists.found, slice(i, i + 1)), 8) for i in range(70)]

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from crossmodal.errors import UserError
 from crossmodal.reranking import distilled, vectors
 from crossmodal.reranking.lists import answerable, by_owner, merge
-from crossmodal.reranking.order import inner_products, reorder, take
+from crossmodal.reranking.order import inner_products, reorder
 from crossmodal.reranking.probe import blind_scores
 from crossmodal.reranking.quality import beats, quality
 from crossmodal.reranking.scoring import score
@@ -190,7 +190,7 @@ def test_what_cannot_be_trained_on_is_named(train, random_lists):
         merge([])
 
 
-def test_saved_and_read_back_it_scores_the_same(train, learnable_lists, small, material):
+def test_saved_and_read_back_it_scores_the_same(train, learnable_lists, small, material, take):
     from crossmodal.reranking.files import load
 
     files, _ = train()

@@ -1,6 +1,5 @@
 """Scores of candidates and the order that follows from them."""
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -45,9 +44,3 @@ def reorder(found: Candidates, scores: Vectors, candidates: int) -> npt.NDArray[
     order = np.argsort(np.where(head >= 0, -scores[:, :c], np.inf), axis=1, kind="stable")
     result[:, :c] = np.take_along_axis(head, order, axis=1)
     return result
-
-
-def take(found: Candidates, rows: Any) -> Candidates:
-    """Return the candidates of the queries `rows` (a slice, or int64 [m])."""
-    parts: dict[str, Any] = {one.name: getattr(found, one.name)[rows] for one in fields(found)}
-    return Candidates(**parts)
