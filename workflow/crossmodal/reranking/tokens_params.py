@@ -22,7 +22,7 @@ class Params(StageParameters):
     control: Literal["none", "shuffled", "blind"] = "none"
     """What the gain is compared with. shuffled: a candidate gets the tokens of another of its list, and a query
     the words of another query, so that all is as before but what tokens say; blind: the words are left out."""
-    epochs: Count = 20
+    epochs: Count = 8
     """Passes over the training images, one random caption of each."""
     batch_size: Count = 32
     """Queries in one step."""
@@ -31,7 +31,7 @@ class Params(StageParameters):
     weight_decay: NotNegative = 0.01
     truncate: Count | None = 1
     """Places of the list that the loss looks at (ListMLE); null for all."""
-    early_stopping_patience: Count | None = 5
+    early_stopping_patience: Count | None = 3
     """Epochs without a better validation result after which training ends; null for never."""
     standard_errors: NotNegative = 1.0
     """By how many standard errors of the paired difference an epoch's validation MRR must lie above that of exact
