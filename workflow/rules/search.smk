@@ -7,7 +7,6 @@ from crossmodal.experiments.search.jobs import (
     search_runs,
     teacher_of,
     trained_stages,
-    ways,
 )
 from crossmodal.study.study import SetName
 
@@ -53,17 +52,11 @@ fold_file = lambda name: "<results>/folds/{cell}/s{seed}/f{fold}/" + name
 fold_files = lambda name: [
     f"<results>/folds/{{cell}}/s{{seed}}/f{fold}/{name}" for fold in FOLDS
 ]
-# The per-query results of each way to search, of a run's answers; the file of that name of all runs.
-answer_files = [
-    "<results>/evaluation/search/{cell}/s{seed}/r{run}"
-    f"/{way.gallery or next(iter(STUDY.search.galleries))}/{way.plain}/{way.shift or 'clean'}/queries.parquet"
-    for way in ways(STUDY)
-]
-of_runs = lambda files: [
-    file.format(cell=cell, seed=seed, run=run)
+# A file of all runs.
+of_runs = lambda file: [
+    f"<results>/evaluation/search/{cell}/s{seed}/r{run}/{file}"
     for cell, seed in search_runs(STUDY)
     for run in range(STUDY.search.runs)
-    for file in files
 ]
 
 
@@ -238,8 +231,7 @@ rule answer_queries:
             reranker_files(wildcards.run, trained_stages(STUDY)), wildcards
         ),
     output:
-        queries=answer_files,
-        shares="<results>/evaluation/search/{cell}/s{seed}/r{run}/shares.parquet",
+        queries="<results>/evaluation/search/{cell}/s{seed}/r{run}/queries.parquet",
         record="<results>/evaluation/search/{cell}/s{seed}/r{run}/record.json",
         manifest="<results>/evaluation/search/{cell}/s{seed}/r{run}/manifest.json",
     log:
@@ -295,13 +287,8 @@ rule time_searches:
 
 rule number_search:
     input:
-        queries=of_runs(answer_files),
-        shares=of_runs(
-            ["<results>/evaluation/search/{cell}/s{seed}/r{run}/shares.parquet"]
-        ),
-        records=of_runs(
-            ["<results>/evaluation/search/{cell}/s{seed}/r{run}/record.json"]
-        ),
+        queries=of_runs("queries.parquet"),
+        records=of_runs("record.json"),
         times=[
             f"<results>/evaluation/search/{cell}/s{seed}/times/{process}.json"
             for cell, seed in search_runs(STUDY)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from crossmodal.experiments.search.names import Way, read_way
+from crossmodal.experiments.search.names import Way
 from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, embedding, kind_module, method_module, plain
 from crossmodal.study.rules import RULES as OTHERS
@@ -105,17 +105,6 @@ def query_sets(study: Study) -> list[SetName]:
     """Return the sets whose captions ask: the target's test split as it is, then under each shift."""
     target = study.adaptation.dataset
     return [SetName(target, "test", name) for name in ("clean", *study.room("search").shifts)]
-
-
-def ways(study: Study) -> list[Way]:
-    """Return every way to search, in each gallery and under each shift, in the order of the answers' files."""
-    params = study.room("search")
-    return [
-        params.named(read_way(way), name, shift)
-        for name in params.galleries
-        for way in params.ways()
-        for shift in ("", *params.shifts)
-    ]
 
 
 def _split(study: Study, dataset: str) -> Job:
