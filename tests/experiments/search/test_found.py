@@ -6,15 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossmodal.experiments.search.found import (
-    INDEX_RECALL,
-    KEPT,
-    exact_of,
-    found_numbers,
-    plain_of,
-    read_answers,
-)
-from crossmodal.experiments.search.names import read_way
+from crossmodal.experiments.search.found import exact_of, found_numbers, plain_of, read_answers
+from crossmodal.experiments.search.names import INDEX_RECALL, KEPT, read_way
 from crossmodal.experiments.search.params import Params
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.panel import Result

@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crossmodal.experiments.search.answers import DEPTH, Place, Positions
-from crossmodal.experiments.search.blindness import probe_candidates
-from crossmodal.experiments.search.found import INDEX_RECALL, KEPT
-from crossmodal.experiments.search.names import CLEAN, Way, read_way
+from crossmodal.experiments.search.names import CLEAN, INDEX_RECALL, KEPT, Way, read_way
+from crossmodal.experiments.search.probes import probe_candidates
 from crossmodal.experiments.search.sources import Sources, found_by
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.embeddings import Embeddings, read_embeddings

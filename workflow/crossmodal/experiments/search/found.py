@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.search.names import EXPAND, REFINE, Way, read_way
+from crossmodal.experiments.search.names import EXPAND, INDEX_RECALL, KEPT, REFINE, Way, read_way
 from crossmodal.experiments.search.params import Params
 from crossmodal.statistics.aa import aa_numbers
 from crossmodal.statistics.cells import cells_of
-from crossmodal.statistics.comparisons import RECALLS, loss_of
+from crossmodal.statistics.comparisons import loss_of
 from crossmodal.statistics.estimates import Place, Seeds, aggregate, combine, difference, numbers_of
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.panel import Panel, Result, Sums
@@ -21,10 +21,6 @@ from crossmodal.statistics.records import QueryRecord
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.targets import Target
 
-INDEX_RECALL = "index_recall@10"
-"""Share of the exhaustive top ten that a way has in its own first ten."""
-KEPT = (*RECALLS, "ndcg@10")
-"""What is reported of the metrics that results hold."""
 HEADLINE = "recall@10"
 BY_RUN = (HEADLINE, f"gain_over_exact_{HEADLINE}")
 """What each run has a number of, beside that of all runs."""

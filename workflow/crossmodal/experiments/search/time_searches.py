@@ -15,8 +15,7 @@ import torch
 from crossmodal.adaptation import methods
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.search.answers import TOP, Answering, Place, plain_candidates
-from crossmodal.experiments.search.latency import AGAIN, ENCODE
-from crossmodal.experiments.search.names import read_way
+from crossmodal.experiments.search.names import AGAIN, ENCODE, read_way
 from crossmodal.experiments.search.sources import Sources
 from crossmodal.jobs.run import In, Ins, Spec, Timed, run
 from crossmodal.models import clip, dual_encoder
