@@ -49,6 +49,16 @@ def _material(lists, bank, validation=None, queries=None, files=None):
     return Material(gallery, bank, validation, queries, files or {})
 
 
+def _take(found, rows):
+    """Return the candidates of the queries `rows` (a slice, or int64 [m])."""
+    return Candidates(**{one.name: getattr(found, one.name)[rows] for one in fields(found)})
+
+
+@pytest.fixture(scope="session")
+def take():
+    return _take
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     torch.set_num_threads(1)
@@ -104,6 +114,26 @@ def _learnable_lists(images=200, captions=2, d=16, k=10, seed=0, informative=0.5
     return Lists(vectors, found, [f"i{i}" for i in owner])
 
 
+def _hubs(seed, n=100, d=16):
+    """Return lists in which a fifth of the images are near to every query, wrongly; all images are candidates."""
+    rng = np.random.default_rng(seed)
+    common = np.eye(d, dtype=np.float32)[0]
+    vectors = _unit(n, d, seed)
+    vectors[: n // 5] += 0.5 * common
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    right = rng.integers(n // 5, n, size=3 * n)
+    queries = vectors[right] + 1.2 * _unit(len(right), d, seed + 1) + common
+    queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
+    positions = np.tile(np.arange(n), (len(right), 1))
+    found = _candidates(queries, positions, relevant=positions == right[:, None])
+    return Lists(vectors, found, [f"{i}" for i in right])
+
+
+@pytest.fixture(scope="session")
+def hubs():
+    return _hubs
+
+
 @pytest.fixture(scope="session")
 def learnable_lists():
     return _learnable_lists
@@ -116,6 +146,7 @@ def small():
         "reranking",
         {
             "kind": kind, "candidates": 10, "layers": 1, "width": 32, "heads": 2, "feedforward": 32, "pillars": 4,
+            "bank": 0,
             "dropout": 0.0, "epochs": 6, "batch_size": 32, "learning_rate": 5e-3,
             "early_stopping_patience": None, **values,
         },

@@ -10,31 +10,10 @@ from crossmodal.reranking import banks, csls, exact, nnn, qb_norm
 from crossmodal.reranking.banks import largest_means, nearest_images, soft_maxima
 from crossmodal.reranking.csls_params import Params as Csls
 from crossmodal.reranking.exact_params import Params as Exact
-from crossmodal.reranking.material import Lists
 from crossmodal.reranking.nnn_params import Params as Nnn
 from crossmodal.reranking.order import reorder
 from crossmodal.reranking.qb_norm_params import Params as QbNorm
 from crossmodal.reranking.quality import quality
-
-
-@pytest.fixture
-def hubs(unit, candidates):
-    """Return a function that makes lists in which a fifth of the images are near to every query, wrongly."""
-
-    def make(seed, n=100, d=16):
-        rng = np.random.default_rng(seed)
-        common = np.eye(d, dtype=np.float32)[0]
-        vectors = unit(n, d, seed)
-        vectors[: n // 5] += 0.5 * common
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        right = rng.integers(n // 5, n, size=3 * n)
-        queries = vectors[right] + 1.2 * unit(len(right), d, seed + 1) + common
-        queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
-        positions = np.tile(np.arange(n), (len(right), 1))
-        found = candidates(queries, positions, relevant=positions == right[:, None])
-        return Lists(vectors, found, [f"{i}" for i in right])
-
-    return make
 
 
 def _scores(kind, params, material, lists):

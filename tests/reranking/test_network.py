@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from crossmodal.errors import UserError
 from crossmodal.reranking.features import GROUPS, features, sizes
+from crossmodal.reranking.nearness import Extended, extend, extend_lists, extended, sample
 from crossmodal.reranking.network import Reranker
-from crossmodal.reranking.order import inner_products, reorder, take
+from crossmodal.reranking.order import inner_products, reorder
 from crossmodal.reranking.scoring import score, tensors_of
 from crossmodal.reranking.vectors_params import Params
 
@@ -78,7 +79,7 @@ def test_candidates_are_scored_in_the_company_of_the_others(random_lists, small)
     assert not torch.allclose(model(queries, items, exact)[:, :7], before[:, :7], atol=1e-3)
 
 
-def test_one_query_alone_is_scored_as_in_a_batch(random_lists, small):
+def test_one_query_alone_is_scored_as_in_a_batch(random_lists, small, take):
     model, lists = _with_an_opinion(small()), random_lists(q=70, gaps=2)
     together = score(model, lists.vectors, lists.found, 8)
     alone = [score(model, lists.vectors, take(lists.found, slice(i, i + 1)), 8) for i in range(70)]
@@ -95,7 +96,7 @@ def test_no_group_of_features_drowns_another(unit, candidates, d, common, spread
         (v / np.linalg.norm(v, axis=1, keepdims=True)).astype(np.float32) for v in (vectors, queries)
     )
     found = candidates(queries, np.argsort(-(queries @ vectors.T), axis=1)[:, :40])
-    arguments = tensors_of(vectors, found, slice(None), 40)
+    arguments = tensors_of(extend(vectors, unit(90, d, 4)), found, slice(None), 40)
     torch.manual_seed(0)
     model = Reranker(d, Params())
     model.fit_scale(*arguments)
@@ -107,7 +108,7 @@ def test_no_group_of_features_drowns_another(unit, candidates, d, common, spread
 def test_features_equal_a_loop(random_lists):
     lists = random_lists(q=5, gaps=3)
     queries, items, exact = _arguments(lists)
-    values = features(queries, items, exact, 4).split(list(sizes(12, 4).values()), dim=2)
+    values = features(queries, items, exact, 4).split(list(sizes(12, 4, False).values()), dim=2)
     content, scores, ranks, pillars = (value.numpy() for value in values)
     for q, positions in enumerate(lists.found.positions):
         there = [place for place in range(8) if positions[place] >= 0]
@@ -134,3 +135,46 @@ def test_vectors_of_another_width_are_a_user_error(random_lists, small):
 def test_heads_must_divide_the_width():
     with pytest.raises(ValidationError, match="multiple of heads"):
         Params(width=100, heads=3)
+
+
+def test_nearness_is_the_mean_similarity_to_the_nearest_captions(random_lists, unit, candidates):
+    vectors, bank = unit(30, 12), unit(100, 12, 1)
+    wide = extend(vectors, bank)
+    np.testing.assert_array_equal(wide[:, :12], vectors)
+    np.testing.assert_allclose(wide[:, 12], [np.sort(bank @ v)[-2:].mean() for v in vectors], atol=1e-6)
+    found = candidates(bank[:5], np.arange(20).reshape(5, 4))
+    np.testing.assert_array_equal(inner_products(wide, found, 4), inner_products(vectors, found, 4))
+
+
+def test_an_images_own_captions_say_nothing_of_its_nearness(random_lists):
+    """The lists of training know answers to their queries; what is searched later has none in the bank."""
+    lists = random_lists(q=40, n=20, k=20)
+    lists.owners[1] = lists.owners[0]  # two captions of one image, one of which finds it
+    near = extend_lists(lists, 100).vectors[:, 12]
+    for position, vector in enumerate(lists.vectors):
+        finding = {
+            lists.owners[row] for row in range(40)
+            if (lists.found.relevant[row] & (lists.found.positions[row] == position)).any()
+        }  # fmt: skip
+        others = [lists.found.queries[row] for row in range(40) if lists.owners[row] not in finding]
+        assert near[position] == pytest.approx(max(float(q @ vector) for q in others), abs=1e-6)
+    assert extend_lists(lists, 0) is lists
+
+
+def test_a_store_is_extended_when_it_is_read(unit):
+    class Store:
+        def rows(self, positions):
+            return vectors[positions]
+
+    vectors, bank = unit(30, 12), unit(700, 12, 1)
+    positions = np.array([[3, 1, 4], [1, 5, 9]])
+    read = extended(Store(), bank, 512)
+    assert isinstance(read, Extended)
+    np.testing.assert_allclose(read.rows(positions), extended(vectors, bank, 512)[positions], atol=1e-6)
+    with pytest.raises(UserError, match="give training captions"):
+        extended(vectors, bank[:0], 512)
+
+
+def test_a_sample_is_spread_evenly():
+    assert sample(np.arange(9), 3).tolist() == [0, 4, 8]
+    assert sample(np.arange(2), 3).tolist() == [0, 1]

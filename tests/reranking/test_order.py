@@ -10,7 +10,7 @@ from crossmodal.errors import UserError
 from crossmodal.reranking import exact, order
 from crossmodal.reranking.exact_params import Params
 from crossmodal.reranking.material import vectors_at
-from crossmodal.reranking.order import inner_products, reorder, take
+from crossmodal.reranking.order import inner_products, reorder
 from crossmodal.reranking.quality import Quality, best_of, quality
 
 
@@ -78,14 +78,6 @@ def test_vectors_may_lie_in_a_store(random_lists):
     assert vectors_at(Store(lists.vectors), lists.found.positions).shape == (30, 8, 12)
     stored = inner_products(Store(lists.vectors), lists.found, 8)
     np.testing.assert_allclose(stored, inner_products(lists.vectors, lists.found, 8), atol=2e-3)
-
-
-def test_some_queries_are_taken_with_all_that_is_theirs(random_lists):
-    found = random_lists().found
-    for rows in (slice(3, 7), np.array([3, 4, 5, 6])):
-        taken = take(found, rows)
-        for name in ("queries", "positions", "scores", "relevant"):
-            np.testing.assert_array_equal(getattr(taken, name), getattr(found, name)[3:7])
 
 
 def test_quality_equals_the_obvious_count(random_lists):

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from crossmodal.errors import UserError
 from crossmodal.reranking import distilled, vectors
 from crossmodal.reranking.lists import answerable, by_owner, merge
-from crossmodal.reranking.order import inner_products, reorder, take
+from crossmodal.reranking.order import inner_products, reorder
 from crossmodal.reranking.probe import blind_scores
 from crossmodal.reranking.quality import beats, quality
 from crossmodal.reranking.scoring import score
@@ -54,6 +54,16 @@ def test_it_beats_exact_re_scoring_in_a_gallery_it_has_not_seen(train, learnable
     assert config["epoch"] == int(best["epoch"]) > 0
     assert config["validation"]["mrr"] == pytest.approx(float(best["validation_mrr"]))
     assert config["exact"]["mrr"] == pytest.approx(float(rows[0]["validation_mrr"]))
+
+
+def test_with_a_bank_it_learns_what_nnn_knows(train, hubs, small, material):
+    """Images that are near to every query: the inner product cannot tell, nor can what is seen of one list."""
+    params = small(candidates=100, epochs=3, bank=128)
+    training, asked, bank = [hubs(1), hubs(2)], hubs(4), hubs(5).found.queries
+    files, _ = train(params, training, hubs(3))
+    scores = vectors.prepare(params, material(asked, bank, files=files))(asked.found)
+    plain = quality(asked.found, inner_products(asked.vectors, asked.found, 100))
+    assert quality(asked.found, scores).mrr > plain.mrr + 0.05
 
 
 def test_a_probe_that_never_sees_the_query_learns_nothing_there(learnable_lists):
@@ -190,7 +200,7 @@ def test_what_cannot_be_trained_on_is_named(train, random_lists):
         merge([])
 
 
-def test_saved_and_read_back_it_scores_the_same(train, learnable_lists, small, material):
+def test_saved_and_read_back_it_scores_the_same(train, learnable_lists, small, material, take):
     from crossmodal.reranking.files import load
 
     files, _ = train()
@@ -236,3 +246,5 @@ def test_a_teacher_of_another_kind_is_a_user_error(train, small):
     wrong = {"teacher_config": student["config"], "teacher_weights": student["weights"]}
     with pytest.raises(UserError, match="is a re-ranker of kind distilled; one of kind vectors is needed"):
         train(params, kind=distilled, name="again", **wrong)
+    with pytest.raises(UserError, match="bank 7 differs from its teacher's, which is 0"):
+        train(small("distilled", teacher="t", bank=7), kind=distilled, name="again", **given)

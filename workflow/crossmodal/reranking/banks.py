@@ -21,8 +21,8 @@ def largest_means(vectors: Vectors, bank: Vectors, counts: Sequence[int]) -> Vec
     most = int(max(sizes))
     means = np.empty((len(vectors), len(counts)), dtype=np.float32)
     for block, similar in _similarities(vectors, bank):
-        largest = -np.sort(np.partition(-similar, most - 1, axis=1)[:, :most], axis=1)
-        sums = np.cumsum(largest, axis=1, dtype=np.float64)
+        largest = np.partition(similar, -most, axis=1)[:, -most:]
+        sums = np.cumsum(np.sort(largest, axis=1)[:, ::-1], axis=1, dtype=np.float64)
         means[block] = sums[:, sizes - 1] / sizes
     return means
 

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax
 
+from crossmodal.errors import UserError
 from crossmodal.models.embeddings import Vectors
 from crossmodal.reranking.distilled_params import Params
 from crossmodal.reranking.files import load, save
 from crossmodal.reranking.material import Lists, Material
+from crossmodal.reranking.nearness import extend_lists
 from crossmodal.reranking.network import Reranker
 from crossmodal.reranking.scoring import score, scorer
 from crossmodal.reranking.training import ABSENT, Extra, fit
@@ -37,17 +39,16 @@ def train(
     `files` also hold `teacher_config` and `teacher_weights`. Selection is as of any re-ranker (training.py).
     """
     teacher = load(TEACHER, files["teacher_config"], files["teacher_weights"])
+    if teacher.params.bank != params.bank:
+        raise UserError(
+            f"stage distilled: bank {params.bank} differs from its teacher's, which is {teacher.params.bank}"
+        )
     torch.manual_seed(seed)
     model = Reranker(validation.vectors.shape[1], params)
+    training = [extend_lists(lists, params.bank) for lists in training]
+    held = extend_lists(validation, params.bank)
     outcome = fit(
-        model,
-        training,
-        validation,
-        params,
-        seed,
-        log,
-        1 - params.share,
-        lambda lists: _of(teacher, lists, params),
+        model, training, held, params, seed, log, 1 - params.share, lambda lists: _of(teacher, lists, params)
     )
     save(model, outcome, files["config"], files["weights"])
 

@@ -7,37 +7,47 @@ depends on the order or the scores of the first stage either, so a re-ranker may
 import torch
 from torch import Tensor
 
-GROUPS = ("content", "score", "rank", "pillars")
+GROUPS = ("content", "score", "rank", "pillars", "nearness")
 CLIP = 5.0  # standard deviations: what lies further out is another gallery's, and not to be trusted further
 SMALLEST = 0.1  # of the mean deviation of its group: a feature that hardly varies in training is not blown up
 
 
-def sizes(dimension: int, pillars: int) -> dict[str, int]:
+def sizes(dimension: int, pillars: int, nearness: bool) -> dict[str, int]:
     """Return how many features each group has, by its name, in their order."""
-    return {"content": dimension, "score": 2, "rank": 1, "pillars": pillars + 1}
+    found = {"content": dimension, "score": 2, "rank": 1, "pillars": pillars + 1}
+    return found | {"nearness": 2} if nearness else found
 
 
 def features(queries: Tensor, items: Tensor, exact: Tensor, pillars: int) -> Tensor:
     """Return the features of each candidate, float32 [b, c, sum of sizes]; anything finite where there is none.
 
-    `queries` [b, d], `items` [b, c, d], `exact` [b, c] their inner products, -inf for an absent candidate.
+    `queries` [b, d], `items` [b, c, d or d + 1], the last being their nearness to any caption (nearness.py),
+    `exact` [b, c] their inner products, -inf for an absent candidate.
     `content` is the elementwise product q*x; `score` the gap to the list's best and the distance from its mean in
     deviations; `rank` the logarithm of the place by exact score; `pillars` the similarities to the candidates of
     the best exact scores, which show whether it belongs to those (Qu et al. 2023, arXiv 2304.12570), 0 for
-    missing ones, and to the mean candidate.
+    missing ones, and to the mean candidate; `nearness` how much nearer it is than the list's mean.
     """
     present = exact > -torch.inf
+    items, nearness = items[:, :, : queries.shape[1]], items[:, :, queries.shape[1] :]
     scores = exact.masked_fill(~present, 0)
-    count = present.sum(dim=1, keepdim=True).clamp_min(1)
-    mean = scores.sum(dim=1, keepdim=True) / count
-    centred = (scores - mean).masked_fill(~present, 0)
-    deviation = (centred.square().sum(dim=1, keepdim=True) / count).sqrt()
     best = exact.amax(dim=1, keepdim=True).clamp_min(-1)  # a list may be empty
     gap = (scores - best).masked_fill(~present, 0)
     better = (exact[:, None, :] > exact[:, :, None]).sum(dim=2)
-    numbers = torch.stack([gap, centred / (deviation + 1e-6), torch.log2(1.0 + better)], dim=2)
-    content = queries[:, None, :] * items
-    return torch.cat([content, numbers, _similarities(items, exact, present, pillars)], dim=2)
+    numbers = torch.stack([gap, _standard(scores, present)[1], torch.log2(1.0 + better)], dim=2)
+    parts = [queries[:, None, :] * items, numbers, _similarities(items, exact, present, pillars)]
+    if nearness.shape[2]:
+        parts.append(torch.stack(_standard(nearness[:, :, 0], present), dim=2))
+    return torch.cat(parts, dim=2)
+
+
+def _standard(values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """Return `values` [b, c] less their list's mean, and the same in deviations of the list; 0 where absent."""
+    count = present.sum(dim=1, keepdim=True).clamp_min(1)
+    mean = values.masked_fill(~present, 0).sum(dim=1, keepdim=True) / count
+    centred = (values - mean).masked_fill(~present, 0)
+    deviation = (centred.square().sum(dim=1, keepdim=True) / count).sqrt()
+    return centred, centred / (deviation + 1e-6)
 
 
 def _similarities(items: Tensor, exact: Tensor, present: Tensor, pillars: int) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, relu, scaled_dot_product_attention
 
-from crossmodal.reranking.features import CLIP, GROUPS, features, sizes, spread
+from crossmodal.reranking.features import CLIP, features, sizes, spread
 from crossmodal.reranking.settings import NetworkParameters
 
 
@@ -22,7 +22,7 @@ class Reranker(nn.Module):
     ) -> None:
         super().__init__()
         self.dimension, self.params = dimension, params
-        self.groups = sizes(dimension, params.pillars)
+        self.groups = sizes(dimension, params.pillars, params.bank > 0)
         count = sum(self.groups.values())
         self.register_buffer("mean", torch.zeros(count))
         self.register_buffer("deviation", torch.ones(count))
@@ -56,8 +56,9 @@ class Reranker(nn.Module):
     def forward(self, queries: Tensor, items: Tensor, exact: Tensor) -> Tensor:
         """Return what is to be added to the exact score of each candidate, float32 [b, c]; 0 where there is none.
 
-        `queries` [b, d], `items` [b, c, d] of unit length, `exact` [b, c] their inner products, -inf for an
-        absent candidate. The correction has the units of the inner product.
+        `queries` [b, d], `items` [b, c, d] of unit length, each with its nearness behind it where `params.bank`
+        asks for that, `exact` [b, c] their inner products, -inf for an absent candidate. The correction has the
+        units of the inner product.
         """
         present = exact > -torch.inf
         tokens = torch.cat([self.query(queries)[:, None], self.tokens(queries, items, exact)], dim=1)
@@ -90,7 +91,7 @@ class Reranker(nn.Module):
             float((part @ weight.detach().T).var(dim=0).mean())
             for part, weight in zip(parts, weights, strict=True)
         ]
-        return {name: value / sum(found) for name, value in zip(GROUPS, found, strict=True)}
+        return {name: value / sum(found) for name, value in zip(self.groups, found, strict=True)}
 
 
 class Block(nn.Module):

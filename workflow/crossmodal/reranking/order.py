@@ -1,6 +1,5 @@
 """Scores of candidates and the order that follows from them."""
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,12 @@ def inner_products(vectors: Any, found: Candidates, candidates: int) -> Vectors:
 
 
 def products(items: Vectors, queries: Vectors, positions: npt.NDArray[np.int64]) -> Vectors:
-    """Return the inner products of `items` [q, c, d] with `queries` [q, d], -inf at positions of -1."""
-    exact: Vectors = np.where(positions >= 0, np.vecdot(items, queries[:, None, :]), -np.inf)
+    """Return the inner products of `items` [q, c, >= d] with `queries` [q, d], -inf at positions of -1.
+
+    What items have beyond the components of queries plays no part.
+    """
+    inner = np.vecdot(items[:, :, : queries.shape[1]], queries[:, None, :])
+    exact: Vectors = np.where(positions >= 0, inner, -np.inf)
     return exact
 
 
@@ -45,9 +48,3 @@ def reorder(found: Candidates, scores: Vectors, candidates: int) -> npt.NDArray[
     order = np.argsort(np.where(head >= 0, -scores[:, :c], np.inf), axis=1, kind="stable")
     result[:, :c] = np.take_along_axis(head, order, axis=1)
     return result
-
-
-def take(found: Candidates, rows: Any) -> Candidates:
-    """Return the candidates of the queries `rows` (a slice, or int64 [m])."""
-    parts: dict[str, Any] = {one.name: getattr(found, one.name)[rows] for one in fields(found)}
-    return Candidates(**parts)

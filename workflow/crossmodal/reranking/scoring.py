@@ -12,6 +12,7 @@ from crossmodal.errors import UserError
 from crossmodal.models.embeddings import Vectors
 from crossmodal.reranking.files import load
 from crossmodal.reranking.material import Material, vectors_at
+from crossmodal.reranking.nearness import extended
 from crossmodal.reranking.network import Reranker
 from crossmodal.reranking.order import products
 from crossmodal.reranking.settings import NetworkParameters
@@ -23,7 +24,8 @@ BATCH = 32  # queries at a time: 100 candidates of width 512 are 6.5 MB
 def score(model: Reranker, vectors: Any, found: Candidates, candidates: int) -> Vectors:
     """Return the corrected inner products of the first `candidates`, float32 [q, c], -inf where there is none.
 
-    `vectors` are the gallery's, an array or a store. An untrained model gives the exact inner products to the bit.
+    `vectors` are the gallery's, an array or a store, extended where the model asks for it (nearness.py). An
+    untrained model gives the exact inner products to the bit.
     """
     if found.queries.shape[1] != model.dimension:
         raise UserError(
@@ -46,7 +48,10 @@ def scorer(params: NetworkParameters, kind: str, material: Material) -> Callable
     How many candidates are put in order is what `params` say, whatever the model was trained with.
     """
     model = load(kind, material.file(kind, "config"), material.file(kind, "weights"))
-    return lambda found: score(model, material.gallery.vectors, found, params.candidates)
+    vectors = material.gallery.vectors
+    if model.params.bank:
+        vectors = extended(vectors, material.bank, model.params.bank)
+    return lambda found: score(model, vectors, found, params.candidates)
 
 
 def tensors_of(

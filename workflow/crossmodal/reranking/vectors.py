@@ -8,6 +8,7 @@ import torch
 from crossmodal.models.embeddings import Vectors
 from crossmodal.reranking.files import save
 from crossmodal.reranking.material import Lists, Material
+from crossmodal.reranking.nearness import extend_lists
 from crossmodal.reranking.network import Reranker
 from crossmodal.reranking.scoring import scorer
 from crossmodal.reranking.training import fit
@@ -32,7 +33,8 @@ def train(
     """
     torch.manual_seed(seed)
     model = Reranker(validation.vectors.shape[1], params, params.final_projection_only)
-    outcome = fit(model, training, validation, params, seed, log)
+    training = [extend_lists(lists, params.bank) for lists in training]
+    outcome = fit(model, training, extend_lists(validation, params.bank), params, seed, log)
     save(model, outcome, files["config"], files["weights"])
 
 
