@@ -5,7 +5,9 @@ from crossmodal.experiments.search.jobs import (
     index_run,
     query_sets,
     search_runs,
+    sees_tokens,
     teacher_of,
+    token_stages,
     trained_stages,
 )
 from crossmodal.study.study import SetName
@@ -45,6 +47,19 @@ reranker_files = lambda run, stages: [
     for stage in stages
     for file in RERANKER_FILES
 ]
+# Tokens of the images or the captions of sets, where some stage sees them; those of the training split's parts.
+token_files = lambda sets, name: [
+    f"<results>/tokens/{{cell}}/s{{seed}}/{'/'.join(one)}/{name}" for one in sets
+]
+seen_tokens = lambda sets, name: token_files(sets, name) if token_stages(STUDY) else []
+trained_tokens = lambda name: (
+    lambda wildcards: (
+        filled([*token_files(CHOSEN_ON, name), *fold_files(name)], wildcards)
+        if sees_tokens(STUDY, wildcards.stage)
+        else []
+    )
+)
+COMPRESSION = "<results>/tokens/{cell}/s{seed}/compression.safetensors"
 filled = lambda files, wildcards: [
     file.format(cell=wildcards.cell, seed=wildcards.seed) for file in files
 ]
@@ -152,6 +167,58 @@ use rule embed_target as embed_galleries with:
         arguments=arguments_of("embed_galleries"),
 
 
+rule embed_tokens:
+    input:
+        config=model_file("open_clip_config.json"),
+        weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
+        adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
+        adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
+        train=image_files(LEARNT),
+        fitted=[],
+        datasets=image_files(SEARCHED + CHOSEN_ON),
+        captioned=image_files(ASKING + CHOSEN_ON),
+    output:
+        compression=COMPRESSION,
+        patches=token_files(SEARCHED + CHOSEN_ON, "patches.npy"),
+        words=token_files(ASKING + CHOSEN_ON, "words.safetensors"),
+        manifest="<results>/tokens/{cell}/s{seed}/manifest.json",
+    log:
+        "<results>/logs/search/tokens-{cell}-s{seed}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+        gpu=STUDY.compute.gpus_per_job,
+    params:
+        arguments=arguments_of("embed_tokens"),
+    shell:
+        "python -m crossmodal.experiments.search.embed_tokens @{params.arguments:q} > {log:q} 2>&1"
+
+
+use rule embed_tokens as embed_fold_tokens with:
+    input:
+        config=model_file("open_clip_config.json"),
+        weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
+        adapter_config=fold_file("adapter_config.json"),
+        adapter=fold_file("adapter_model.safetensors"),
+        train=[],
+        fitted=[COMPRESSION],
+        datasets=[f"<data>/folds/{TARGET}/f{{fold}}/part.parquet"],
+        captioned=[f"<data>/folds/{TARGET}/f{{fold}}/part.parquet"],
+    output:
+        compression=fold_file("compression.safetensors"),
+        patches=[fold_file("patches.npy")],
+        words=[fold_file("words.safetensors")],
+        manifest=fold_file("tokens.manifest.json"),
+    log:
+        "<results>/logs/search/tokens-{cell}-s{seed}-f{fold}.log",
+    params:
+        arguments=arguments_of("embed_fold_tokens"),
+
+
 rule build_index:
     input:
         datasets=lambda wildcards: image_files(gallery(STUDY, wildcards.gallery)),
@@ -197,6 +264,13 @@ rule train_reranker:
             ),
             wildcards,
         ),
+        compression=lambda wildcards: (
+            filled([COMPRESSION], wildcards)
+            if sees_tokens(STUDY, wildcards.stage)
+            else []
+        ),
+        patches=trained_tokens("patches.npy"),
+        words=trained_tokens("words.safetensors"),
     output:
         config="<results>/reranking/{cell}/s{seed}/{stage}/r{run}/config.json",
         weights="<results>/reranking/{cell}/s{seed}/{stage}/r{run}/weights.safetensors",
@@ -230,6 +304,8 @@ rule answer_queries:
         trained=lambda wildcards: filled(
             reranker_files(wildcards.run, trained_stages(STUDY)), wildcards
         ),
+        patches=seen_tokens(SEARCHED, "patches.npy"),
+        words=seen_tokens(ASKING, "words.safetensors"),
     output:
         queries="<results>/evaluation/search/{cell}/s{seed}/r{run}/queries.parquet",
         record="<results>/evaluation/search/{cell}/s{seed}/r{run}/record.json",
@@ -267,6 +343,8 @@ rule time_searches:
         trained=lambda wildcards: filled(
             reranker_files(0, trained_stages(STUDY)), wildcards
         ),
+        patches=seen_tokens(SEARCHED, "patches.npy"),
+        words=seen_tokens(STUDY.target_sets(), "words.safetensors"),
     output:
         times="<results>/evaluation/search/{cell}/s{seed}/times/{process}.json",
         manifest="<results>/evaluation/search/{cell}/s{seed}/times/{process}.manifest.json",

@@ -25,7 +25,7 @@ COLUMNS = ["query_id", "cluster", "label", *KEPT, "rank", "top"]
 
 def main(
     indexes: Ins, images: Ins, captions: Ins, learnt_images: In, bank: In, validation_images: In,
-    validation_captions: In, trained: Ins, queries: Out, record: Out, spec: Spec,
+    validation_captions: In, trained: Ins, patches: Ins, words: Ins, queries: Out, record: Out, spec: Spec,
 ) -> None:  # fmt: skip
     values, seed = spec["parameters"], spec["seed"]
     faiss.omp_set_num_threads(spec["threads"])
@@ -35,13 +35,15 @@ def main(
         prepare_torch(spec["threads"], seed)
     validation = (validation_images, validation_captions)
     galleries = [name for name, _ in values["galleries"]]
-    sources = Sources.read(values, galleries, indexes, images, learnt_images, bank, validation, trained)
+    sources = Sources.read(
+        values, galleries, indexes, images, learnt_images, bank, validation, trained, patches, words
+    )
     lists = sources.validation_lists(seed) if values["stages"] else None
-    asked = dict(zip((CLEAN, *values["shifts"]), map(read_embeddings, captions), strict=True))
+    asked = dict(zip(values["asked"], map(read_embeddings, captions), strict=True))
     found: list[pa.Table] = []
     facts: dict[str, Any] = {"run": seed, "galleries": {}, "indexes": [], "stages": [], "probes": []}
     for name in galleries:
-        place = Place(sources, name, lists)
+        place = Place(sources, name, lists, record.parent)
         found += answer(place, asked)
         facts["galleries"][name] = len(place.gallery.ids)
         facts["indexes"] += list(index_facts(sources, name))
@@ -60,7 +62,7 @@ def answer(place: Place, asked: dict[str, Embeddings]) -> Iterator[pa.Table]:
     firsts: dict[tuple[str, str], Candidates] = {}
     for way in map(read_way, place.sources.values["ways"]):
         for name, captions in asked.items():
-            answering = place.answering(way, captions.vectors)
+            answering = place.answering(way, captions.vectors, name)
             if (way.base, name) not in firsts:
                 depth = max(DEPTH, place.sources.candidates())
                 firsts[way.base, name] = found_by(answering.searcher, place.gallery, captions, depth)

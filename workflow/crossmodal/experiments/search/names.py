@@ -19,6 +19,8 @@ AGAIN = " again"
 """What the name of a way that is timed a second time ends with."""
 ALL, OWN, DISTRACTORS, PAIRS = "all", "own", "distractors", "pairs"
 """What the query-blind probe compares right answers with (blindness.METRICS)."""
+WITH_TOKENS = ("tokens",)
+"""The kinds of second stages that see tokens: their modules, which say so too, import torch."""
 REFINE, EXPAND = "refine", "expand"
 OWN_STAGES = {
     REFINE: "refined by the index's own vectors",
