@@ -5,9 +5,10 @@ from crossmodal.experiments.search.jobs import (
     index_run,
     query_sets,
     search_runs,
+    sees_tokens,
     teacher_of,
+    token_stages,
     trained_stages,
-    ways,
 )
 from crossmodal.study.study import SetName
 
@@ -46,6 +47,19 @@ reranker_files = lambda run, stages: [
     for stage in stages
     for file in RERANKER_FILES
 ]
+# Tokens of the images or the captions of sets, where some stage sees them; those of the training split's parts.
+token_files = lambda sets, name: [
+    f"<results>/tokens/{{cell}}/s{{seed}}/{'/'.join(one)}/{name}" for one in sets
+]
+seen_tokens = lambda sets, name: token_files(sets, name) if token_stages(STUDY) else []
+trained_tokens = lambda name: (
+    lambda wildcards: (
+        filled([*token_files(CHOSEN_ON, name), *fold_files(name)], wildcards)
+        if sees_tokens(STUDY, wildcards.stage)
+        else []
+    )
+)
+COMPRESSION = "<results>/tokens/{cell}/s{seed}/compression.safetensors"
 filled = lambda files, wildcards: [
     file.format(cell=wildcards.cell, seed=wildcards.seed) for file in files
 ]
@@ -53,17 +67,11 @@ fold_file = lambda name: "<results>/folds/{cell}/s{seed}/f{fold}/" + name
 fold_files = lambda name: [
     f"<results>/folds/{{cell}}/s{{seed}}/f{fold}/{name}" for fold in FOLDS
 ]
-# The per-query results of each way to search, of a run's answers; the file of that name of all runs.
-answer_files = [
-    "<results>/evaluation/search/{cell}/s{seed}/r{run}"
-    f"/{way.gallery or next(iter(STUDY.search.galleries))}/{way.plain}/{way.shift or 'clean'}/queries.parquet"
-    for way in ways(STUDY)
-]
-of_runs = lambda files: [
-    file.format(cell=cell, seed=seed, run=run)
+# A file of all runs.
+of_runs = lambda file: [
+    f"<results>/evaluation/search/{cell}/s{seed}/r{run}/{file}"
     for cell, seed in search_runs(STUDY)
     for run in range(STUDY.search.runs)
-    for file in files
 ]
 
 
@@ -159,6 +167,58 @@ use rule embed_target as embed_galleries with:
         arguments=arguments_of("embed_galleries"),
 
 
+rule embed_tokens:
+    input:
+        config=model_file("open_clip_config.json"),
+        weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
+        adapter_config="<results>/adaptation/{cell}/s{seed}/adapter_config.json",
+        adapter="<results>/adaptation/{cell}/s{seed}/adapter_model.safetensors",
+        train=image_files(LEARNT),
+        fitted=[],
+        datasets=image_files(SEARCHED + CHOSEN_ON),
+        captioned=image_files(ASKING + CHOSEN_ON),
+    output:
+        compression=COMPRESSION,
+        patches=token_files(SEARCHED + CHOSEN_ON, "patches.npy"),
+        words=token_files(ASKING + CHOSEN_ON, "words.safetensors"),
+        manifest="<results>/tokens/{cell}/s{seed}/manifest.json",
+    log:
+        "<results>/logs/search/tokens-{cell}-s{seed}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+        gpu=STUDY.compute.gpus_per_job,
+    params:
+        arguments=arguments_of("embed_tokens"),
+    shell:
+        "python -m crossmodal.experiments.search.embed_tokens @{params.arguments:q} > {log:q} 2>&1"
+
+
+use rule embed_tokens as embed_fold_tokens with:
+    input:
+        config=model_file("open_clip_config.json"),
+        weights=model_file("open_clip_model.safetensors"),
+        tower=tower_of,
+        adapter_config=fold_file("adapter_config.json"),
+        adapter=fold_file("adapter_model.safetensors"),
+        train=[],
+        fitted=[COMPRESSION],
+        datasets=[f"<data>/folds/{TARGET}/f{{fold}}/part.parquet"],
+        captioned=[f"<data>/folds/{TARGET}/f{{fold}}/part.parquet"],
+    output:
+        compression=fold_file("compression.safetensors"),
+        patches=[fold_file("patches.npy")],
+        words=[fold_file("words.safetensors")],
+        manifest=fold_file("tokens.manifest.json"),
+    log:
+        "<results>/logs/search/tokens-{cell}-s{seed}-f{fold}.log",
+    params:
+        arguments=arguments_of("embed_fold_tokens"),
+
+
 rule build_index:
     input:
         datasets=lambda wildcards: image_files(gallery(STUDY, wildcards.gallery)),
@@ -204,6 +264,13 @@ rule train_reranker:
             ),
             wildcards,
         ),
+        compression=lambda wildcards: (
+            filled([COMPRESSION], wildcards)
+            if sees_tokens(STUDY, wildcards.stage)
+            else []
+        ),
+        patches=trained_tokens("patches.npy"),
+        words=trained_tokens("words.safetensors"),
     output:
         config="<results>/reranking/{cell}/s{seed}/{stage}/r{run}/config.json",
         weights="<results>/reranking/{cell}/s{seed}/{stage}/r{run}/weights.safetensors",
@@ -237,9 +304,10 @@ rule answer_queries:
         trained=lambda wildcards: filled(
             reranker_files(wildcards.run, trained_stages(STUDY)), wildcards
         ),
+        patches=seen_tokens(SEARCHED, "patches.npy"),
+        words=seen_tokens(ASKING, "words.safetensors"),
     output:
-        queries=answer_files,
-        shares="<results>/evaluation/search/{cell}/s{seed}/r{run}/shares.parquet",
+        queries="<results>/evaluation/search/{cell}/s{seed}/r{run}/queries.parquet",
         record="<results>/evaluation/search/{cell}/s{seed}/r{run}/record.json",
         manifest="<results>/evaluation/search/{cell}/s{seed}/r{run}/manifest.json",
     log:
@@ -275,6 +343,8 @@ rule time_searches:
         trained=lambda wildcards: filled(
             reranker_files(0, trained_stages(STUDY)), wildcards
         ),
+        patches=seen_tokens(SEARCHED, "patches.npy"),
+        words=seen_tokens(STUDY.target_sets(), "words.safetensors"),
     output:
         times="<results>/evaluation/search/{cell}/s{seed}/times/{process}.json",
         manifest="<results>/evaluation/search/{cell}/s{seed}/times/{process}.manifest.json",
@@ -295,13 +365,8 @@ rule time_searches:
 
 rule number_search:
     input:
-        queries=of_runs(answer_files),
-        shares=of_runs(
-            ["<results>/evaluation/search/{cell}/s{seed}/r{run}/shares.parquet"]
-        ),
-        records=of_runs(
-            ["<results>/evaluation/search/{cell}/s{seed}/r{run}/record.json"]
-        ),
+        queries=of_runs("queries.parquet"),
+        records=of_runs("record.json"),
         times=[
             f"<results>/evaluation/search/{cell}/s{seed}/times/{process}.json"
             for cell, seed in search_runs(STUDY)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from crossmodal.experiments.search.blindness import area, blind_estimates, pair_scores, probe_candidates
+from crossmodal.experiments.search.blindness import area, blind_estimates
+from crossmodal.experiments.search.probes import pair_scores, probe_candidates
 from crossmodal.experiments.search.records import Probe
 from crossmodal.search.gallery import Candidates, Gallery
 

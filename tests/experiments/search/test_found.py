@@ -3,28 +3,20 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 import pytest
 
-from crossmodal.experiments.search.found import (
-    INDEX_RECALL,
-    exact_of,
-    found_numbers,
-    plain_of,
-    read_shares,
-    with_shares,
-)
-from crossmodal.experiments.search.names import read_way
-from crossmodal.experiments.search.numbers import query_record
+from crossmodal.experiments.search.found import exact_of, found_numbers, plain_of, read_answers
+from crossmodal.experiments.search.names import INDEX_RECALL, KEPT, read_way
 from crossmodal.experiments.search.params import Params
 from crossmodal.statistics.numbers import Number
-from crossmodal.statistics.panel import Result, read_result
+from crossmodal.statistics.panel import Result
 from crossmodal.statistics.settings import StatisticsParameters
-from query_results import CAPTIONS, IMAGES, write_result
+from query_results import CAPTIONS, IMAGES, queries_of, write_result
 
 STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
 RUNS = 3
+SHARE = 0.75
 ROOM = Params.model_validate(
     {
         "cells": ["lora-r8"],
@@ -52,26 +44,32 @@ RATES = {
 }  # fmt: skip
 
 
-def result(folder: Path, variant: str, run: int) -> Result:
-    """Write the results of a way in the place that the job has for it, and read them from there."""
-    way = read_way(variant, list(ROOM.galleries))
-    place = folder / "lora-r8/s7" / f"r{run}" / (way.gallery or "own") / way.plain / (way.shift or "clean")
-    place.mkdir(parents=True)
-    made = write_result(folder, "search", "lora-r8", run, "openmoji", variant, RATES[variant], directions=1)
-    path = made.record.path.rename(place / "queries.parquet")
-    return read_result(query_record(path, "openmoji", ROOM))
+def answers(folder: Path, run: int) -> Path:
+    """Write the answers of a run as the job does: every way of RATES, each with the same share."""
+    rows = []
+    for variant in RATES:
+        way = read_way(variant, list(ROOM.galleries))
+        made = write_result(
+            folder, "search", "lora-r8", run, "openmoji", variant, RATES[variant], directions=1
+        )
+        frame = queries_of(made, "text_to_image")[["query_id", "cluster", *KEPT]]
+        names = {"gallery": way.gallery or "own", "way": way.plain, "asked": way.shift or "clean"}
+        rows.append(frame.assign(**names, **{INDEX_RECALL: SHARE}))
+    path = folder / f"lora-r8/s7/r{run}/queries.parquet"
+    path.parent.mkdir(parents=True)
+    pd.concat(rows).to_parquet(path)
+    return path
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     folder = tmp_path_factory.mktemp("search")
-    return [result(folder, variant, run) for variant in RATES for run in range(RUNS)]
+    return [r for run in range(RUNS) for r in read_answers(answers(folder, run), ROOM, "openmoji")]
 
 
 @pytest.fixture(scope="module")
 def numbers(results: list[Result]) -> dict[str, Number]:
-    trimmed = [with_shares(one, {}) for one in results]
-    return {number.number_id: number for number in found_numbers(trimmed, ROOM, STATISTICS)}
+    return {number.number_id: number for number in found_numbers(results, ROOM, STATISTICS)}
 
 
 def at(variant: str, metric: str, seed: str = "*") -> str:
@@ -79,8 +77,10 @@ def at(variant: str, metric: str, seed: str = "*") -> str:
 
 
 def test_a_result_is_known_by_its_place(results: list[Result]) -> None:
-    assert [one.record.variant for one in results[::RUNS]] == list(RATES)
-    assert [one.record.seed for one in results[:RUNS]] == [0, 1, 2], "the run stands in the seed's place"
+    assert [one.record.variant for one in results[: len(RATES)]] == list(RATES)
+    seeds = [one.record.seed for one in results[:: len(RATES)]]
+    assert seeds == [0, 1, 2], "the run stands in the seed's place"
+    assert {one.record.cell for one in results} == {"lora-r8"}
 
 
 def test_quality_rests_on_all_runs(numbers: dict[str, Number]) -> None:
@@ -139,22 +139,9 @@ def test_runs_stand_beside_one_another(numbers: dict[str, Number]) -> None:
     assert numbers[at("ivf-pq+rerank", "smallest_visible_recall@10")].value > 0
 
 
-def test_shares_of_exhaustive_search_are_those_of_the_same_images(results, tmp_path: Path) -> None:
-    first = results[list(RATES).index("ivf-pq") * RUNS]
-    clusters = sorted(first.sums["text_to_image"].clusters)
-    shares = np.arange(len(clusters)) / len(clusters)
-    folder = first.record.path.parents[3]
-    columns = {"gallery": "own", "asked": "clean"}
-    rows = {name: [value] * len(clusters) for name, value in columns.items()}
-    table = {"cluster": clusters, "sum": shares * CAPTIONS, "count": [CAPTIONS] * len(clusters)}
-    parts = [pa.table(rows | table | {"way": [way] * len(clusters)}) for way in ("ivf-pq", "ivf-pq+rerank")]
-    pq.write_table(pa.concat_tables(parts), folder / "shares.parquet")
-    found = read_shares([folder / "shares.parquet"], ROOM)
-    assert [key[1] for key in found] == ["ivf-pq"], (
-        "a re-ranker does not look for what exhaustive search finds"
-    )
-    numbers = {
-        n.metric: n for n in found_numbers([with_shares(first, found)], ROOM, STATISTICS) if n.seed == "*"
-    }
-    assert numbers[INDEX_RECALL].value == pytest.approx(shares.mean())
-    assert numbers[INDEX_RECALL].ci_low < shares.mean() < numbers[INDEX_RECALL].ci_high
+def test_what_is_found_of_exhaustive_search_is_told_of_what_looks_for_it(numbers: dict[str, Number]) -> None:
+    number = numbers[at("ivf-pq+exact@typos-3", INDEX_RECALL)]
+    assert number.value == pytest.approx(SHARE) and 0 <= number.ci_low <= SHARE <= number.ci_high <= 1
+    assert at("ivf-pq", INDEX_RECALL) in numbers and at("ivf-pq+rerank", INDEX_RECALL) not in numbers
+    gain = numbers[at("ivf-pq-captions", f"gain_over_index_{INDEX_RECALL}")]
+    assert gain.value == 0

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import faiss
@@ -10,19 +9,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crossmodal.experiments.search.answers import DEPTH, Place
-from crossmodal.experiments.search.blindness import probe_candidates
-from crossmodal.experiments.search.names import CLEAN, read_way
+from crossmodal.experiments.search.answers import DEPTH, Place, Positions
+from crossmodal.experiments.search.names import CLEAN, INDEX_RECALL, KEPT, Way, read_way
+from crossmodal.experiments.search.probes import probe_candidates
 from crossmodal.experiments.search.sources import Sources, found_by
-from crossmodal.jobs.run import In, Ins, Out, Outs, Spec, run
+from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.embeddings import Embeddings, read_embeddings
 from crossmodal.search.gallery import Candidates
-from crossmodal.statistics.queries import evaluate_lists
+from crossmodal.statistics.metrics import score_lists
+from crossmodal.statistics.queries import TEXT_TO_IMAGE, query_table
+
+COLUMNS = ["query_id", "cluster", "label", *KEPT, "rank", "top"]
+"""What is kept of the results of queries (statistics/queries.py)."""
 
 
 def main(
     indexes: Ins, images: Ins, captions: Ins, learnt_images: In, bank: In, validation_images: In,
-    validation_captions: In, trained: Ins, queries: Outs, shares: Out, record: Out, spec: Spec,
+    validation_captions: In, trained: Ins, patches: Ins, words: Ins, queries: Out, record: Out, spec: Spec,
 ) -> None:  # fmt: skip
     values, seed = spec["parameters"], spec["seed"]
     faiss.omp_set_num_threads(spec["threads"])
@@ -32,56 +35,55 @@ def main(
         prepare_torch(spec["threads"], seed)
     validation = (validation_images, validation_captions)
     galleries = [name for name, _ in values["galleries"]]
-    sources = Sources.read(values, galleries, indexes, images, learnt_images, bank, validation, trained)
+    sources = Sources.read(
+        values, galleries, indexes, images, learnt_images, bank, validation, trained, patches, words
+    )
     lists = sources.validation_lists(seed) if values["stages"] else None
-    asked = dict(zip((CLEAN, *values["shifts"]), map(read_embeddings, captions), strict=True))
-    files = iter(queries)
+    asked = dict(zip(values["asked"], map(read_embeddings, captions), strict=True))
     found: list[pa.Table] = []
     facts: dict[str, Any] = {"run": seed, "galleries": {}, "indexes": [], "stages": [], "probes": []}
     for name in galleries:
-        place = Place(sources, name, lists)
-        found += answer(place, asked, files)
+        place = Place(sources, name, lists, record.parent)
+        found += answer(place, asked)
         facts["galleries"][name] = len(place.gallery.ids)
         facts["indexes"] += list(index_facts(sources, name))
         facts["stages"] += list(stage_facts(place))
         if seed == 0:
             facts["probes"] += list(probed(place, asked[CLEAN], seed))
-    pq.write_table(pa.concat_tables(found), shares, compression="zstd")
+    pq.write_table(
+        pa.concat_tables(found, promote_options="default").unify_dictionaries(), queries, compression="zstd"
+    )
     record.write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def answer(place: Place, asked: dict[str, Embeddings], files: Iterator[Path]) -> Iterator[pa.Table]:
-    """Answer the queries of every set by every way; yield what each found of exhaustive search.
-
-    `files` are those of the results, by way and then by set.
-    """
+def answer(place: Place, asked: dict[str, Embeddings]) -> Iterator[pa.Table]:
+    """Yield the results of the queries of every set by every way."""
     exact = {name: place.exact(captions.vectors) for name, captions in asked.items()}
     firsts: dict[tuple[str, str], Candidates] = {}
     for way in map(read_way, place.sources.values["ways"]):
         for name, captions in asked.items():
-            answering = place.answering(way, captions.vectors)
+            answering = place.answering(way, captions.vectors, name)
             if (way.base, name) not in firsts:
                 depth = max(DEPTH, place.sources.candidates())
                 firsts[way.base, name] = found_by(answering.searcher, place.gallery, captions, depth)
             positions = answering.order(firsts[way.base, name])
-            evaluate_lists(captions, place.gallery.ids, place.gallery.labels, positions, next(files))
             share = place.found_share(captions.vectors, positions, exact[name])
-            yield share_table(place.name, way.plain, name, captions, share)
+            table = table_of(place, way, name, captions, positions)
+            yield table.append_column(INDEX_RECALL, pa.array(share, pa.float64()))
 
 
-def share_table(gallery: str, way: str, asked: str, captions: Embeddings, share: Any) -> pa.Table:
-    """Return which share of the exhaustive top ten a way finds, summed over the captions of an image."""
-    clusters, codes = np.unique(captions.image_ids, return_inverse=True)
-    return pa.table(
-        {
-            "gallery": pa.array([gallery] * len(clusters)).dictionary_encode(),
-            "way": pa.array([way] * len(clusters)).dictionary_encode(),
-            "asked": pa.array([asked] * len(clusters)).dictionary_encode(),
-            "cluster": pa.array(clusters.tolist()),
-            "sum": pa.array(np.bincount(codes, weights=share)),
-            "count": pa.array(np.bincount(codes)),
-        }
-    )
+def table_of(place: Place, way: Way, asked: str, captions: Embeddings, positions: Positions) -> pa.Table:
+    """Return the results of the queries of one set by one way: a row each, of the metrics that are reported.
+
+    `positions` [q, n] are what the way found, best first.
+    """
+    gallery = place.gallery
+    codes = np.unique([*captions.labels, *gallery.labels], return_inverse=True)[1]
+    scores = score_lists(positions, codes[: len(positions)], codes[len(positions) :])
+    table = query_table(TEXT_TO_IMAGE, captions, gallery.ids, scores).select(COLUMNS)
+    for name, value in (("asked", asked), ("way", way.plain), ("gallery", place.name)):
+        table = table.add_column(0, name, pa.array([value] * len(table)).dictionary_encode())
+    return table
 
 
 def index_facts(sources: Sources, gallery: str) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,17 +46,23 @@ class Answering:
 class Place:
     """One gallery with its indexes and second stages, ready to answer."""
 
-    def __init__(self, sources: Sources, gallery: str, validation: Lists | None) -> None:
-        """Take the gallery called `gallery`; `validation` is what stages are chosen by."""
-        self.sources, self.name, self.validation = sources, gallery, validation
+    def __init__(self, sources: Sources, gallery: str, validation: Lists | None, scratch: Path) -> None:
+        """Take the gallery called `gallery`; `validation` is what stages are chosen by.
+
+        What is written to be looked up in is written to the folder `scratch`.
+        """
+        self.sources, self.name, self.validation, self.scratch = sources, gallery, validation, scratch
         self.gallery = sources.gallery(gallery)
         self.searchers = {name: sources.searcher(gallery, name) for name, _ in sources.values["indexes"]}
         self.chosen: dict[str, Any] = {}
         """By stage its parameters, with what was chosen on validation lists."""
         self._scores: dict[str, Callable[[Candidates], Vectors]] = {}
 
-    def answering(self, way: Way, queries: Vectors) -> Answering:
-        """Return how `way` answers. `queries` are all that will be asked: transductive stages look at them."""
+    def answering(self, way: Way, queries: Vectors, asked: str) -> Answering:
+        """Return how `way` answers the set of captions called `asked`.
+
+        `queries` are all that will be asked: transductive stages look at them.
+        """
         searcher = self.searchers[way.base]
         if not way.stage:
             return Answering(searcher, TOP)
@@ -66,20 +73,22 @@ class Place:
             expansion = self.sources.values["expansion"]
             return Answering(searcher, expansion["candidates"] // 2, "refine", self._expanded(expansion))
         candidates = self.sources.values["stages"][way.stage]["candidates"]
-        score = self.scoring(way.stage, queries)
+        score = self.scoring(way.stage, queries, asked)
         part = "refine" if self.sources.values["stages"][way.stage]["kind"] == "exact" else "rerank"
         return Answering(searcher, candidates, part, lambda found: reorder(found, score(found), candidates))
 
-    def scoring(self, stage: str, queries: Vectors) -> Callable[[Candidates], Vectors]:
-        """Return what scores candidates of this gallery; what is not transductive is prepared once."""
+    def scoring(self, stage: str, queries: Vectors, asked: str) -> Callable[[Candidates], Vectors]:
+        """Return what scores candidates of this gallery; what does not depend on the queries is prepared once."""
         values = self.sources.values["stages"][stage]
         kind = registry.load("reranking", values["kind"])
-        if stage in self._scores and not kind.TRANSDUCTIVE:
+        if stage in self._scores and not (kind.TRANSDUCTIVE or kind.NEEDS_TOKENS):
             return self._scores[stage]
+        files = dict(self.sources.trained.get(stage, {}))
+        if kind.NEEDS_TOKENS:
+            files |= {"patches": self._patches, "words": self.sources.words[asked]}
         material = Material(
-            self.gallery, self.sources.bank, self.validation, queries if kind.TRANSDUCTIVE else None,
-            self.sources.trained.get(stage, {}),
-        )  # fmt: skip
+            self.gallery, self.sources.bank, self.validation, queries if kind.TRANSDUCTIVE else None, files
+        )
         params = parse("reranking", values)
         if choose := getattr(kind, "choose", None):
             params = choose(params, material)
@@ -107,6 +116,12 @@ class Place:
     @cached_property
     def _store(self) -> Any:
         return store_of(self.gallery.vectors)
+
+    @cached_property
+    def _patches(self) -> Path:
+        path = self.scratch / f"{self.name}.npy"
+        self.sources.gallery_patches(self.name, self.gallery, path)
+        return path
 
     @cached_property
     def _graph(self) -> npt.NDArray[np.int32]:

@@ -8,62 +8,55 @@ from pathlib import Path
 import numpy as np
 
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.search.names import EXPAND, REFINE, Way, read_way
+from crossmodal.experiments.search.names import EXPAND, INDEX_RECALL, KEPT, REFINE, Way, read_way
 from crossmodal.experiments.search.params import Params
 from crossmodal.statistics.aa import aa_numbers
 from crossmodal.statistics.cells import cells_of
-from crossmodal.statistics.comparisons import RECALLS, loss_of
+from crossmodal.statistics.comparisons import loss_of
 from crossmodal.statistics.estimates import Place, Seeds, aggregate, combine, difference, numbers_of
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.panel import Panel, Result, Sums
 from crossmodal.statistics.queries import TEXT_TO_IMAGE
+from crossmodal.statistics.records import QueryRecord
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.targets import Target
 
-INDEX_RECALL = "index_recall@10"
-"""Share of the exhaustive top ten that a way has in its own first ten."""
-KEPT = (*RECALLS, "ndcg@10")
-"""What is reported of the metrics that results hold."""
 HEADLINE = "recall@10"
 BY_RUN = (HEADLINE, f"gain_over_exact_{HEADLINE}")
 """What each run has a number of, beside that of all runs."""
 GAINS = ("recall@1", HEADLINE)
 
-Shares = dict[tuple[str, str], dict[str, float]]
-"""By run's folder and variant: the sum over the queries of each image."""
 Targets = Mapping[str, Target]
 
 
-def read_shares(paths: Sequence[Path], room: Params) -> Shares:
-    """Return what each way found of the exhaustive top ten, where that is what it looks for."""
-    found: Shares = {}
-    for path in paths:
-        frame = read_table(path).to_pandas()
-        for (gallery, plain, asked), rows in frame.groupby(["gallery", "way", "asked"], observed=True):
-            way = read_way(str(plain))
-            if way.stage and not is_exact(way.stage, room):
-                continue
-            way = room.named(way, str(gallery), str(asked))
-            found[str(path.parent), way.variant] = dict(zip(rows["cluster"], rows["sum"], strict=True))
-    return found
+def read_answers(path: Path, room: Params, target: str) -> Iterator[Result]:
+    """Yield the results of each way, place and set of queries that one run's file of answers holds.
+
+    The place of the file says what it is of: .../<cell>/s<seed>/r<run>/<file>. The run takes the place of the
+    seed: of the cell there is one. What a way finds of the exhaustive top ten is a metric where that is what it
+    looks for.
+    """
+    cell, _, run = path.parts[-4:-1]
+    metrics = [*KEPT, INDEX_RECALL]
+    frame = read_table(path, ["gallery", "way", "asked", "cluster", *metrics]).to_pandas()
+    for names, rows in frame.groupby(["gallery", "way", "asked"], sort=False, observed=True):
+        gallery, plain, asked = map(str, names)
+        way = room.named(read_way(plain), gallery, asked)
+        own = metrics if not way.stage or is_exact(way.stage, room) else [*KEPT]
+        grouped = rows.groupby("cluster", sort=False, observed=True)
+        counts = grouped.size()
+        record = QueryRecord(
+            experiment="search", cell=cell, seed=int(run[1:]), dataset=target, split="test",
+            variant=way.variant, path=path,
+        )  # fmt: skip
+        sums = grouped[own].sum().to_numpy(np.float64)
+        found = Sums(tuple(own), list(counts.index), sums, counts.to_numpy(np.float64))
+        yield Result(record, {TEXT_TO_IMAGE: found})
 
 
 def is_exact(stage: str, room: Params) -> bool:
     """Return whether a stage puts candidates in the order of their exact inner products."""
     return stage in (REFINE, EXPAND) or (stage in room.stages and room.stages[stage].kind == "exact")
-
-
-def with_shares(result: Result, shares: Shares) -> Result:
-    """Return a result with the metrics that are reported, and with what it found of the exhaustive top ten."""
-    own = result.sums[TEXT_TO_IMAGE]
-    columns = [own.metrics.index(metric) for metric in KEPT]
-    metrics: tuple[str, ...] = KEPT
-    sums = own.sums[:, columns]
-    key = (str(result.record.path.parents[3]), result.record.variant)
-    if key in shares:
-        column = np.array([shares[key][cluster] for cluster in own.clusters])
-        metrics, sums = (*KEPT, INDEX_RECALL), np.concatenate([sums, column[:, None]], axis=1)
-    return result._replace(sums={TEXT_TO_IMAGE: Sums(metrics, own.clusters, sums, own.counts)})
 
 
 def found_numbers(

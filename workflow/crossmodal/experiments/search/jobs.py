@@ -1,9 +1,10 @@
 """The jobs of H3 beside its numbers and its section: folds, galleries, indexes, re-rankers, answers, times."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from crossmodal.experiments.search.names import Way, read_way
+from crossmodal.experiments.search.names import CLEAN, WITH_TOKENS, Way
 from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, embedding, kind_module, method_module, plain
 from crossmodal.study.rules import RULES as OTHERS
@@ -38,6 +39,10 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
         for fold in range(params.folds) if trained else ():
             for rule in ("adapt_fold", "embed_fold"):
                 yield rule, own | {"fold": str(fold)}
+        if token_stages(study):
+            yield "embed_tokens", own
+            for fold in range(params.folds):
+                yield "embed_fold_tokens", own | {"fold": str(fold)}
         for run in range(params.runs):
             numbered = own | {"run": str(run)}
             for gallery in params.galleries:
@@ -65,6 +70,17 @@ def trained_stages(study: Study) -> list[str]:
     # What is trained has epochs; that its module says so too is no help here, where nothing may import torch.
     found = [name for name in params.used_stages() if hasattr(params.stages[name], "epochs")]
     return sorted(found, key=lambda name: teacher_of(study, name) is not None)
+
+
+def token_stages(study: Study) -> list[str]:
+    """Return the trained second stages that see tokens of images and words."""
+    stages = study.room("search").stages
+    return [name for name in trained_stages(study) if stages[name].kind in WITH_TOKENS]
+
+
+def sees_tokens(study: Study, stage: str) -> bool:
+    """Return whether a second stage sees tokens of images and words."""
+    return stage in token_stages(study)
 
 
 def teacher_of(study: Study, stage: str) -> str | None:
@@ -107,17 +123,6 @@ def query_sets(study: Study) -> list[SetName]:
     return [SetName(target, "test", name) for name in ("clean", *study.room("search").shifts)]
 
 
-def ways(study: Study) -> list[Way]:
-    """Return every way to search, in each gallery and under each shift, in the order of the answers' files."""
-    params = study.room("search")
-    return [
-        params.named(read_way(way), name, shift)
-        for name in params.galleries
-        for way in params.ways()
-        for shift in ("", *params.shifts)
-    ]
-
-
 def _split(study: Study, dataset: str) -> Job:
     return Job({"folds": study.room("search").folds})
 
@@ -128,6 +133,11 @@ def _adapt(study: Study, cell: str, seed: str, fold: str) -> Job:
 
 def _embed(study: Study, cell: str, seed: str, fold: str) -> Job:
     return embedding(study, cell=cell, seed=seed)
+
+
+def _tokens(study: Study, cell: str, seed: str, fold: str | None = None) -> Job:
+    job = embedding(study, cell=cell, seed=seed)
+    return replace(job, parameters=job.parameters | {"tokens": plain(study.room("search").tokens)})
 
 
 def _index(study: Study, cell: str, seed: str, gallery: str, index: str, run: str) -> Job:
@@ -146,7 +156,7 @@ def _reranker(study: Study, cell: str, seed: str, stage: str, run: str) -> Job:
         kind_module("search", index),
         *(kind_module("reranking", room.stages[name]) for name in stages),
     ]
-    values = {"index": plain(index), "stages": stages, "teacher": teacher}
+    values = {"index": plain(index), "stages": stages}
     return Job(values, seed=int(run), modules=tuple(dict.fromkeys(modules)))
 
 
@@ -163,6 +173,7 @@ def answer_parameters(study: Study) -> dict[str, Any]:
         "indexes": [[name, plain(params)] for name, params in room.indexes.items()],
         "stages": {name: plain(room.stages[name]) for name in room.used_stages()},
         "trained": trained_stages(study),
+        "with_tokens": token_stages(study),
         "ways": room.ways(),
         "candidates_of": room.index,
         "exhaustive": room.exhaustive,
@@ -178,13 +189,13 @@ def _modules(study: Study) -> tuple[str, ...]:
 
 
 def _answers(study: Study, cell: str, seed: str, run: str) -> Job:
-    values = answer_parameters(study) | {"shifts": study.room("search").shifts}
+    values = answer_parameters(study) | {"asked": [name.variant for name in query_sets(study)]}
     return Job(values, seed=int(run), modules=_modules(study))
 
 
 def _times(study: Study, cell: str, seed: str, process: str) -> Job:
     room = study.room("search")
-    values = answer_parameters(study) | {"gallery": room.timed(), "again": again(study)}
+    values = answer_parameters(study) | {"gallery": room.timed(), "again": again(study), "asked": [CLEAN]}
     # How many processes there are is none of a process's business: one more makes no other one stale.
     values["latency"] = room.latency.model_dump(mode="json", exclude={"processes"})
     modules = (*_modules(study), method_module(study, cell))
@@ -204,6 +215,8 @@ RULES = {
     "adapt_fold": Rule(OTHERS["adapt_model"].entry, _adapt),
     "embed_fold": Rule(EMBED, _embed, "embeddings"),
     "embed_galleries": Rule(EMBED, embedding, "search"),
+    "embed_tokens": Rule(f"{SEARCH}.embed_tokens", _tokens, "search"),
+    "embed_fold_tokens": Rule(f"{SEARCH}.embed_tokens", _tokens, "search"),
     "build_index": Rule(f"{SEARCH}.build_index", _index, "search"),
     "train_reranker": Rule(f"{SEARCH}.train_reranker", _reranker, "search"),
     "answer_queries": Rule(f"{SEARCH}.answer_queries", _answers, "search"),

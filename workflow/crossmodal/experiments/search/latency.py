@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
-from crossmodal.experiments.search.names import Way, read_way
+from crossmodal.experiments.search.names import AGAIN, ENCODE, Way, read_way
 from crossmodal.experiments.search.params import Params
 from crossmodal.experiments.search.records import TimesRecord
 from crossmodal.statistics.estimates import Estimate, Place
@@ -19,10 +19,6 @@ from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.timings import Draws, draw
 
 PERCENTILES = (50, 95, 99)
-ENCODE = "encode"
-"""The system that turns captions into vectors: what comes before every search."""
-AGAIN = " again"
-"""What the name of a system that is measured a second time ends with."""
 RESAMPLES = 1000
 """Of times: thousands of queries tell their percentiles well, and every resample draws them all."""
 BLOCK = 2**23  # times that are held at once

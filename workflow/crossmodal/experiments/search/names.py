@@ -8,6 +8,19 @@ from typing import NamedTuple
 
 CLEAN = "clean"
 """How captions as they are are called among shifts."""
+RECALLS = ("recall@1", "recall@5", "recall@10")
+INDEX_RECALL = "index_recall@10"
+"""Share of the exhaustive top ten that a way has in its own first ten."""
+KEPT = (*RECALLS, "ndcg@10")
+"""What is kept and reported of the metrics of single queries (statistics/metrics.py)."""
+ENCODE = "encode"
+"""What turns captions into vectors, timed beside the ways to search."""
+AGAIN = " again"
+"""What the name of a way that is timed a second time ends with."""
+ALL, OWN, DISTRACTORS, PAIRS = "all", "own", "distractors", "pairs"
+"""What the query-blind probe compares right answers with (blindness.METRICS)."""
+WITH_TOKENS = ("tokens",)
+"""The kinds of second stages that see tokens: their modules, which say so too, import torch."""
 REFINE, EXPAND = "refine", "expand"
 OWN_STAGES = {
     REFINE: "refined by the index's own vectors",

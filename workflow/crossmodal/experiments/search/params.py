@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from crossmodal.experiments.search.names import CLEAN, EXPAND, OWN_STAGES, REFINE, Way, with_stage
 from crossmodal.parameters import Check, Count, Name, Parameters, Share
 from crossmodal.registry import any_of
+from crossmodal.reranking.token_settings import TokenParameters
 from crossmodal.search.settings import LatencyProtocol
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Params(Parameters):
     """By index the second stages that it is followed by. Each index is measured alone as well and, where it has a
     refinement, with that (`<index>+refine`)."""
     expansion: Expansion | None = None
+    tokens: TokenParameters = TokenParameters()
+    """What is kept of an image beside its vector, for stages that see tokens."""
     folds: Annotated[int, Field(ge=2)] = 2
     """Parts of the target's training split: what a re-ranker learns from is embedded by a model that was trained
     on the other parts."""

@@ -10,6 +10,7 @@ import numpy as np
 from crossmodal.models.embeddings import Embeddings, Vectors, read_embeddings
 from crossmodal.registry import parse
 from crossmodal.reranking.material import Lists
+from crossmodal.reranking.token_files import write_gallery_patches
 from crossmodal.search.build import fill_index, train_index
 from crossmodal.search.gallery import Candidates, Gallery, assemble
 from crossmodal.search.points import points_of
@@ -37,11 +38,16 @@ class Sources:
     """The target's validation images and captions."""
     trained: dict[str, dict[str, Path]]
     """By stage its trained files."""
+    patches: list[Path]
+    """The tokens of the images of `images`; empty where no stage sees any."""
+    words: dict[str, Path]
+    """By set of queries the states of its captions."""
 
     @classmethod
     def read(
         cls, values: Mapping[str, Any], galleries: Sequence[str], indexes: Sequence[Path],
         images: Sequence[Path], learnt: Path, bank: Path, validation: Sequence[Path], trained: Sequence[Path],
+        patches: Sequence[Path], words: Sequence[Path],
     ) -> "Sources":  # fmt: skip
         """Read them; `indexes` are all files of the indexes of `galleries`, gallery by gallery."""
         folders = list(dict.fromkeys(path.parent for path in indexes))
@@ -63,12 +69,19 @@ class Sources:
                 name: dict(zip(RERANKER_FILES, own, strict=True))
                 for name, own in zip(values["trained"], files, strict=True)
             },
+            list(patches),
+            dict(zip(values["asked"], words, strict=False)),
         )
 
     def gallery(self, name: str) -> Gallery:
         """Return the images of a gallery in the order that its indexes have them in."""
         own, *distractors = (self.images[place] for place in dict(self.values["galleries"])[name])
         return assemble(own, distractors)
+
+    def gallery_patches(self, name: str, gallery: Gallery, path: Path) -> None:
+        """Write the tokens of the images of a gallery, in its order, to `path`."""
+        files = [self.patches[place] for place in dict(self.values["galleries"])[name]]
+        write_gallery_patches(path, files, gallery.ids, gallery.origins)
 
     def searcher(self, gallery: str, index: str) -> Searcher:
         """Return an index at the point that was chosen with text queries."""

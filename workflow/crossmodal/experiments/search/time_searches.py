@@ -15,8 +15,7 @@ import torch
 from crossmodal.adaptation import methods
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.search.answers import TOP, Answering, Place, plain_candidates
-from crossmodal.experiments.search.latency import AGAIN, ENCODE
-from crossmodal.experiments.search.names import read_way
+from crossmodal.experiments.search.names import AGAIN, CLEAN, ENCODE, read_way
 from crossmodal.experiments.search.sources import Sources
 from crossmodal.jobs.run import In, Ins, Spec, Timed, run
 from crossmodal.models import clip, dual_encoder
@@ -33,19 +32,22 @@ System = Callable[[int, int], dict[str, float] | None]
 def main(
     config: In, weights: In, tower: Ins, adapter_config: In, adapter: In, texts: In, indexes: Ins, images: Ins,
     captions: In, learnt_images: In, bank: In, validation_images: In, validation_captions: In, trained: Ins,
-    times: Timed, spec: Spec,
+    patches: Ins, words: Ins, times: Timed, spec: Spec,
 ) -> None:  # fmt: skip
     values, process = spec["parameters"], spec["seed"]
     prepare_torch(spec["threads"], process)
     faiss.omp_set_num_threads(spec["threads"])
     validation = (validation_images, validation_captions)
     gallery = values["gallery"]
-    sources = Sources.read(values, [gallery], indexes, images, learnt_images, bank, validation, trained)
-    place = Place(sources, gallery, sources.validation_lists(0) if values["stages"] else None)
+    sources = Sources.read(
+        values, [gallery], indexes, images, learnt_images, bank, validation, trained, patches, words
+    )
+    lists = sources.validation_lists(0) if values["stages"] else None
+    place = Place(sources, gallery, lists, times.parent)
     asked = read_embeddings(captions).vectors
     systems: dict[str, System] = {}
     for name in values["ways"]:
-        system = searching(place.answering(read_way(name), asked), asked)
+        system = searching(place.answering(read_way(name), asked, CLEAN), asked)
         systems |= {name: system} | ({name + AGAIN: system} if name in values["again"] else {})
     model = load_clip(config, weights)
     methods.merge(model, methods.load_adapter(model, adapter_config, adapter))

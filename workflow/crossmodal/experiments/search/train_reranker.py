@@ -12,7 +12,7 @@ from crossmodal.torch_setup import prepare_torch
 
 def main(
     images: Ins, captions: Ins, learnt_images: In, validation_images: In, validation_captions: In,
-    teacher: Ins, config: Out, weights: Out, training: Out, spec: Spec,
+    teacher: Ins, compression: Ins, patches: Ins, words: Ins, config: Out, weights: Out, training: Out, spec: Spec,
 ) -> None:  # fmt: skip
     values, seed = spec["parameters"], spec["seed"]
     prepare_torch(spec["threads"], seed)
@@ -30,6 +30,10 @@ def main(
     )  # fmt: skip
     files = {"config": config, "weights": weights}
     files |= {f"teacher_{name}": path for name, path in zip(RERANKER_FILES, teacher, strict=False)}
+    names = ["validation", *map(str, range(len(folds)))]
+    for kind, paths in (("patches", patches), ("words", words)):
+        files |= {f"{kind}/{name}": path for name, path in zip(names, paths, strict=False)}
+    files |= dict(zip(("compression",), compression, strict=False))
     registry.load("reranking", params.kind).train(params, folds, validation, seed, files, training)
 
 
