@@ -1,4 +1,4 @@
-"""Drawn vectors are like real ones: in norms, spectrum, distances to neighbours, hubness and nearness to queries."""
+"""Drawn vectors are like real ones: norms, spectrum, distances to neighbours, hubness, nearness to queries."""
 
 from dataclasses import replace
 from time import process_time
@@ -18,7 +18,7 @@ from crossmodal.search.density_checks import (
 
 
 def drawings(n, d=48, latent=12, kinds=30, seed=0):
-    """Return vectors as networks make them, float32 [n, d]: kinds of things on a curved surface, unequally many."""
+    """Return vectors as networks make them, float32 [n, d]: kinds of things, unequally many, on a surface."""
     shape = np.random.default_rng(1)
     first, second = shape.normal(size=(latent, 64)), shape.normal(size=(64, d))
     centres = 1.5 * shape.normal(size=(kinds, latent))
@@ -59,8 +59,10 @@ def test_many_of_one_vector_are_as_far_apart_as_as_many_real_ones():
     """The use that is made of it: a density of few vectors gives many."""
     whole = drawings(8000)
     few = fit_density(whole[:1000], 0)
-    error = differences(nearest_distances(whole, 1000), nearest_distances(draw(few, 8000, np.random.default_rng(0)), 1000))
-    copies = differences(nearest_distances(whole, 1000), nearest_distances(np.resize(whole[:1000], whole.shape), 1000))
+    wanted = nearest_distances(whole, 1000)
+    drawn = draw(few, 8000, np.random.default_rng(0))
+    error = differences(wanted, nearest_distances(drawn, 1000))
+    copies = differences(wanted, nearest_distances(np.resize(whole[:1000], whole.shape), 1000))
     assert error < 0.15 < 0.4 < copies
 
 

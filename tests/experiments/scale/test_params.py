@@ -31,7 +31,9 @@ def params(**changes: object) -> Params:
     return Params.model_validate({"index": INDEX} | changes)
 
 
-@given(st.lists(st.integers(1, 10**7), min_size=1, max_size=4, unique=True).map(sorted), st.integers(1000, 10**6))
+@given(
+    st.lists(st.integers(1, 10**7), min_size=1, max_size=4, unique=True).map(sorted), st.integers(1000, 10**6)
+)
 def test_shards_are_the_gallery_in_order_and_end_at_every_size(sizes: list[int], shard: int) -> None:
     room = params(sizes=sizes, shard=max(shard, sizes[-1] // 200))
     shards = room.shards()
@@ -52,8 +54,9 @@ def test_ten_million_are_cut_into_shards_that_fit_into_memory() -> None:
     ("changes", "said"),
     [
         ({"sizes": [10, 10]}, "must rise"),
-        ({"index": INDEX | {"refinement": None}}, "float16"),
-        ({"index": INDEX | {"refinement": {"precision": "int8"}}}, "float16"),
+        ({"cell": "a", "index": INDEX | {"refinement": None}}, "float16"),
+        ({"cell": "a", "index": None}, "float16"),
+        ({"cell": "a", "index": INDEX | {"refinement": {"precision": "int8"}}}, "float16"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes: dict, said: str) -> None:

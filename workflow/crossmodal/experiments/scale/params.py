@@ -56,8 +56,8 @@ class Params(Parameters):
     asks for. What is missing to a size is drawn from a density fitted to all of them (search/density.py)."""
     shard: Count = 250_000
     """Items at most that one job draws, searches exhaustively or adds to an index."""
-    index: AnyIndex
-    """The index of the claims, with exact refinement of its candidates."""
+    index: AnyIndex | None = None
+    """The index of the claims, with exact refinement of its candidates; needed where there is a cell."""
     hnsw: AnyIndex | None = None
     """A graph index beside it."""
     hnsw_up_to: int = 0
@@ -85,7 +85,7 @@ class Params(Parameters):
     @model_validator(mode="after")
     def _refines(self) -> Self:
         refinement = getattr(self.index, "refinement", None)
-        if refinement is None or refinement.precision != "float16":
+        if self.cell and (refinement is None or refinement.precision != "float16"):
             raise ValueError(
                 "index needs refinement: {precision: float16}, which is how the gallery is stored"
             )
@@ -110,7 +110,8 @@ class Params(Parameters):
 
     def learns_from_captions(self) -> bool:
         """Return whether training captions take part in an index or in a re-ranker."""
-        return bool(self.reranker or self.index.caption_share or (self.hnsw and self.hnsw.caption_share))
+        shares = [index.caption_share for index in (self.index, self.hnsw) if index]
+        return bool(self.reranker or any(shares))
 
     def systems(self, size: int) -> list[str]:
         """Return the ways to search that are measured at a size: an index, and what is done with its

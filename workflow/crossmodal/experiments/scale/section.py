@@ -41,7 +41,7 @@ def main(numbers: In, section: Out, figures: Out, spec: Spec) -> None:
         growth=growth_table(found),
         density=density_table(found),
         room=room,
-        index=room.index.kind.replace("_", "-"),
+        index=room.index.kind.replace("_", "-") if room.index else "",
         graph=room.hnsw.kind.replace("_", "-") if room.hnsw else "",
     )
     write_rows(figures, COLUMNS, scale_rows(found))
