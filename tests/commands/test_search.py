@@ -187,11 +187,6 @@ def test_a_terminal_is_asked_for_more(crossmodal, searched, monkeypatch, first, 
     page = tmp_path / "out.html"
     done = crossmodal("search", *first, *options(searched), "--top", 2, "--html", page)
     assert done.status == 0 and next(typed, None) is None
-    answers = (
-        ["the big blue circle", "a grey stripe"]
-        if not first
-        else [*first, "the big blue circle", "a grey stripe"]
-    )
     monkeypatch.undo()
     alone = (*options(searched), "--top", 2, "--no-prompt")
     answered = [*first, "the big blue circle", "a grey stripe"]
