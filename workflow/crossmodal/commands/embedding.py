@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AHEAD, TEXTS = 2, 1024
 """Batches that are decoded and wait for the model, and captions that wait for others of like length."""
 GROUP = 16
-"""Images that a thread of a CPU computes at once: what 64 leave behind does not fit its caches (a third slower)."""
+"""Images that a thread of a CPU computes at once: what 64 leave behind does not fit its caches."""
 
 
 @dataclass(frozen=True, slots=True)
