@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from crossmodal.commands.index_settings import default_m, index_parameters
+from crossmodal.commands.index_settings import default_kind, default_m, index_parameters
 from crossmodal.errors import UserError
 from crossmodal.models.embeddings import write_embeddings
 from crossmodal.provenance.digests import md5
@@ -111,7 +111,18 @@ def test_queries_are_those_given(crossmodal, npy, vectors, tmp_path):
         with h5py.File(tmp_path / "q.hdf5", "w") as file:
             file["train"], file["test"] = vectors, asked
         done = crossmodal(
-            "index", npy, "--set", "nlist=16", "--set", "m=4", "--queries", path, "--out", tmp_path / name
+            "index",
+            npy,
+            "--kind",
+            "ivf_pq",
+            "--set",
+            "nlist=16",
+            "--set",
+            "m=4",
+            "--queries",
+            path,
+            "--out",
+            tmp_path / name,
         )
         assert done.status == 0, done.err
     points = [json.loads((tmp_path / name / "points.json").read_text()) for name in ("own", "tests")]
@@ -158,11 +169,9 @@ def test_from_a_folder_of_pictures_to_an_answer(crossmodal, model, tmp_path):
     items = pq.read_table(out / "items.parquet").to_pylist()
     assert [item["name"] for item in items] == ["black", "blue", "green", "red", "white"]
     assert items[1]["path"] == str(pictures / "blue.png") and items[1]["caption"] == "all blue"
-    help_ = crossmodal(
-        "index", vectors, "--set", "nnn.k=2", "--set", "m=4", "--set", "nlist=1", "--out", tmp_path / "o"
-    )
-    assert "need training captions; give their vectors with --captions" in help_.err
-    corrected = ("--kind", "flat", "--set", "nnn.k=2", "--captions", vectors, "--out", tmp_path / "n")
+    done = crossmodal("index", vectors, "--set", "nnn.k=2", "--out", tmp_path / "o")
+    assert "need training captions; give their vectors with --captions" in done.err
+    corrected = ("--set", "nnn.k=2", "--captions", vectors, "--out", tmp_path / "n")
     done = crossmodal("index", vectors, *corrected)
     assert done.status == 0 and (tmp_path / "n/bias.npy").is_file(), done.err
 
@@ -179,16 +188,17 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(crossmodal, vectors, npy, 
     assert "no such file or folder" in fails(tmp_path / "nowhere.npy")
     assert "is a file; name a folder" in fails(npy, out=npy)
     assert 'did you mean "ivf_pq"' in fails(npy, "--kind", "ivfpq")
-    assert 'did you mean "nlist"' in fails(npy, "--set", "nlists=4")
+    assert 'did you mean "nlist"' in fails(npy, "--kind", "ivf_pq", "--set", "nlists=4")
     assert "--set nlist: expected KEY=VALUE" in fails(npy, "--set", "nlist")
     assert "nlist is given twice" in fails(npy, "--set", "nlist=4", "--set", "nlist=8")
     assert "refinement was given as a whole before" in fails(
         npy, "--set", "refinement=null", "--set", "refinement.precision=int8"
     )
-    assert "m=5 must divide the dimension 16" in fails(npy, "--set", "m=5")
-    assert "400 training vectors for 500 lists" in fails(npy, "--set", "nlist=500")
+    lists = ("--kind", "ivf_pq", "--set")
+    assert "m=5 must divide the dimension 16" in fails(npy, *lists, "m=5")
+    assert "400 training vectors for 500 lists" in fails(npy, *lists, "nlist=500")
     few = written(tmp_path, vectors[:100], "v.fbin")
-    assert "100 training vectors for 256 lists or codebook entries" in fails(few, "--set", "nlist=1")
+    assert "100 training vectors for 256 lists or codebook entries" in fails(few, *lists, "nlist=1")
 
     def changed(row, values):
         bad = vectors.copy()
@@ -217,6 +227,7 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(crossmodal, vectors, npy, 
 
 
 def test_parameters_without_a_word():
+    assert (default_kind(9_999), default_kind(10_000)) == ("flat", "ivf_pq")
     assert index_parameters("flat", [], 512).model_dump()["refinement"] is None
     found = index_parameters("ivf_pq", [], 512)
     assert (found.m, found.nlist, found.refinement.precision) == (64, None, "float16")

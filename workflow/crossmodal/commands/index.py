@@ -22,8 +22,12 @@ def index(
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the index.")],
     kind: Annotated[
-        str, typer.Option(help="flat, hnsw, ivf_pq, opq_ivf_pq or ivf_rabitq (docs/extending.md).")
-    ] = "ivf_pq",
+        str | None,
+        typer.Option(
+            help="flat, hnsw, ivf_pq, opq_ivf_pq or ivf_rabitq (docs/extending.md); ivf_pq if not given, and flat"
+            " for fewer than 10,000 vectors."
+        ),
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,11 +59,12 @@ def index(
     It looks as little as reaches the target recall on the queries, for texts and for images apart. Vectors have
     unit length and go through half precision.
     """
-    from crossmodal.commands.index_settings import index_parameters
+    from crossmodal.commands.index_settings import default_kind, index_parameters
     from crossmodal.search.formats.open_vectors import open_queries, open_vectors
 
     check_new(out)
     source = open_vectors(vectors)
+    kind = kind or default_kind(source.count)
     params = index_parameters(kind, assignments or [], source.dimension)
     asked = open_queries(queries) if queries else source.captions() if source.captions else None
     bank = open_queries(captions) if captions else None

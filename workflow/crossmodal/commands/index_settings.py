@@ -11,8 +11,15 @@ from crossmodal.parameters import nearest
 from crossmodal.search.settings import IndexParameters, InvertedParameters
 from crossmodal.study.configuration import validate
 
+SMALL = 10_000
+"""Vectors below which exhaustive search takes a millisecond or two, and is what an index is without --kind."""
 CODE, LEAST_WIDTH = 64, 4
 """Subquantisers at most, and dimensions of one at least, where --set m is not given."""
+
+
+def default_kind(count: int) -> str:
+    """Return the kind of index of `count` vectors where none is asked for."""
+    return "flat" if count < SMALL else "ivf_pq"
 
 
 def index_parameters(kind: str, assignments: Sequence[str], dimension: int) -> IndexParameters:
