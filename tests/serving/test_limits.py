@@ -1,6 +1,7 @@
 """What the service takes and what it refuses, without a server."""
 
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -77,3 +78,16 @@ def test_an_image_has_a_number_of_pixels():
     with pytest.raises(Refusal) as refused:
         check_image(bytes(header), LIMITS)
     assert refused.value.status in (400, 413)
+
+
+def test_the_documented_limits_are_the_real_ones():
+    page = (Path(__file__).resolve().parents[2] / "docs/searching.md").read_text(encoding="utf-8")
+    served = page[page.index("## Serve") :]
+    assert f"more than {LIMITS.query} characters" in served and f"not from 1 to {LIMITS.top}," in served
+    assert (
+        f"more than {LIMITS.body // 10**6} MB, an image of more than {LIMITS.pixels // 10**6} million"
+        in served
+    )
+    assert (
+        f"takes more than {LIMITS.seconds:g} s" in served and f"more than {LIMITS.waiting} requests" in served
+    )
