@@ -1,8 +1,8 @@
 """Vectors that are searched in a benchmark, and text queries: real ones as far as they go.
 
 Written once under build/: `vectors.npy` float32 [n, d], `queries.npy` and `validation.npy` float32 [q, d], the
-true 100 positions of each query in `queries_exact.npy` and `validation_exact.npy`, and `about.json`, which says what
-they are.
+true 100 positions of each query in `queries_exact.npy` and `validation_exact.npy`, and `about.json`, which says
+what they are.
 """
 
 import json
@@ -19,7 +19,10 @@ from crossmodal.search.store import open_store, store_of
 QUERIES, VALIDATION, TOP = 1000, 500, 100
 DIMENSION = 512
 """Of the mixture."""
-CENTRES = 5000
+NOISE = 0.7
+"""How much of another vector is in a query."""
+MEMBERS = 100
+"""Vectors around each centre of the mixture, on average."""
 
 
 def prepare(folder: Path, count: int, study: str, cell: str, files: Sequence[Path], seed: int = 0) -> str:
@@ -95,7 +98,7 @@ def _of_study(images: Sequence[Path], count: int, words: str, seed: int) -> tupl
 
 
 def mixture(count: int, generator: np.random.Generator) -> tuple[Vectors, str]:
-    """Return `count` vectors of unit length around 5,000 centres, and what they are.
+    """Return `count` vectors of unit length, a hundred around each of many centres, and what they are.
 
     The spread falls with the number of the coordinate, 1/sqrt(1 + i/8), as the spectrum of embeddings does, and
     all share a mean that is half of their length.
@@ -104,31 +107,32 @@ def mixture(count: int, generator: np.random.Generator) -> tuple[Vectors, str]:
     spread /= np.linalg.norm(spread)
     mean = generator.standard_normal(DIMENSION, dtype=np.float32)
     mean *= 0.7 / np.linalg.norm(mean)
-    centres = mean + generator.standard_normal((CENTRES, DIMENSION), dtype=np.float32) * spread
+    number = max(1, count // MEMBERS)
+    centres = mean + generator.standard_normal((number, DIMENSION), dtype=np.float32) * spread
     vectors = np.empty((count, DIMENSION), np.float32)
     for first in range(0, count, 2**14):
         block = vectors[first : first + 2**14]
         block[:] = generator.standard_normal(block.shape, dtype=np.float32) * (0.7 * spread)
-        block += centres[generator.integers(0, CENTRES, len(block))]
+        block += centres[generator.integers(0, number, len(block))]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors, (
-        f"{count:,} synthetic vectors of {DIMENSION} dimensions from a mixture of {CENTRES:,} Gaussians; queries:"
-        " vectors of it, moved off by another mean than theirs and by noise as long as they are"
+        f"{count:,} synthetic vectors of {DIMENSION} dimensions from a mixture of {number:,} Gaussians; queries:"
+        f" vectors of it with another mean than theirs and {NOISE:g} of another vector added"
     )
 
 
 def mixture_queries(vectors: Vectors, count: int, generator: np.random.Generator) -> Vectors:
     """Return queries that lie off the distribution of `vectors` as texts lie off images.
 
-    Each is a vector without the mean of all, plus another mean (the gap between modalities) and noise as long
-    as it.
+    Each is the sum of a vector and a smaller part of another, both without the mean of all, and of another
+    mean: the gap between modalities.
     """
     mean = vectors[: 2**14].mean(axis=0)
     gap = generator.standard_normal(vectors.shape[1], dtype=np.float32)
     gap *= np.float32(np.linalg.norm(mean) / np.linalg.norm(gap))
-    own = vectors[generator.choice(len(vectors), count, replace=len(vectors) < count)] - mean
-    noise = generator.standard_normal(own.shape, dtype=np.float32)
-    noise *= np.linalg.norm(own, axis=1, keepdims=True) / np.linalg.norm(noise, axis=1, keepdims=True)
-    queries: Vectors = own + gap + noise
+    own, other = (
+        vectors[generator.choice(len(vectors), count, replace=len(vectors) < count)] - mean for _ in range(2)
+    )
+    queries: Vectors = own + gap + np.float32(NOISE) * other
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     return queries
