@@ -61,7 +61,7 @@ class Bench:
         return Worker(python, script, system, threads, cores, self.folder / "log.txt")
 
     def build(self, system: str, threads: int) -> dict[str, float]:
-        """Build `system` unless it is there, and return `seconds` and the `peak` of memory, bytes."""
+        """Build `system` unless it is there, and return its times, s, and peak of memory, bytes."""
         folder, cores = self.place(system), os.sched_getaffinity(0)
         done = folder / "built.json"
         if not done.exists():
