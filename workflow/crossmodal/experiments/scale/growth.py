@@ -1,0 +1,45 @@
+"""How a number grows with the size of the gallery: a power of it, or so much for every factor of ten."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from crossmodal.statistics.estimates import Estimate
+
+POWER, DECADE = "growth", "per_decade"
+"""Prefixes: the exponent b of a n^b, and the slope of a + b log10 n."""
+
+
+def growth(estimates: Mapping[int, Estimate], kind: str) -> Estimate | None:
+    """Return the slope of `estimates`, by size, over the logarithm of size, fitted by least squares.
+
+    Of POWER the logarithm of the estimates is taken, so that the slope is an exponent: 1 is in proportion to
+    size. None for fewer than two sizes, and for a power of what is not positive. The samples of the sizes stay
+    paired.
+    """
+    sizes = sorted(estimates)
+    if len(sizes) < 2:
+        return None
+    values = np.array([estimates[size].value for size in sizes])
+    samples = np.stack([estimates[size].samples for size in sizes])
+    if kind == POWER:
+        if not (values > 0).all():
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values, samples = np.log10(values), np.log10(samples)
+    x = np.log10(sizes) - np.mean(np.log10(sizes))
+    weights = x / (x @ x)
+    sources = tuple(dict.fromkeys(source for size in sizes for source in estimates[size].sources))
+    return replace(
+        estimates[sizes[0]],
+        value=float(weights @ values),
+        samples=weights @ samples,
+        sources=sources,
+        clusters=0,
+    )
+
+
+def exact(value: float, resamples: int, source: str) -> Estimate:
+    """Return a value that was counted or measured once: without what would differ if it were done again."""
+    return Estimate(value, np.full(resamples, value), 1, (source,))
