@@ -28,8 +28,8 @@ def prepare(folder: Path, count: int, study: str, cell: str, seed: int = 0) -> s
     """Write what is searched into `folder` unless it is there, and return in words what it is.
 
     Where `cell` of a finished `study` has embedded images, they are searched, and beside them vectors drawn from
-    the density of theirs: those that the study has drawn where it asks about scale, else drawn now. Without a study
-    it is a mixture.
+    the density of theirs: those that the study has drawn where it asks about scale, else drawn now. Without a
+    study it is a mixture.
     """
     about = folder / "about.json"
     if not about.exists():
