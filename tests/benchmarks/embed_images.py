@@ -3,15 +3,14 @@
 Photographs of a folder, or drawn ones; the study's model, or one of its shape with random weights.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from crossmodal.data.images import fit_square, open_rgb
 from crossmodal.errors import UserError
-from crossmodal.models.clip import build_clip, image_size, load_clip, save_clip
 
 DRAWN = 256
 SIZES = ((500, 375), (375, 500), (500, 333), (400, 400))
@@ -42,6 +41,10 @@ def model_folder(study: str, model: str, folder: Path) -> tuple[Path, str]:
     found = Path("results", study, "models", model)
     if (found / "open_clip_model.safetensors").exists():
         return found, f"the base model of the study {study}"
+    import torch
+
+    from crossmodal.models.clip import build_clip, save_clip
+
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
     made = build_clip(CONFIG)
@@ -50,7 +53,9 @@ def model_folder(study: str, model: str, folder: Path) -> tuple[Path, str]:
 
 
 def size_of(model: Path) -> int:
-    return image_size(load_clip(model / "open_clip_config.json", model / "open_clip_model.safetensors"))
+    """Return the side of the square images that the model in this folder takes, px."""
+    size = json.loads((model / "open_clip_config.json").read_text())["model_cfg"]["vision_cfg"]["image_size"]
+    return int(size[0] if isinstance(size, list) else size)
 
 
 def gather(photographs: Path | None, folder: Path, count: int) -> str:

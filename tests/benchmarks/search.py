@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from peers import HERE, Worker, environment
 from performance_page import fill_page
-from search_data import prepare
+from search_data import finished, prepare
 from search_measure import Run, as_rows, take_turns
 from search_page import PICTURE, draw_curves, equal_recall_table, rows_table, settings_table
 
@@ -61,7 +61,7 @@ class Bench:
         return Worker(python, script, system, threads, cores, self.folder / "log.txt")
 
     def build(self, system: str, threads: int) -> dict[str, float]:
-        """Build `system` unless it is there, and return `seconds` and the `peak` of memory, bytes."""
+        """Build `system` unless it is there, and return its times, s, and peak of memory, bytes."""
         folder, cores = self.place(system), os.sched_getaffinity(0)
         done = folder / "built.json"
         if not done.exists():
@@ -157,8 +157,9 @@ def main() -> None:
     parser.add_argument("--build-only", action="store_true", help="build what is not there, measure nothing")
     parser.add_argument("--dry-run", action="store_true", help="print only, leave docs/ as they are")
     options = parser.parse_args()
-    folder = Path("build/benchmarks", f"search-{options.count}").absolute()
-    about = prepare(folder, options.count, options.study, options.cell, options.vectors)
+    source = f"{options.study}-{options.cell}" if finished(options.study, options.cell) else "mixture"
+    folder = Path("build/benchmarks", f"search-{source}-{options.count}").absolute()
+    about = prepare(folder, options.count, options.study, options.cell)
     print(about, file=sys.stderr)
     bench = Bench(folder)
     built = {system: bench.build(system, options.threads) for system in options.systems}
