@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 import sys
 from contextlib import chdir
 
@@ -231,3 +232,11 @@ def files_of(searched):
     from crossmodal.serving.weights import ModelFiles
 
     return ModelFiles(searched / "model", searched / "adapter")
+
+
+def test_the_command_line_imports_nothing_heavy():
+    """Half a second of every command otherwise, and how many threads BLAS takes is settled at its import."""
+    heavy = {"numpy", "pyarrow", "torch", "faiss", "starlette"}
+    code = f"import sys, crossmodal.cli; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -9,7 +9,6 @@ import typer
 
 from crossmodal.commands.chosen_model import ModelOption
 from crossmodal.commands.context import StudyOption
-from crossmodal.commands.picture_source import SUFFIXES
 from crossmodal.commands.searched import Datasets, Index, choose_searched
 from crossmodal.commands.toolkit import Adapter, written
 from crossmodal.errors import UserError
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from crossmodal.serving.session import Hit, Session
 
 LARGEST_TOP = 10_000
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+"""Ends of a name by which a query that is no file is taken for a path."""
 
 
 def search(

@@ -1,6 +1,7 @@
 """What `search` and `serve` look into: an index folder, its model, and where its pictures are."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,9 @@ class Searched:
 
     def open(self, side: str = "text") -> "Session":
         """Return the session, ready for queries of a side, "text" or "image"."""
+        # The matrices of one query are small: threads of BLAS would wait for one another, beside other work for
+        # a second. Libraries read this when they are imported, and the command line imports none of them.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from crossmodal.serving.model import Model
         from crossmodal.serving.pictures import Pictures, check_datasets
         from crossmodal.serving.session import open_session

@@ -26,7 +26,7 @@ def serve(
     ] = 8000,
 ) -> None:
     """Serve a search page and a JSON endpoint over a study's index or another, until Ctrl-C or SIGTERM."""
-    # A request takes one thread and several are answered at a time: libraries read this when they are imported.
+    # A request takes one thread, in FAISS and torch too, and several are answered at a time.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from crossmodal.serving.server import address_of, hosts_of, listen, run
 
