@@ -154,7 +154,7 @@ def main() -> None:
     params = read_yaml(Path("params.yaml"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, help="a folder of .jpg files; procedural images without")
-    parser.add_argument("--images", type=int, default=1600, help="how many are embedded in a round")
+    parser.add_argument("--images", type=int, default=800, help="how many are embedded in a round")
     parser.add_argument("--study", default=params["study"], help="whose base model embeds, where finished")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)

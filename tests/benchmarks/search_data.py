@@ -20,7 +20,7 @@ DIMENSION = 512
 """Of the mixture."""
 NOISE = 0.7
 """How much of another vector is in a query."""
-MEMBERS = 100
+MEMBERS = 20
 """Vectors around each centre of the mixture, on average."""
 
 
@@ -123,7 +123,7 @@ def _of_study(images: Sequence[Path], count: int, source: str, seed: int) -> tup
 
 
 def mixture(count: int, generator: np.random.Generator) -> tuple[Vectors, str]:
-    """Return `count` vectors of unit length, a hundred around each of many centres, and what they are.
+    """Return `count` vectors of unit length, twenty around each of many centres, and what they are.
 
     The spread falls with the number of the coordinate, 1/sqrt(1 + i/8), as the spectrum of embeddings does, and
     all share a mean that is half of their length.
