@@ -46,7 +46,7 @@ from crossmodal.statistics.published import read_published
 from crossmodal.statistics.records import cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 
-PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/protocol.md"), Path("docs/scaling.md"))
+PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/protocol.md"))
 HYPOTHESES, THEN_AND_NOW, CHAIN = "hypotheses", "then-and-now", "chain"
 NEEDED: dict[str, dict[str, type]] = {
     "join": {"target": str, "cells": dict, "rooms": list},
