@@ -2,12 +2,13 @@
 PYTHON ?= python3
 CORES ?= all
 KILLS ?= 20
+N ?= 1000000
 UV_VERSION := 0.13.9
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke flickr8k test test-fast test-faults test-slurm lint format lock generate publish bench-overhead bench-training
+.PHONY: help setup study smoke flickr8k test test-fast test-faults test-slurm lint format lock generate publish bench-overhead bench-training bench-search bench-embed
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -82,3 +83,9 @@ bench-overhead: setup  ## Measure what the machinery costs, and fill docs/perfor
 
 bench-training: setup  ## Measure the training loop beside open_clip's, and PGD beside its passes
 	python tests/benchmarks/training.py
+
+bench-search: setup  ## Measure search beside other libraries, on N=1000000 vectors (an hour, 16 GB of memory)
+	python tests/benchmarks/search.py --count $(N)
+
+bench-embed: setup  ## Measure the export of embeddings beside open_clip and clip-retrieval (PHOTOGRAPHS=FOLDER)
+	python tests/benchmarks/embed.py $(if $(PHOTOGRAPHS),--photographs "$(PHOTOGRAPHS)")

@@ -26,6 +26,7 @@ MEANS = [
     "models",
     ("adaptation", "attacks"),
     ("training", "search", "statistics", "report"),
+    "reranking",
 ]
 """The means: each layer may use what stands before it."""
 
@@ -44,7 +45,8 @@ def _allowed() -> dict[str, set[str]]:
     found["jobs: entry points"] = below | {"jobs: running"}
     found["study"] = {"registry", "provenance", "data", "models", "statistics", "training", "jobs: running"}
     found["experiments"] = below | {"jobs: running"}
-    found["commands"] = found["experiments"] | {"experiments", "study"}
+    found["serving"] = set(below)
+    found["commands"] = found["experiments"] | {"experiments", "serving", "study"}
     found["cli"] = found["commands"] | {"commands"}
     return found
 

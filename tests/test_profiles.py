@@ -18,7 +18,7 @@ from crossmodal.study.specs import spec
 from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
-ALONE = {"build_model", "adapt_model", "merge_model", "tune_model"}
+ALONE = {"adapt_fold", "build_model", "adapt_model", "merge_model", "tune_model"}
 """Rules whose jobs are long enough to be submitted alone, or run on request only."""
 
 

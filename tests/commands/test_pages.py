@@ -220,7 +220,8 @@ def test_every_table_can_be_published() -> None:
     tables = published_tables("mini")
     assert set(tables) == {
         "hypotheses", "results", "domains", "h1", "pareto", "costs", "shifts", "robustness-text-to-image",
-        "robustness-image-to-text", "threats", "sanity", "selection", "search", "search-blind", "concepts",
+        "robustness-image-to-text", "threats", "sanity", "selection", "search", "search-blind", "search-shifted",
+            "search-help", "search-again", "search-latency", "search-points", "search-stages", "concepts",
         "captions", "subsets", "pairs", "pairs-by-shift", "then-and-now", "chain",
     }  # fmt: skip
     known: dict[str, Number] = read_published("mini")

@@ -77,7 +77,9 @@ def test_the_examples_run_and_only_what_names_them_is_made(extended: Project) ->
     expected = {
         "record_study", "join_numbers", "write_report", *numbers, *drawn,
         "build_dataset blocks", "build_model square", "shift_dataset posterise-4 outlines test",
-        "evaluate_attacks lora-r8-pgd 0", "build_index lora-r8-pgd 0 sq8 test", "measure_search lora-r8-pgd 0 sq8",
+        "evaluate_attacks lora-r8-pgd 0", "number_search",
+        *(f"build_index lora-r8-pgd 0 {gallery} sq8 {run}" for gallery in ("own", "mixed") for run in (0, 1)),
+        *(f"{rule} lora-r8-pgd 0 {i}" for rule in ("answer_queries", "time_searches") for i in (0, 1)),
         *(f"{rule}_domains {run}" for rule in ("embed", "evaluate") for run in (*RUNS, *NEW_RUNS)),
         *(f"{rule}_shifted {run}" for rule in ("embed", "evaluate") for run in (*RUNS, *NEW_RUNS)),
         *(f"{rule}_target {run}" for rule in ("embed", "evaluate") for run in NEW_RUNS),
@@ -94,7 +96,7 @@ def test_the_examples_run_and_only_what_names_them_is_made(extended: Project) ->
         "peft/full-square/s0/blocks/test/clean/text_to_image/recall@1",
         "robustness/full/s*/outlines/test/posterise-4/mean/degradation_recall@1",
         "attack/lora-r8-pgd/s0/outlines/test/noise-8of255/image_to_text/recall@1",
-        "search/lora-r8-pgd/s*/outlines/test/sq8/text_to_image/latency_p50",
+        "search/lora-r8-pgd/s*/outlines/test/sq8@mixed/text_to_image/latency_p50",
         "agreement/lora-r8-pgd/s0/outlines/test/clean/mean/both_right",
     ):
         assert name in found

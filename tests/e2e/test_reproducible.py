@@ -20,8 +20,19 @@ JOBS = {
     "build_model": ("results/tiny/models/base/manifest.json", ("weights", "config")),
     "embed_target": ("results/tiny/embeddings/full/s0/target.manifest.json", ("images", "captions")),
     "embed_shifted": ("results/tiny/embeddings/full/s0/shifted.manifest.json", ("images", "captions")),
-    "build_index": ("results/tiny/search/lora-r8-pgd/s0/ivf-pq/test/manifest.json", ("index",)),
-    "train_reranker": ("results/tiny/reranking/lora-r8-pgd/s0/ivf-pq/manifest.json", ("weights",)),
+    "split_folds": ("data/tiny/folds/outlines/manifest.json", ("rest", "part")),
+    "build_index": (
+        "results/tiny/search/lora-r8-pgd/s0/own/ivf-pq/r1/manifest.json",
+        ("index", "points", "card"),
+    ),
+    "train_reranker": (
+        "results/tiny/reranking/lora-r8-pgd/s0/rerank/r0/manifest.json",
+        ("config", "weights"),
+    ),
+    "answer_queries": (
+        "results/tiny/evaluation/search/lora-r8-pgd/s0/r0/manifest.json",
+        ("queries", "record"),
+    ),
     "number_robustness": ("results/tiny/numbers/robustness.manifest.json", ("numbers",)),
     "draw_robustness": ("results/tiny/sections/robustness.manifest.json", ("section", "figures")),
     "join_numbers": ("results/tiny/metrics.manifest.json", ("metrics", "hypotheses", "clip_benchmark")),

@@ -16,7 +16,8 @@ SEARCHED = "lora-r8-pgd"
 ATTACKED = "lora-r8-pgd"
 TIMED = ("full", "lora-r8-pgd")
 SHIFTS = ("gaussian-noise-3", "resolution-16")
-PIPELINES = ("flat", "ivf-pq", "ivf-pq+exact", "ivf-pq+rerank")
+GALLERIES, RUNS, PROCESSES = ("own", "mixed"), (0, 1), (0, 1)
+FOLDS = {f"{rule} {SEARCHED} 0 {fold}" for rule in ("adapt_fold", "embed_fold") for fold in (0, 1)}
 ROOMS = ("peft", "robustness", "search", "probes")
 PROBES = ("lookup", "colours")
 JOINED = {"join_numbers", "write_report"}
@@ -48,12 +49,15 @@ def shifted() -> set[str]:
 
 
 def indexed(index: str) -> set[str]:
-    """Return what is made anew where a kind of index is."""
-    splits = ("train", "val", "test") if index == "ivf-pq" else ("test",)
-    jobs = {f"build_index {SEARCHED} 0 {index} {split}" for split in splits}
-    jobs |= {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES if name.startswith(index)}
-    jobs |= {f"train_reranker {SEARCHED} 0 {index}"} if index == "ivf-pq" else set()
-    return jobs | numbered("search")
+    """Return what is made anew where a kind of index is: exhaustive search is built once for all runs."""
+    runs = RUNS if index == "ivf-pq" else RUNS[:1]
+    jobs = {f"build_index {SEARCHED} 0 {gallery} {index} {run}" for gallery in GALLERIES for run in runs}
+    jobs |= {f"train_reranker {SEARCHED} 0 rerank {run}" for run in RUNS} if index == "ivf-pq" else set()
+    return jobs | answered() | {f"time_searches {SEARCHED} 0 {process}" for process in PROCESSES}
+
+
+def answered() -> set[str]:
+    return {f"answer_queries {SEARCHED} 0 {run}" for run in RUNS} | numbered("search")
 
 
 def embedded(cell: str, seed: int = 0) -> set[str]:
@@ -69,7 +73,8 @@ def embedded(cell: str, seed: int = 0) -> set[str]:
 
 
 def adapted(cell: str, seed: int = 0) -> set[str]:
-    return {f"adapt_model {cell} {seed}"} | embedded(cell, seed)
+    folds = FOLDS if (cell, seed) == (SEARCHED, 0) else set()
+    return {f"adapt_model {cell} {seed}"} | folds | embedded(cell, seed)
 
 
 ALL_CELLS = {job for cell in CELLS for job in adapted(cell)}
@@ -80,7 +85,7 @@ ALL_DATA = (
     | PROBED
     | numbered("probes")
     | ALL_SHIFTED
-    | {"build_model base"}
+    | {"build_model base", "split_folds outlines"}
     | ALL_CELLS
 )
 
@@ -174,7 +179,7 @@ TABLE = {
     "code: the index": Row(indexed("ivf-pq"), code("search/ivf_pq.py")),
     "code: metrics": Row(
         {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("target", "shifted")}
-        | {f"measure_search {SEARCHED} 0 {name}" for name in PIPELINES}
+        | answered()
         | {f"evaluate_attacks {ATTACKED} 0"}
         | PROBED
         | ALL_NUMBERS,

@@ -12,7 +12,8 @@ CELL = "lora-r8-pgd/s0"
 DATASET = "data/tiny/datasets/outlines/test.parquet"
 EMBEDDINGS = f"{RESULTS}/embeddings/{CELL}/outlines/test/clean/images.parquet"
 ADAPTER = f"{RESULTS}/adaptation/{CELL}/adapter_model.safetensors"
-INDEX = f"{RESULTS}/search/{CELL}/ivf-pq/test/index.faiss"
+INDEX = f"{RESULTS}/search/{CELL}/own/ivf-pq/r0/index.faiss"
+ANSWERS = f"{RESULTS}/evaluation/search/{CELL}/r0"
 MANIFEST = f"{RESULTS}/metrics.manifest.json"
 
 READERS = {
@@ -21,20 +22,18 @@ READERS = {
     ADAPTER: f"{RESULTS}/embeddings/{CELL}/target.manifest.json",
     f"{RESULTS}/models/base/open_clip_model.safetensors": f"{RESULTS}/adaptation/{CELL}/manifest.json",
     f"{RESULTS}/models/base/open_clip_config.json": f"{RESULTS}/adaptation/{CELL}/manifest.json",
-    f"{RESULTS}/reranking/{CELL}/ivf-pq/reranker.safetensors": (
-        f"{RESULTS}/evaluation/search/{CELL}/ivf-pq+rerank/manifest.json"
-    ),
-    INDEX: f"{RESULTS}/evaluation/search/{CELL}/ivf-pq/manifest.json",
-    f"{RESULTS}/search/{CELL}/ivf-pq/test/card.json": (
-        f"{RESULTS}/evaluation/search/{CELL}/ivf-pq/manifest.json"
-    ),
+    f"{RESULTS}/reranking/{CELL}/rerank/r0/weights.safetensors": f"{ANSWERS}/manifest.json",
+    INDEX: f"{ANSWERS}/manifest.json",
+    INDEX.replace("index.faiss", "card.json"): f"{ANSWERS}/manifest.json",
+    f"{ANSWERS}/queries.parquet": f"{RESULTS}/numbers/search.manifest.json",
+    f"{ANSWERS}/record.json": f"{RESULTS}/numbers/search.manifest.json",
     MANIFEST: f"{RESULTS}/report/manifest.json",
     f"{RESULTS}/numbers/cells.parquet": f"{RESULTS}/sections/peft.manifest.json",
     f"{RESULTS}/numbers/search.parquet": MANIFEST,
     f"{RESULTS}/sections/peft.json": f"{RESULTS}/report/manifest.json",
     f"{RESULTS}/evaluation/encoders/0/latency.json": f"{RESULTS}/numbers/peft.manifest.json",
     f"{RESULTS}/evaluation/attacks/{CELL}/sanity.json": f"{RESULTS}/sections/robustness.manifest.json",
-    f"{RESULTS}/evaluation/search/{CELL}/flat/search.json": f"{RESULTS}/numbers/search.manifest.json",
+    f"{RESULTS}/evaluation/search/{CELL}/times/0.json": f"{RESULTS}/numbers/search.manifest.json",
     f"{RESULTS}/evaluation/retrieval/{CELL}/outlines/test/clean/queries.parquet": (
         f"{RESULTS}/numbers/cells.manifest.json"
     ),
@@ -57,7 +56,7 @@ def test_the_reader_names_the_broken_file(finished, tmp_path: Path, one_line: Ca
             out = tmp_path / f"{number}-{len(content)}"
             places = {"checkpoints": str(out / "checkpoints")} if "adaptation" in reader else {}
             done = finished.job(reader, out, **places)
-            one_line(done, path, "remove it and run again")
+            one_line(done, path, "again" if "/search/" in path else "remove it and run again")
             assert finished.digests() == before
             assert [p.name for p in out.rglob("*") if p.is_file()] == []
         broken.write_bytes(whole)
@@ -86,19 +85,18 @@ def test_the_audit_finds_them_and_a_run_mends_them(finished, reference) -> None:
 
 def test_a_failed_job_shows_its_line_and_loses_nothing_upstream(finished, reference) -> None:
     """Through Snakemake: its own message holds the job's line."""
-    (finished.folder / f"{RESULTS}/reranking/{CELL}/ivf-pq/manifest.json").unlink()
-    truncate(finished.folder / INDEX.replace("/test/", "/val/"))
+    (finished.folder / f"{ANSWERS}/manifest.json").unlink()
+    truncate(finished.folder / INDEX)
     before = finished.digests()
     done = finished.snakemake()
     assert done.returncode == 1
     shown = done.stdout + done.stderr
-    line = f"error: {INDEX.replace('/test/', '/val/')}: not a readable FAISS index"
-    assert line in shown and "Traceback" not in shown
+    assert f"error: {INDEX}: has " in shown and "truncated" in shown and "Traceback" not in shown
     after = finished.digests()
     lost = {path for path in before if path not in after}
-    assert all(path.startswith(f"{RESULTS}/reranking/{CELL}") for path in lost), lost
+    assert all(path.startswith(ANSWERS) for path in lost), lost
     assert {path: digest for path, digest in before.items() if path in after} == after
-    (finished.folder / INDEX.replace("/test/", "/val/")).unlink()
+    (finished.folder / INDEX).unlink()
     done = finished.snakemake()
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     reference.assert_equal(finished)

@@ -69,7 +69,7 @@ def test_weights_that_do_not_fit_keep_the_checkpoint(
     "manifest",
     [
         "results/tiny/embeddings/lora-r8-pgd/s0/galleries.manifest.json",
-        "results/tiny/search/lora-r8-pgd/s0/ivf-pq/test/manifest.json",
+        "results/tiny/search/lora-r8-pgd/s0/own/ivf-pq/r0/manifest.json",
     ],
     ids=["embeddings", "index"],
 )

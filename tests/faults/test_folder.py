@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-STALE = "results/tiny/search/lora-r8-pgd/s0/ivf-pq/train/card.json"
+STALE = "results/tiny/search/lora-r8-pgd/s0/own/ivf-pq/r1/card.json"
 
 
 def test_the_second_of_two_runs_ends_and_the_first_does_not_notice(finished, reference) -> None:

@@ -18,7 +18,7 @@ from crossmodal.report.scripts import json_for_script
 from crossmodal.report.section import draw_section
 
 SECTIONS = [
-    "hypotheses", "accuracy", "peft", "robustness", "search", "tuning", "probes", "gallery", "data", "environment",
+    "hypotheses", "accuracy", "peft", "robustness", "search", "scale", "tuning", "probes", "gallery", "data", "environment",
 ]  # fmt: skip
 AUDIT = "audit.html#"
 """The page beside the report that explains each number; nothing else outside it is referred to."""
@@ -132,6 +132,7 @@ def test_an_empty_study_still_gives_a_page(make_study) -> None:
     assert "No learning rate was searched for in this study" in elements.text
     assert "Nothing was tried without a model in this study" in elements.text
     assert "No degradation under shift was measured in this study" in elements.text
+    assert "Nothing was measured at size in this study" in elements.text
     assert "Nothing is compared in this study" in elements.text
     assert json.loads(re.search(r'id="specs">(.*?)</script>', render(many.inputs()))[1])
 
@@ -139,7 +140,7 @@ def test_an_empty_study_still_gives_a_page(make_study) -> None:
 def test_a_study_that_asks_nothing_has_no_questions(study) -> None:
     elements = Elements(render(ReportInputs("nothing", Grid.of("openmoji", {}), study.numbers)))
     assert [s["id"] for s in elements.of("section")] == [
-        name for name in SECTIONS if name not in ("peft", "robustness", "search", "tuning", "probes")
+        name for name in SECTIONS if name not in ("peft", "robustness", "search", "scale", "tuning", "probes")
     ]
     assert "The study asks no question beside how accurate its cells are." in elements.text
     assert not [ol for ol in elements.of("ol") if ol.get("class") == "questions"]
@@ -161,7 +162,7 @@ def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts
         "tuning": [],
         "probes": [],
     }
-    assert len(items) == len(inputs.questions) == 5
+    assert len(items) == len(inputs.questions) == 6
     for item, asked in zip(items, inputs.questions, strict=True):
         assert f'href="#{asked.name}"' in item and asked.question in item
         assert chips(item) == verdicts[asked.key]
@@ -188,7 +189,7 @@ def test_every_chart_has_a_box_and_every_box_a_chart(inputs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("experiment", "empty"), [("peft", 3), ("robustness", 2), ("search", 2), ("tuning", 2), ("probes", 2)]
+    ("experiment", "empty"), [("peft", 3), ("robustness", 2), ("search", 2), ("scale", 2), ("tuning", 2), ("probes", 2)]
 )
 def test_a_study_without_one_experiment_says_so(study, experiment: str, empty: int) -> None:
     numbers = study.frame[study.frame["experiment"] != experiment]

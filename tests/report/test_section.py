@@ -23,6 +23,7 @@ SAID = {
     "peft": "peft.cell",
     "robustness": "robustness.shifts",
     "search": "search.cells",
+    "scale": "scale.cell",
     "tuning": "tuning.families",
 }
 """The key of params.yaml that an experiment without numbers names."""

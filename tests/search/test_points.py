@@ -85,3 +85,14 @@ def test_what_the_parameters_say_is_not_chosen():
     assert {p.k_factor for p in points_of(registry.parse("search", IVF_PQ | {"refinement": None}), N)} == {
         1.0
     }
+
+
+def test_rounding_of_the_stored_vectors_counts(unit):
+    """Candidates may hold all results and their stored vectors put others first: such a point will not do."""
+    vectors, queries = unit(N, 16), unit(60, 16, 1)
+    searcher = searcher_of(IVF_PQ, vectors)
+    searcher.store = store_of(np.round(vectors, 1))
+    exact = exhaustive(store_of(vectors), queries, 10)[1]
+    choice = choose_point(searcher, exact, queries, 0.99, points_of(searcher.params, N))
+    assert max(row["recall"] for row in choice.curve) >= 0.99 > choice.recall and not choice.reached
+    assert choice.recall == pytest.approx(recall(searcher.search(queries, 10)[1], exact))

@@ -91,6 +91,15 @@ def metric_rows(
             add(where, f"latency_{name}", latency * factor, 0.1 * latency, "ms")
         add(where, "qps", 1000 / latency, unit="1/s")
         add(where, "bytes", size, unit="bytes")
+    for size, latency in ((1000, 0.4), (10_000, 0.9)):
+        for system, recall in (("index", 0.31), ("index+exact", 0.4), ("exhaustive", 0.401)):
+            where = f"scale/lora-r8/s*/openmoji/test/{system}@{size}/text_to_image"
+            add(where, "items", size, unit="count")
+            add(where, "items_synthetic", size - 1000, unit="count")
+            add(where, "recall@10", recall, 0.01)
+            add(where, "index_recall@10", recall / 0.401, 0.01)
+            for name, factor in (("p50", 1.0), ("p95", 1.6), ("p99", 2.4)):
+                add(where, f"latency_{name}", latency * factor, 0.1 * latency, "ms")
     for family, best in (("full", "1.0e-04"), ("bitfit", "1.0e-03"), ("lora", "1.0e-03")):
         for rate, mrr in (("1.0e-04", 0.21), ("1.0e-03", 0.24), ("1.0e-02", float("nan"))):
             where = f"tuning/{family}/s*/openmoji/val/{rate}"

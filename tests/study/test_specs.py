@@ -15,7 +15,8 @@ DEFAULTS = read_yaml(Path("params.yaml"))
 HEAVY = {"torch", "open_clip_torch", "transformers", "safetensors"}
 WITH_TORCH = {
     "build_model", "adapt_model", "embed_target", "embed_domains", "embed_shifted", "embed_galleries",
-    "evaluate_attacks", "validate_attacks", "measure_encoders", "train_reranker", "measure_search",
+    "evaluate_attacks", "validate_attacks", "measure_encoders", "adapt_fold", "embed_fold", "train_reranker",
+    "answer_queries", "time_searches", "embed_scale",
 }  # fmt: skip
 """The rules whose jobs compute with a network; all others start without torch, and outlive another version
 of it."""

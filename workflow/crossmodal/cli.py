@@ -17,10 +17,14 @@ from crossmodal.commands.audit import audit
 from crossmodal.commands.compare import compare
 from crossmodal.commands.context import PARAMS, StudyOption, is_overlay, name_of, overlays_of, resolve
 from crossmodal.commands.crate import crate
+from crossmodal.commands.embed import embed
 from crossmodal.commands.evaluate import evaluate
+from crossmodal.commands.index import index
 from crossmodal.commands.publish import publish
 from crossmodal.commands.reproduce import reproduce
 from crossmodal.commands.restore import restore
+from crossmodal.commands.search import search
+from crossmodal.commands.serve import serve
 from crossmodal.commands.shift import shift
 from crossmodal.commands.why import why
 from crossmodal.errors import UserError
@@ -41,6 +45,10 @@ app.command()(publish)
 app.command()(shift)
 app.command()(attack)
 app.command()(evaluate)
+app.command()(embed)
+app.command()(index)
+app.command()(search)
+app.command()(serve)
 
 
 def main() -> None:

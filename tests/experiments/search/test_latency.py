@@ -1,4 +1,4 @@
-"""Numbers of ways to search: times, sizes, and what of exhaustive search they find."""
+"""Numbers of the times of ways to search: percentiles over processes, parts, batches, a second measurement."""
 
 import json
 from pathlib import Path
@@ -7,87 +7,111 @@ import numpy as np
 import pytest
 
 from crossmodal.errors import UserError
-from crossmodal.experiments.search.latency import percentile_samples, search_numbers
-from crossmodal.experiments.search.records import SearchRecord
-from crossmodal.statistics.bootstrap import Resampler
+from crossmodal.experiments.search.latency import latency_numbers, percentiles
+from crossmodal.experiments.search.params import Params
+from crossmodal.experiments.search.records import TimesRecord
+from crossmodal.statistics.numbers import Number, validate
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.timed import is_timed
+from crossmodal.statistics.timings import draw
 
-STATISTICS = StatisticsParameters(resamples=400, bootstrap_seed=5)
-FACTS = {
-    "cell": "lora-r8", "seed": 0, "dataset": "openmoji", "split": "test", "index": "ivf-pq+rerank",
-    "items": 1000, "bytes": 64_000, "recall@10": [1.0, 0.5, 0.9, 0.8], "clusters": ["a", "a", "b", "c"],
-    "samples_ms": list(range(1, 101)), "qps": 20.0, "stage": {"samples_ms": [0.5] * 100},
-    "again_ms": [1.1 * i for i in range(1, 101)],
-}  # fmt: skip
+STATISTICS = StatisticsParameters(resamples=300, bootstrap_seed=5)
+ROOM = Params.model_validate(
+    {
+        "cells": ["c"],
+        "galleries": {"own": {}, "mixed": {}},
+        "gallery": "own",
+        "indexes": {"flat": {"kind": "flat"}, "ivf-pq": {"kind": "ivf_pq", "m": 8}},
+    }
+)
 
 
-def test_search_numbers(tmp_path: Path) -> None:
-    path = tmp_path / "search.json"
-    path.write_text(json.dumps(FACTS))
-    numbers = {n.number_id: n for n in search_numbers(SearchRecord.read(path), STATISTICS)}
-    place = "search/lora-r8/s*/openmoji/test/ivf-pq+rerank/text_to_image/"
-    assert numbers[f"{place}index_recall@10"].value == pytest.approx(0.8)
-    assert [numbers[f"{place}latency_p{p}"].value for p in (50, 95, 99)] == [50, 95, 99]
-    assert numbers[f"{place}latency_p95"].ci_low < 95 < numbers[f"{place}latency_p95"].ci_high
-    assert numbers[f"{place}latency_rerank_p95"].value == 0.5
-    assert numbers[f"{place}bytes_per_item"].value == 64 and numbers[f"{place}qps"].unit == "1/s"
+def times(first: float, **parts: float) -> dict:
+    samples = [first + i for i in range(100)]
+    return {
+        "samples_ms": samples,
+        "parts_ms": {name: [share * s for s in samples] for name, share in parts.items()},
+    }
+
+
+def record(process: int, slower: float = 0.0, **changes: object) -> TimesRecord:
+    again = times(1.1 + slower)
+    again["samples_ms"] = [1.1 * s for s in times(1 + slower)["samples_ms"]]
+    systems = {
+        "ivf-pq+rerank": {"1": times(1 + slower, search=0.25, rerank=0.75), "16": times(10.0)},
+        "ivf-pq+rerank again": {"1": again, "16": times(10.0)},
+        "encode": {"1": times(5.0), "16": times(50.0)},
+    }
+    facts = {"cell": "c", "seed": 0, "process": process, "gallery": "mixed", "items": 9, "peak_bytes": 2_000}
+    return TimesRecord.model_validate(facts | {"systems": systems} | changes)
+
+
+def numbers(*records: TimesRecord) -> dict[str, Number]:
+    found = list(latency_numbers(records, ROOM, "d", STATISTICS))
+    validate(found)
+    return {number.number_id: number for number in found}
+
+
+PLACE = "search/c/s*/d/test/ivf-pq+rerank@mixed/text_to_image"
+
+
+def test_percentiles_parts_and_batches() -> None:
+    found = numbers(record(0), record(1), record(2))
+    assert [found[f"{PLACE}/latency_p{p}"].value for p in (50, 95, 99)] == [50, 95, 99]
+    assert found[f"{PLACE}/latency_rerank_p95"].value == pytest.approx(0.75 * 95)
+    assert found[f"{PLACE}/latency_batch16_p50"].value == 59
+    assert found[f"{PLACE}/qps"].value == pytest.approx(1000 / 50.5)
+    assert found[f"{PLACE}/qps_batch16"].value == pytest.approx(16_000 / 59.5)
+    assert found["search/c/s*/d/test/-/text_to_image/latency_encode_p50"].value == 54
+    assert found["search/c/s*/d/test/-/text_to_image/peak_memory"].value == 2_000
+    assert found[f"{PLACE}/latency_p50"].n_queries == 3, "processes"
+
+
+def test_a_second_measurement_is_compared_with_the_first() -> None:
+    again = numbers(record(0), record(1))[f"{PLACE}/aa_latency_p50"]
+    assert [again.value, again.ci_low, again.ci_high] == pytest.approx([0.1] * 3), "each takes a tenth longer"
+    assert not [name for name in numbers(record(0)) if "again" in name]
+
+
+def test_what_differs_between_processes_widens_the_interval() -> None:
+    equal, different = (
+        numbers(record(0), record(1, slower), record(2, 2 * slower))[f"{PLACE}/latency_p99"]
+        for slower in (0.0, 20.0)
+    )
+    assert different.ci_high - different.ci_low > 3 * (equal.ci_high - equal.ci_low)
 
 
 def test_what_is_a_time_is_known_as_one() -> None:
-    numbers = search_numbers([SearchRecord.model_validate(FACTS)], STATISTICS)
-    times = {
-        number.metric for number in numbers if number.unit in ("ms", "1/s") or "latency" in number.metric
-    }
-    assert times and {number.metric for number in numbers if is_timed(number.metric)} == times
+    for number in numbers(record(0), record(1)).values():
+        assert is_timed(number.metric) == (number.metric != "peak_memory"), number.metric
 
 
-def test_a_record_without_times_and_an_absent_one_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "search.json"
-    path.write_text(json.dumps(FACTS | {"samples_ms": []}))
+def test_processes_time_the_same_systems() -> None:
+    other = record(1, systems={"ivf-pq+rerank": {"1": times(1.0)}})
+    with pytest.raises(UserError, match="not timed as often as in the other processes"):
+        numbers(record(0), other)
+
+
+def test_percentiles_against_drawing_one_resample_at_a_time() -> None:
+    data = np.random.default_rng(0).gamma(2.0, size=(3, 40))
+    draws = draw(3, 40, StatisticsParameters(resamples=50))
+    found = percentiles(data, draws, (50, 95))
+    for column, rank in ((0, 19), (1, 37)):
+        own = np.sort(data, axis=1)[:, rank]
+        assert found.values[column] == pytest.approx(own.mean())
+        for row in range(50):
+            chosen = draws.processes[row]
+            within = [np.sort(data[p, draws.rounds[row, i]])[rank] for i, p in enumerate(chosen)]
+            between = own[chosen].mean()
+            expected = own.mean() * (between / own.mean()) ** draws.widening * np.mean(within) / between
+            assert found.samples[row, column] == pytest.approx(expected)
+
+
+def test_a_broken_record_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "0.json"
+    content = json.loads(record(0).model_dump_json()) | {"systems": {"flat": {"1": {"samples_ms": []}}}}
+    path.write_text(json.dumps(content))
     with pytest.raises(UserError, match="samples_ms"):
-        SearchRecord.read(path)
+        TimesRecord.read(path, cell="c", seed=0)
     with pytest.raises(UserError, match="No such file"):
-        SearchRecord.read(tmp_path / "absent.json")
-
-
-def test_every_query_has_its_owner() -> None:
-    record = SearchRecord.model_validate(FACTS | {"clusters": ["a"]})
-    with pytest.raises(UserError, match=r"4 values of recall@10 and 1 clusters"):
-        search_numbers([record], STATISTICS)
-
-
-def test_percentile_positions_are_those_of_drawn_resamples() -> None:
-    """The order statistic of a resample by its known distribution against drawing and sorting."""
-    values = np.sort(np.random.default_rng(1).gamma(2.0, size=60))
-    fast = percentile_samples(values, 95, 20_000, 0)
-    assert fast.value == values[56]
-    drawn = np.sort(values[Resampler(60, 20_000, 1).indices()], axis=1)[:, 56]
-    np.testing.assert_allclose(
-        np.quantile(fast.samples, [0.025, 0.5, 0.975]), np.quantile(drawn, [0.025, 0.5, 0.975]), rtol=0.02
-    )
-    assert np.mean(fast.samples) == pytest.approx(np.mean(drawn), rel=0.01)
-
-
-def test_a_stage_has_its_own_times() -> None:
-    record = SearchRecord.model_validate(FACTS | {"index": "ivf-pq+exact"})
-    metrics = {number.metric for number in search_numbers([record], STATISTICS)}
-    assert "latency_exact_p50" in metrics and "latency_rerank_p50" not in metrics
-
-
-def test_a_second_measurement_is_compared_query_by_query() -> None:
-    numbers = {n.number_id: n for n in search_numbers([SearchRecord.model_validate(FACTS)], STATISTICS)}
-    again = numbers["search/lora-r8/s*/openmoji/test/ivf-pq+rerank/text_to_image/aa_latency_p50"]
-    assert [again.value, again.ci_low, again.ci_high] == pytest.approx([0.1] * 3), "each takes a tenth longer"
-    shuffled = FACTS | {"again_ms": FACTS["samples_ms"][::-1]}
-    numbers = {n.metric: n for n in search_numbers([SearchRecord.model_validate(shuffled)], STATISTICS)}
-    assert numbers["aa_latency_p50"].value == 0
-    assert numbers["aa_latency_p50"].ci_low < 0 < numbers["aa_latency_p50"].ci_high
-    alone = SearchRecord.model_validate({key: value for key, value in FACTS.items() if key != "again_ms"})
-    assert not [n for n in search_numbers([alone], STATISTICS) if n.metric.startswith("aa_")]
-
-
-def test_both_measurements_have_every_query() -> None:
-    record = SearchRecord.model_validate(FACTS | {"again_ms": [1.0]})
-    with pytest.raises(UserError, match="again_ms must have a time for each of samples_ms"):
-        search_numbers([record], STATISTICS)
+        TimesRecord.read(tmp_path / "absent.json")

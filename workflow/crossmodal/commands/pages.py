@@ -46,7 +46,7 @@ from crossmodal.statistics.published import read_published
 from crossmodal.statistics.records import cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 
-PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/protocol.md"), Path("docs/scaling.md"))
+PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/protocol.md"))
 HYPOTHESES, THEN_AND_NOW, CHAIN = "hypotheses", "then-and-now", "chain"
 NEEDED: dict[str, dict[str, type]] = {
     "join": {"target": str, "cells": dict, "rooms": list},
@@ -212,7 +212,7 @@ def _judged(join: Mapping[str, Any], numbers: Iterable[Number]) -> list[Hypothes
 def _claims(join: Mapping[str, Any]) -> list[Claim]:
     """Return the claims that the parameters of the job `join_numbers` ask for."""
     try:
-        rooms = [(room, registry.room(room, "params").Params.model_validate(p)) for room, p in join["rooms"]]
+        rooms = [(room, _section(room, values)) for room, values in join["rooms"]]
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]["msg"]
         raise UserError(
@@ -225,6 +225,15 @@ def _claims(join: Mapping[str, Any]) -> list[Claim]:
         for room, params in rooms
         for claim in registry.room(room, "claims").claims(params, join["target"], cells)
     ]
+
+
+def _section(room: str, values: dict[str, Any]) -> Any:
+    """Return the parameters of an experiment as they were published, those of an earlier version included.
+
+    A room whose parameters have changed since says in `earlier` what they were in its words of today.
+    """
+    module = registry.room(room, "params")
+    return module.Params.model_validate(getattr(module, "earlier", dict)(values))
 
 
 def _parameters(ledger: Mapping[str, Manifest], study: str, rule: str) -> dict[str, Any]:

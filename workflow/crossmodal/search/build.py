@@ -11,7 +11,7 @@ from crossmodal import registry
 from crossmodal.models.embeddings import Vectors
 from crossmodal.search.card import describe
 from crossmodal.search.checks import check_captions, check_count, check_training
-from crossmodal.search.clustering import centroids
+from crossmodal.search.clustering import centroids, fast_codebooks
 from crossmodal.search.nnn import append_bias, bias_path, nnn_bias, write_bias
 from crossmodal.search.settings import IndexParameters, InvertedParameters
 from crossmodal.search.store import VectorStore
@@ -143,7 +143,10 @@ def _train(index: Any, sample: Vectors, params: IndexParameters, count: int, see
         quantiser.add(found)
     if hasattr(inner, "pq"):
         inner.pq.cp.seed, inner.pq.cp.min_points_per_centroid = seed, 1
-    inner.train(sample)
+        with fast_codebooks(inner.pq):
+            inner.train(sample)
+    else:
+        inner.train(sample)
     index.is_trained = True
 
 
@@ -155,7 +158,8 @@ def _rotated(rotation: Any, sample: Vectors, params: IndexParameters, seed: int)
         codes = faiss.ProductQuantizer(rotation.d_out, rotation.M, 8)
         codes.cp.seed, codes.cp.min_points_per_centroid = seed, 1
         rotation.pq = codes
-        rotation.train(sample)
+        with fast_codebooks(codes):
+            rotation.train(sample)
         rotation.pq = None
     elif isinstance(rotation, faiss.RandomRotationMatrix):
         rotation.init(seed)

@@ -1,6 +1,8 @@
 """The centroids of inverted lists: k-means on the unit sphere, in one level or in two."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import faiss
 import numpy as np
@@ -10,6 +12,7 @@ from crossmodal.models.embeddings import Vectors
 from crossmodal.progress import progress
 
 ITERATIONS = 10
+WIDE = 16
 
 
 def centroids(vectors: Vectors, nlist: int, *, two_level: bool, seed: int) -> Vectors:
@@ -71,6 +74,28 @@ def apportion(sizes: npt.NDArray[np.int64], seats: int) -> npt.NDArray[np.int64]
             best = np.argsort(-room, kind="stable")[: min(left, int((room > 0).sum()))]
             given[best] += 1
     return given
+
+
+@contextmanager
+def fast_codebooks(quantiser: Any) -> Iterator[None]:
+    """Let the codebooks of a ProductQuantizer be trained some eight times as fast, for parts narrower than 16.
+
+    FAISS compares such vectors without its matrix product. Zeros up to 16 dimensions change no distance.
+    """
+    if quantiser.dsub >= WIDE:
+        yield
+        return
+    flat, transforms = (
+        faiss.IndexFlatL2(WIDE),
+        cast(Any, faiss),
+    )  # its type hints know one way to widen of two
+    widening = transforms.RemapDimensionsTransform(quantiser.dsub, WIDE, False)
+    index = faiss.IndexPreTransform(widening, flat)
+    quantiser.assign_index = index
+    try:
+        yield
+    finally:
+        quantiser.assign_index = None
 
 
 def on_gpus(index: Any) -> Any:

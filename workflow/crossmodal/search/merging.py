@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 
 from crossmodal.errors import UserError
+from crossmodal.progress import progress
 from crossmodal.search.build import write_index
 from crossmodal.search.searcher import read_index
 
@@ -103,7 +104,7 @@ def _write_merged(whole: Any, parts: Sequence[Any], out: Path) -> None:
         file.write(EMPTY.pack(b"ilar", empty.nlist, empty.code_size, b"full", empty.nlist))
         file.write(sizes.sum(axis=0, dtype=np.uint64).tobytes())
         offsets = np.cumsum([0, *(part.ntotal for part in parts)])[:-1]
-        for number in range(empty.nlist):
+        for number in progress(range(empty.nlist), "merging", unit="list"):
             _write_list(file, number, lists, sizes[:, number], offsets)
 
 

@@ -41,7 +41,7 @@ class Choice:
     """Whether it has the target recall on the queries it was chosen on; it has the best recall otherwise."""
     recall: float
     curve: list[dict[str, Any]]
-    """Of each point that was tried its settings, `recall`, `cost` and `distances`, in the order of trying."""
+    """Of each point that was tried its settings, `recall`, `cost` in bytes and `distances`."""
 
 
 def points_of(params: IndexParameters, count: int) -> list[Point]:
@@ -68,33 +68,58 @@ def choose_point(
     `exact_ids` int64 [q, k] are the results of exhaustive search, whose k is that of the recall. Points are given
     cheap first; wider ones are not tried once even the least refined of them costs more than one that will do (a
     target above 1 tries all). Where none reaches the target the best recall is chosen, and of equal ones the
-    cheapest. The cost is deterministic: bytes read for a query, namely the codes and centroids that it is compared
-    with, and a page (4096 bytes) for each refined vector. The searcher is left at the chosen point.
+    cheapest. The cost is deterministic: bytes read for a query, namely the codes and centroids that it is
+    compared with, and a page (4096 bytes) for each refined vector. The recall of a refined point is the share of
+    the results among its candidates, as an exact order would have it; that of the chosen one is measured, with
+    its vectors as they are stored, and where rounding leaves it short one with better candidates is taken. The
+    searcher is left at the chosen point.
     """
     k = exact_ids.shape[1]
+    tried: list[tuple[Point, float, float]] = []
     curve: list[dict[str, Any]] = []
-    tried: list[tuple[bool, float, float, Point]] = []
     for _, group in groupby(points, key=lambda p: (p.nprobe, p.ef_search, p.ef_search and p.k_factor)):
         members = list(group)
         searcher.point = members[-1]
-        widest = min(searcher.count, _refined(members[-1], k))
         reset_statistics()
-        found = searcher.candidates(queries, max(widest, k))[1]
+        found = searcher.candidates(queries, max(_refined(members[-1], k), k))[1]
         distances, scanned = work(searcher.index, len(queries))
-        least = scanned + PAGE * (_refined(members[0], k) if searcher.store else 0)
-        if any(reached and cost < least for reached, cost, _, _ in tried):
+        costs = [scanned + PAGE * _depth(searcher, point, k) for point in members]
+        if any(recall >= target and cost < min(costs) for _, cost, recall in tried):
             break
-        for point in members:
-            refined = min(searcher.count, _refined(point, k)) if searcher.store else 0
-            results = searcher.refine(queries, found[:, :refined], k)[1] if refined else found[:, :k]
-            recall = _recall(results, exact_ids)
-            cost = scanned + PAGE * refined
-            tried.append((recall >= target, cost, recall, point))
+        for point, cost in zip(members, costs, strict=True):
+            refined = _depth(searcher, point, k)
+            recall = _recall(found[:, : refined or k], exact_ids)
+            tried.append((point, cost, recall))
             curve.append(asdict(point) | {"recall": recall, "cost": cost, "distances": distances + refined})
-    good = [entry for entry in tried if entry[0]]
-    best = min(good, key=lambda e: e[1]) if good else min(tried, key=lambda e: (-e[2], e[1]))
-    searcher.point = best[3]
-    return Choice(best[3], bool(good), best[2], curve)
+    return _confirmed(searcher, exact_ids, queries, target, tried, curve)
+
+
+def _confirmed(
+    searcher: "Searcher", exact_ids: Positions, queries: Vectors, target: float,
+    tried: list[tuple[Point, float, float]], curve: list[dict[str, Any]],
+) -> Choice:  # fmt: skip
+    """Return the cheapest of `tried` (point, cost, recall of its candidates) whose measured recall is `target`.
+
+    By what rounding takes from one, the recall of the next one's candidates has to be higher.
+    """
+    good = sorted((entry for entry in tried if entry[2] >= target), key=lambda entry: entry[1])
+    needed, best = 0.0, (-1.0, tried[0][0])
+    for point, _, promised in good or [max(tried, key=lambda entry: (entry[2], -entry[1]))]:
+        if promised < needed:
+            continue
+        searcher.point = point
+        measured = _recall(searcher.search(queries, exact_ids.shape[1])[1], exact_ids)
+        best = max(best, (measured, point), key=lambda pair: pair[0])
+        if measured >= target:
+            break
+        needed = promised + target - measured
+    searcher.point = best[1]
+    return Choice(best[1], best[0] >= target, best[0], curve)
+
+
+def _depth(searcher: "Searcher", point: Point, k: int) -> int:
+    """Return how many vectors are refined for a query."""
+    return min(searcher.count, _refined(point, k)) if searcher.store else 0
 
 
 def _refined(point: Point, k: int) -> int:

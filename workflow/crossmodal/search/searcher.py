@@ -19,6 +19,7 @@ from crossmodal.search.settings import IndexParameters
 from crossmodal.search.store import Positions, VectorStore, open_store
 
 PACKAGE = "search"
+SMALL = 4096  # bytes
 
 
 @dataclass
@@ -118,32 +119,42 @@ def apply_point(index: Any, params: IndexParameters, point: Point) -> None:
 
 
 def read_index(path: Path, *, mapped: bool = True) -> Any:
-    """Return the index at `path`, memory-mapped where its kind allows; UserError if it is truncated or none."""
+    """Return the index at `path`, memory-mapped where its kind allows; UserError if it is truncated or none.
+
+    Blocks of fast-scan codes are read into memory, as FAISS cannot map them.
+    """
     try:
-        size = path.stat().st_size
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP if mapped else 0)
-        whole = _mapped_lists(index, size) or not mapped
-        if not whole:  # no inverted lists: the other mapping is for flat codes and graphs
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        index = faiss.read_index(str(path), _flags(path) if mapped else 0)
+        _map_quietly(index, path.stat().st_size)
     except (OSError, RuntimeError):
         raise UserError(f"{path}: not a whole FAISS index; remove it and build it again") from None
     return index
 
 
-def _mapped_lists(index: Any, size: int) -> bool:
-    """Return whether `index` has inverted lists; RuntimeError where the file of `size` bytes ends before them.
+def _flags(path: Path) -> int:
+    """Return how the index at `path` is mapped: inverted lists in one way, flat codes and graphs in another.
 
-    FAISS maps what the file says it holds, and reading beyond its end would end the process. Its threads that
-    read ahead are switched off: starting them takes longer than most searches.
+    Small files are read, since FAISS's mapping ends the process where a file is cut within its header.
+    """
+    with path.open("rb") as file:
+        begins = file.read(SMALL)
+    if len(begins) < SMALL:
+        return 0
+    return int(faiss.IO_FLAG_MMAP if begins.startswith((b"Iw", b"IxPT")) else faiss.IO_FLAG_MMAP_IFC)
+
+
+def _map_quietly(index: Any, size: int) -> None:
+    """Switch off the threads that read ahead; RuntimeError where mapped lists go beyond the file's `size` bytes.
+
+    Starting those threads takes several times as long as most searches, and reading beyond the end of a mapped
+    file would end the process.
     """
     try:
         inverted: Any = faiss.extract_index_ivf(index)
-        lists: Any = faiss.downcast_InvertedLists(inverted.invlists)
     except RuntimeError:
-        return False
-    if not isinstance(lists, faiss.OnDiskInvertedLists):
-        return True  # lists of blocks are read, not mapped
-    if lists.totsize > size:
-        raise RuntimeError("the file ends within a list")
-    lists.prefetch_nthread = 0
-    return True
+        return
+    lists: Any = faiss.downcast_InvertedLists(inverted.invlists)
+    if isinstance(lists, faiss.OnDiskInvertedLists):
+        if lists.totsize > size:
+            raise RuntimeError("the file ends within a list")
+        lists.prefetch_nthread = 0

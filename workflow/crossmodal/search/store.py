@@ -52,12 +52,17 @@ class VectorStore:
         if len(self.parts) == 1:
             return self.parts[0].rows(positions)
         flat = positions.reshape(-1)
+        if len(flat) and not 0 <= flat.min() <= flat.max() < self.count:
+            raise IndexError(f"positions {flat.min()} to {flat.max()} of {self.count} vectors")
+        order = np.argsort(flat, kind="stable")
+        rising = flat[order]
+        cuts = np.searchsorted(rising, self._ends, side="left").tolist()
         result = np.empty((len(flat), self.dimension), np.float32)
-        part_of = np.searchsorted(self._ends, flat, side="right")
-        for number in np.unique(part_of):
-            mine = part_of == number
-            start = self._ends[number - 1] if number else 0
-            result[mine] = self.parts[number].rows(flat[mine] - start)
+        begin, start = 0, 0
+        for part, end, stop in zip(self.parts, cuts, self._ends.tolist(), strict=True):
+            if end > begin:
+                result[order[begin:end]] = part.rows(rising[begin:end] - start)
+            begin, start = end, stop
         return result.reshape(*positions.shape, self.dimension)
 
     def scores(self, query: Vectors, positions: Positions) -> Vectors:

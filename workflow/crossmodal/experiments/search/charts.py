@@ -1,12 +1,13 @@
 """Charts of H3: recall against the time of a query."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, cast
 
 import altair as alt
 import pandas as pd
 
-from crossmodal.experiments.search.params import STAGES, index_of, stage_of
+from crossmodal.experiments.search.names import EXPAND, REFINE, read_way
 from crossmodal.report.chart_parts import (
     LABEL_SIZE,
     SIDES,
@@ -25,26 +26,32 @@ COLUMNS = [
 
 RISE = 11
 """How far labels stand above their points, px: above the lines of latency."""
-ALONE = "index alone"
-SHAPES = dict(zip((ALONE, *STAGES.values()), ("circle", "diamond", "square"), strict=True))
+ALONE, EXACT, RERANKED = "index alone", "exact re-scoring", "another second stage"
+SHAPES = {ALONE: "circle", EXACT: "square", RERANKED: "diamond"}
 
 
-def search_charts(numbers: Numbers, headline: str) -> dict[str, dict[str, Any]]:
+def search_charts(
+    numbers: Numbers, headline: str, galleries: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Return the Vega-Lite specification of each measure of what is found, over latency, that has data."""
     found = {
-        ("search-recall", "R@10"): search_frame(numbers, "recall@10", headline),
-        ("search-index", "exhaustive top ten found"): search_frame(numbers, "index_recall@10", headline),
+        ("search-recall", "R@10"): search_frame(numbers, "recall@10", headline, galleries),
+        ("search-index", "exhaustive top ten found"): search_frame(
+            numbers, "index_recall@10", headline, galleries
+        ),
     }
     return {
         name: search_chart(frame, title).to_dict() for (name, title), frame in found.items() if len(frame)
     }
 
 
-def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None = None) -> pd.DataFrame:
-    """Return recall (fraction) and latency (p50 and p99, ms) of the indexes of `cell` that have both.
+def search_frame(
+    numbers: Numbers, metric: str = "recall@10", cell: str | None = None, galleries: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return recall (fraction) and latency (p50 and p99, ms) of the ways of `cell` that have both.
 
-    `family` is the name of the index without its second stage, `kind` says in words which one it has. Without
-    `cell`, the first cell in the table.
+    `family` is the name of the index without its second stage, `kind` says in words what sort of stage it has.
+    Without `cell`, the first cell in the table.
     """
     cells = numbers.distinct("cell", experiment="search", metric=metric)
     chosen = cell if cell in cells else (cells[0] if cells else "")
@@ -57,17 +64,23 @@ def search_frame(numbers: Numbers, metric: str = "recall@10", cell: str | None =
         tail = numbers.find("search", "latency_p99", **where)
         if not (median and median.value > 0) or recall is None or math.isnan(recall.value):
             continue
+        way = read_way(recall.variant, list(galleries))
         rows.append(
             {
-                "index": recall.variant,
-                "family": index_of(recall.variant),
-                "kind": STAGES.get(stage_of(recall.variant), ALONE),
+                "index": way.plain,
+                "family": way.base,
+                "kind": kind_of(way.stage),
                 "latency": median.value,
                 "latency_high": tail.value if tail else median.value,
                 **value_columns(recall),
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def kind_of(stage: str) -> str:
+    """Return what sort of second stage one is, a key of SHAPES."""
+    return EXACT if stage in (REFINE, EXPAND, "exact") else RERANKED if stage else ALONE
 
 
 def search_chart(frame: pd.DataFrame, title: str = "recall@10") -> alt.LayerChart:

@@ -1,131 +1,137 @@
-"""Numbers of ways to search: what they find of exhaustive search, percentiles of their times, their size."""
+"""Numbers of the times of ways to search: percentiles of several processes, their parts, batches, an A/A row."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossmodal.errors import UserError
-from crossmodal.experiments.search.blindness import blind_estimates
-from crossmodal.experiments.search.params import stage_of
-from crossmodal.experiments.search.records import SearchRecord
-from crossmodal.statistics.bootstrap import Resampler
-from crossmodal.statistics.estimates import Estimate, Place, Seeds, aggregate, numbers_of
+from crossmodal.experiments.search.names import AGAIN, ENCODE, Way, read_way
+from crossmodal.experiments.search.params import Params
+from crossmodal.experiments.search.records import TimesRecord
+from crossmodal.statistics.estimates import Estimate, Place
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
+from crossmodal.statistics.queries import TEXT_TO_IMAGE
 from crossmodal.statistics.records import distinct
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.timings import Draws, draw
 
 PERCENTILES = (50, 95, 99)
+RESAMPLES = 1000
+"""Of times: thousands of queries tell their percentiles well, and every resample draws them all."""
+BLOCK = 2**23  # times that are held at once
+
+Times = NDArray[np.float64]
 
 
-def search_numbers(records: Sequence[SearchRecord], parameters: StatisticsParameters) -> list[Number]:
-    """Return recall, latency, size and rate of every way to search, in experiment `search`.
+class Percentiles(NamedTuple):
+    """Percentiles of times, the mean over processes, and the same in every resample."""
 
-    `index_recall@10` (against exhaustive search over the same vectors), `latency_p50`, `latency_p95`,
-    `latency_p99` (ms, whole query) and `latency_rerank_p50` or `latency_exact_p50` ... (ms, the second stage's
-    part), `aa_latency_p50` ... (how much a second measurement of the same differs, as a share of the first),
-    `qps`, `bytes`, `bytes_per_item`, `items`, and of an index alone `blind_auc` and its like (blindness.py).
-    Percentiles are nearest-rank: values that were measured.
+    values: Times
+    """[p]."""
+    samples: Times
+    """[resamples, p]."""
+
+
+def latency_numbers(
+    records: Sequence[TimesRecord], room: Params, target: str, parameters: StatisticsParameters
+) -> Iterator[Number]:
+    """Yield the times of every way to search of each cell, in ms; `n_queries` are processes.
+
+    `latency_p50`, `latency_p95`, `latency_p99` of a query asked alone, from its vector to the final list;
+    `latency_<part>_p50` ... of its parts (`search`, `refine`, `rerank`), `latency_batch16_p50` ... of batches,
+    `qps` and `qps_batch16` queries a second. `aa_latency_p50` ... says how much a second measurement of the same
+    way, interleaved with the first, differs as a share. Of the encoder `latency_encode_p50` ... and its like, for
+    the variant "-", and `peak_memory` of the process that holds everything. Percentiles are nearest-rank.
     """
-    numbers = []
-    for cell, dataset, split, index in dict.fromkeys((r.cell, r.dataset, r.split, r.index) for r in records):
-        own = [r for r in records if (r.cell, r.dataset, r.split, r.index) == (cell, dataset, split, index)]
-        place = Place("search", cell, dataset, split, index, "text_to_image")
-        recalls = {str(r.seed): _recall(r, parameters) for r in own if r.index_recall is not None}
-        if recalls:
-            numbers += numbers_of(place, "index_recall@10", aggregate(recalls), parameters.level)
-        for percentile in PERCENTILES:
-            whole = {str(r.seed): _percentile(r, r.samples_ms, percentile, parameters) for r in own}
-            numbers += _timed(place, f"latency_p{percentile}", whole, parameters)
-            parts = {
-                str(r.seed): _percentile(r, r.stage.samples_ms, percentile, parameters)
-                for r in own
-                if r.stage
-            }
-            numbers += _timed(place, f"latency_{stage_of(index)}_p{percentile}", parts, parameters)
-            again = {str(r.seed): _again(r, r.again_ms, percentile, parameters) for r in own if r.again_ms}
-            if again:
-                numbers += numbers_of(place, f"aa_latency_p{percentile}", aggregate(again), parameters.level)
-        blind: dict[str, Seeds] = {}
-        for record in own:
-            for metric, found in blind_estimates(record, parameters.resamples, parameters.bootstrap_seed):
-                blind.setdefault(metric, {})[str(record.seed)] = found
-        for metric, seeds in blind.items():
-            numbers += numbers_of(place, metric, aggregate(seeds), parameters.level)
-        for metric, unit, values in (
-            ("qps", "1/s", [r.qps for r in own]),
-            ("bytes", "bytes", [r.bytes for r in own]),
-            ("bytes_per_item", "bytes", [r.bytes / max(1, r.items) for r in own]),
-            ("items", "count", [r.items for r in own]),
-        ):
-            known = [value for value in values if value is not None]
-            for record, value in zip(own, values, strict=True):
-                if value is not None:
-                    numbers.append(place.plain(str(record.seed), metric, value, unit, [record.source]))
-            if known:
-                sources = distinct(own, "source")
-                numbers.append(place.plain(ALL_SEEDS, metric, float(np.mean(known)), unit, sources))
-    return numbers
+    level = parameters.level
+    for cell in distinct(records, "cell"):
+        own = sorted((r for r in records if r.cell == cell), key=lambda record: record.process)
+        sources = tuple(record.source for record in own)
+        for system in own[0].systems:
+            if system.endswith(AGAIN):
+                continue
+            way = Way("-") if system == ENCODE else room.named(read_way(system), own[0].gallery)
+            place = Place("search", cell, target, "test", way.variant, TEXT_TO_IMAGE)
+            for batch in own[0].systems[system]:
+                for metric, unit, estimate in _estimates(own, system, batch, parameters, sources):
+                    yield place.number(ALL_SEEDS, metric, estimate, level, unit)
+        nothing = Place("search", cell, target, "test", "-", TEXT_TO_IMAGE)
+        peak = float(np.mean([record.peak_bytes for record in own]))
+        yield nothing.plain(ALL_SEEDS, "peak_memory", peak, "bytes", sources)
 
 
-def percentile_samples(
-    ordered: NDArray[np.float64], percentile: float, resamples: int, seed: int
-) -> Estimate:
-    """Return the nearest-rank percentile of `ordered` (ascending) and its bootstrap samples.
+def _estimates(
+    records: Sequence[TimesRecord], system: str, batch: int, parameters: StatisticsParameters,
+    sources: tuple[str, ...],
+) -> Iterator[tuple[str, str, Estimate]]:  # fmt: skip
+    """Yield metric, unit and estimate of one system at one batch size."""
+    whole = _table(records, system, batch)
+    rounds = whole.shape[1]
+    resamples = min(RESAMPLES, parameters.resamples)
+    draws = draw(len(records), rounds, parameters.model_copy(update={"resamples": resamples}))
+    suffix = "" if batch == 1 else f"_batch{batch}"
+    kind = f"_{ENCODE}" if system == ENCODE else ""
 
-    The k-th smallest of n uniform draws is Beta(k, n + 1 - k) distributed; scaled to n it is the position
-    that the k-th smallest of n draws with replacement has. So no resample has to be drawn or sorted.
+    def estimate(value: float, samples: Times) -> Estimate:
+        return Estimate(float(value), samples, len(records), sources)
+
+    found = percentiles(whole, draws)
+    for column, percentile in enumerate(PERCENTILES):
+        metric = f"latency{kind}{suffix}_p{percentile}"
+        yield metric, "ms", estimate(found.values[column], found.samples[:, column])
+    if system != ENCODE:
+        rates = 1000 * batch / whole.mean(axis=1)
+        samples = rates[draws.processes].mean(axis=1)
+        value = float(rates.mean())
+        yield f"qps{suffix}", "1/s", estimate(value, value * (samples / value) ** draws.widening)
+    if batch != 1:
+        return
+    for part in records[0].systems[system][batch].parts_ms:
+        times = percentiles(_table(records, system, batch, part), draws)
+        for column, percentile in enumerate(PERCENTILES):
+            metric = f"latency_{part}_p{percentile}"
+            yield metric, "ms", estimate(times.values[column], times.samples[:, column])
+    if system + AGAIN in records[0].systems:
+        second = percentiles(_table(records, system + AGAIN, batch), draws)
+        for column, percentile in enumerate(PERCENTILES):
+            change = second.values[column] / found.values[column] - 1
+            samples = second.samples[:, column] / found.samples[:, column] - 1
+            yield f"aa_latency_p{percentile}", "fraction", estimate(change, samples)
+
+
+def percentiles(times: Times, draws: Draws, wanted: Sequence[int] = PERCENTILES) -> Percentiles:
+    """Return nearest-rank percentiles of `times`, positive, [processes, rounds]: the mean over processes.
+
+    Processes are resampled and, within each, blocks of rounds; deviations between processes are widened as ratios
+    for how few they are (statistics/timings.py).
     """
-    count = len(ordered)
-    rank = max(1, math.ceil(percentile / 100 * count))
-    uniform = np.random.default_rng(seed).beta(rank, count + 1 - rank, size=resamples)
-    positions = np.minimum((uniform * count).astype(np.int64), count - 1)
-    return Estimate(float(ordered[rank - 1]), ordered[positions], count, ())
+    rounds = times.shape[1]
+    ranks = [max(1, math.ceil(percentile / 100 * rounds)) - 1 for percentile in wanted]
+    own = np.sort(times, axis=1)[:, ranks]
+    values, between = own.mean(axis=0), own[draws.processes].mean(axis=1)
+    samples = np.empty((len(draws.processes), len(ranks)))
+    size = max(1, BLOCK // times.size)
+    for start in range(0, len(samples), size):
+        block = slice(start, start + size)
+        drawn = times[draws.processes[block, :, None], draws.rounds[block]]
+        drawn.partition(ranks, axis=2)
+        samples[block] = drawn[:, :, ranks].mean(axis=1)
+    return Percentiles(values, values * (between / values) ** draws.widening * (samples / between))
 
 
-def _percentile(
-    record: SearchRecord, samples_ms: Sequence[float], percentile: int, parameters: StatisticsParameters
-) -> Estimate:
-    ordered = np.sort(np.array(samples_ms, dtype=np.float64))
-    found = percentile_samples(ordered, percentile, parameters.resamples, parameters.bootstrap_seed)
-    return Estimate(found.value, found.samples, found.queries, (record.source,))
-
-
-def _again(
-    record: SearchRecord, again_ms: Sequence[float], percentile: int, parameters: StatisticsParameters
-) -> Estimate:
-    """Return the percentile of the second measurement as a share of the first's, less 1.
-
-    A query is drawn with both of its times.
-    """
-    if len(again_ms) != len(record.samples_ms):
-        raise UserError(
-            f"{record.source or 'search record'}: again_ms must have a time for each of samples_ms"
-        )
-    both = np.array([record.samples_ms, again_ms], dtype=np.float64)
-    count = both.shape[1]
-    rank = max(1, math.ceil(percentile / 100 * count)) - 1
-    draws = Resampler(count, parameters.resamples, parameters.bootstrap_seed).indices()
-    first, second = (np.partition(row[draws], rank, axis=1)[:, rank] for row in both)
-    value = np.sort(both, axis=1)[:, rank]
-    return Estimate(float(value[1] / value[0] - 1), second / first - 1, count, (record.source,))
-
-
-def _timed(place: Place, metric: str, seeds: Seeds, parameters: StatisticsParameters) -> list[Number]:
-    return numbers_of(place, metric, aggregate(seeds), parameters.level, "ms") if seeds else []
-
-
-def _recall(record: SearchRecord, parameters: StatisticsParameters) -> Estimate:
-    values = np.array(record.index_recall, dtype=np.float64)
-    owners = record.clusters if record.clusters is not None else [str(i) for i in range(len(values))]
-    if len(owners) != len(values) or not len(values):
-        raise UserError(
-            f"{record.source or 'search record'}: {len(values)} values of recall@10 and {len(owners)} "
-            "clusters; there must be one of each for every query"
-        )
-    codes = np.unique(owners, return_inverse=True)[1]
-    counts = np.bincount(codes).astype(np.float64)
-    sums = np.bincount(codes, weights=values).astype(np.float64)[:, None]
-    samples = Resampler(len(counts), parameters.resamples, parameters.bootstrap_seed).means(sums, counts)
-    return Estimate(float(values.mean()), samples[:, 0], len(values), (record.source,))
+def _table(records: Sequence[TimesRecord], system: str, batch: int, part: str = "") -> Times:
+    """Return the times of a system in all processes, [processes, rounds]; UserError if processes differ."""
+    rows: list[list[float]] = []
+    for record in records:
+        timing = record.systems.get(system, {}).get(batch)
+        samples = timing and (timing.parts_ms.get(part) if part else timing.samples_ms)
+        if not samples or (rows and len(samples) != len(rows[0])):
+            raise UserError(
+                f"{record.source or 'times'}: {system} {part} in batches of {batch} is not timed as often as in "
+                "the other processes; each times the same systems"
+            )
+        rows.append(samples)
+    return np.maximum(np.array(rows, dtype=np.float64), np.finfo(np.float64).tiny)

@@ -1,50 +1,95 @@
-"""What measuring a way to search writes."""
+"""What answering and timing searches writes beside the results of queries."""
 
-from pydantic import Field
+from typing import Any
 
 from crossmodal.statistics.records import Record, Samples
 
 
-class StagePart(Record):
-    """The second stage's part of a search."""
+class PointFacts(Record):
+    """An operating point as an index's folder has it."""
 
-    samples_ms: Samples
-    """Milliseconds of re-ranking or re-scoring alone, one a query."""
+    point: dict[str, float | int | None]
+    """`nprobe`, `ef_search`, `k_factor`."""
+    reached: bool
+    recall: float
+    """Share of the exhaustive top ten on the validation queries that it was chosen with."""
+    target: float
+
+
+class IndexFacts(Record):
+    """One index of one gallery in one run."""
+
+    gallery: str
+    index: str
+    items: int
+    bytes: dict[str, int]
+    """By part, and of the whole file as `file`."""
+    points: dict[str, PointFacts] = {}
+    """By the side that asks: `text`, `image`."""
+
+
+class StageFacts(Record):
+    """What validation lists told one second stage in one gallery."""
+
+    gallery: str
+    stage: str
+    params: dict[str, Any] = {}
+    epoch: int | None = None
+    """The epoch that was kept, of a trained stage; 0 is exact re-scoring."""
+    validation: dict[str, float] = {}
+    """Of a trained stage `mrr` and `recall@10` of that epoch on validation lists."""
+    exact: dict[str, float] = {}
+    """The same of exact re-scoring."""
 
 
 class Probe(Record):
     """What a probe that never sees the query says of the candidates, one entry an image."""
 
+    gallery: str = ""
+    index: str = ""
+    name: str
     scores: Samples
     """How much the image looks like an answer to some query, out of fold."""
-    positive: list[bool]
-    """Whether it is one."""
+    answers: list[int]
+    """How often it counts as one."""
+    others: list[int]
+    """How often it counts as something else."""
 
 
-class SearchRecord(Record):
-    """Measurements of one way to search: an index, or an index with a second stage."""
+class RunRecord(Record):
+    """One run of the answers of a cell."""
 
     cell: str
     seed: int
-    dataset: str
-    split: str
-    index: str
-    """Name of the way, as in QueryRecord.variant: `ivf-pq`, `ivf-pq+exact`, `ivf-pq+rerank`."""
-    items: int
-    """Vectors in the index."""
-    bytes: int
-    """Size of the index on disk."""
-    index_recall: list[float] | None = Field(default=None, alias="recall@10")
-    """For each query the share of the exhaustive top 10 that the first stage returned in its top 10."""
-    clusters: list[str] | None = None
-    """Image ids that own the queries of `recall@10`; null if each query stands for itself."""
+    """The training seed of the cell."""
+    run: int
+    galleries: dict[str, int]
+    """Items by gallery."""
+    indexes: list[IndexFacts] = []
+    stages: list[StageFacts] = []
+    probes: list[Probe] = []
+    source: str = ""
+
+
+class Timing(Record):
+    """One system at one batch size."""
+
     samples_ms: Samples
-    """Milliseconds of each measured query from vector to final list, one at a time, the second stage included."""
-    again_ms: Samples | None = None
-    """The same queries measured a second time, interleaved with the first: the A/A comparison of times."""
-    qps: float | None = None
-    """Queries a second with whatever batching the protocol names."""
-    stage: StagePart | None = None
-    probes: dict[str, Probe] = {}
-    """The query-blind probe of an index's candidates, by what the answers are compared with (blindness.py)."""
+    """Milliseconds of each call, which answers a batch."""
+    parts_ms: dict[str, Samples] = {}
+    """Milliseconds of its parts: `search`, `refine`, `rerank`."""
+
+
+class TimesRecord(Record):
+    """What one process measured."""
+
+    cell: str
+    seed: int
+    process: int
+    gallery: str
+    items: int
+    peak_bytes: int
+    """Most memory that the process held."""
+    systems: dict[str, dict[int, Timing]]
+    """By way to search, or `encode`, and by batch size; a second measurement is called `<way> again`."""
     source: str = ""

@@ -1,0 +1,108 @@
+"""What a benchmark of search puts into docs/: its tables as Markdown, its curves as a picture."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+from search_measure import Run, fastest, front
+
+from crossmodal.report.cell_styles import styles_of
+from crossmodal.report.markdown import as_markdown
+
+PICTURE = Path("docs/search-peers.png")
+LEAST_RECALL = 0.5
+"""Where the curves begin."""
+MEGABYTE = 1e6
+LARGE = 10_000_000
+ALLOWED = 1.2e9
+"""Items, and the bytes of memory that an index of them may take."""
+
+Costs = Mapping[str, Mapping[str, float]]
+"""Of each system `memory` and `store` in bytes, `build` in s."""
+
+
+def rows_table(runs: Sequence[Run], costs: Costs) -> str:
+    """Return the table of the systems at their own operating points, each asked for 10 and for 100 items."""
+    columns = ["system", "point", "recall@10", "p50, ms", "p99, ms", "queries/s", "recall@100", "queries/s"]
+    rows = []
+    wide = {(run.system, run.label): run for run in runs if run.k == 100}
+    for run in (run for run in runs if run.k == 10):
+        other, cost = wide[run.system, run.label], costs[run.system]
+        point = ", ".join(f"{name} {value:g}" for name, value in run.point.items())
+        rows.append(
+            [
+                run.system,
+                f"{run.label}: {point}" if point else run.label,
+                f"{run.recall:.3f}",
+                *(f"{run.percentile(percent):.2f}" for percent in (50, 99)),
+                f"{run.per_second:,.0f}",
+                f"{other.recall:.3f}",
+                f"{other.per_second:,.0f}",
+                f"{cost['memory'] / MEGABYTE:,.0f}",
+                f"{cost['store'] / MEGABYTE:,.0f}",
+                f"{cost['build'] / 60:.1f}" if cost["build"] else "–",
+            ]
+        )
+    return as_markdown([*columns, "memory, MB", "on disk, MB", "build, min"], rows, left=2)
+
+
+def equal_recall_table(curves: Sequence[Run], costs: Costs, count: int, targets: Sequence[float]) -> str:
+    """Return the table of the fastest point of each system that reaches a recall@10."""
+    systems = list(dict.fromkeys(run.system for run in curves))
+    rows = []
+    for target in targets:
+        found = [(name, fastest([run for run in curves if run.system == name], target)) for name in systems]
+        found.sort(key=lambda pair: pair[1].percentile(99) if pair[1] else float("inf"))
+        for name, run in found:
+            large = costs[name]["memory"] * LARGE / count
+            fits = "yes" if large <= ALLOWED else "no"
+            cells = ["–"] * 5
+            if run:
+                point = ", ".join(f"{key} {value:g}" for key, value in run.point.items()) or "–"
+                cells = [point, f"{run.recall:.3f}", *(f"{run.percentile(p):.2f}" for p in (50, 99))]
+                cells.append(f"{run.per_second:,.0f}")
+            rows.append([f"{target:.2f}", name, *cells, f"{large / 1e9:.1f}", fits])
+    columns = ["recall@10 ≥", "system", "point", "recall@10", "p50, ms", "p99, ms", "queries/s"]
+    return as_markdown([*columns, "memory at 10 M, GB", "≤ 1.2 GB"], rows, left=3)
+
+
+def settings_table(settings: Mapping[str, str], versions: Mapping[str, str]) -> str:
+    """Return the table of what each system is and was built with."""
+    rows = [[name, versions.get(name, ""), text] for name, text in settings.items()]
+    return as_markdown(["system", "version", "built with"], rows, left=3)
+
+
+def draw_curves(curves: Sequence[Run], path: Path) -> None:
+    """Draw queries a second against recall, the best points of each system, as ann-benchmarks does (PNG)."""
+    systems = list(dict.fromkeys(run.system for run in curves))
+    styles = styles_of(systems)
+    names = {"domain": systems}
+    colour = alt.Color(
+        "system:N",
+        title=None,
+        scale=alt.Scale(**names, range=[styles[name].colour for name in systems]),
+        sort=systems,
+    )
+    shape = alt.Shape(
+        "system:N", title=None, scale=alt.Scale(**names, range=[styles[name].shape for name in systems])
+    )
+    panels: list[Any] = []
+    for k in sorted({run.k for run in curves}):
+        best = [run for name in systems for run in front([r for r in curves if (r.system, r.k) == (name, k)])]
+        frame = pd.DataFrame(
+            [{"system": run.system, "recall": run.recall, "qps": run.per_second} for run in best]
+        )
+        shown = frame[frame["recall"] >= LEAST_RECALL]
+        x = alt.X("recall:Q", title=f"recall@{k}", scale=alt.Scale(domain=[LEAST_RECALL, 1.0], nice=False))
+        y = alt.Y("qps:Q", title="queries a second, one core", scale=alt.Scale(type="log"))
+        base = alt.Chart(shown).encode(x=x, y=y, color=colour)
+        panel = base.mark_line(strokeWidth=2) + base.mark_point(filled=True, size=55, opacity=1).encode(
+            shape=shape
+        )
+        panels.append(panel.properties(width=400, height=380))
+    chart = alt.hconcat(*panels).configure_legend(orient="bottom", columns=5, symbolOpacity=1)
+    specification = chart.configure(background="white", padding=12).to_dict()
+    path.write_bytes(vl_convert.vegalite_to_png(specification, scale=2))
