@@ -50,18 +50,9 @@ def test_ten_million_are_cut_into_shards_that_fit_into_memory() -> None:
     assert len(room.shards()) == 42 and max(one.count for one in room.shards()) == 250_000
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"sizes": [10, 10]}, "must rise"),
-        ({"cell": "a", "index": INDEX | {"refinement": None}}, "float16"),
-        ({"cell": "a", "index": None}, "float16"),
-        ({"cell": "a", "index": INDEX | {"refinement": {"precision": "int8"}}}, "float16"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(changes: dict, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        params(**changes)
+def test_sizes_must_rise() -> None:
+    with pytest.raises(ValidationError, match="must rise"):
+        params(sizes=[10, 10])
 
 
 def test_names_must_be_known() -> None:
@@ -69,6 +60,9 @@ def test_names_must_be_known() -> None:
         ({"cell": "lora-r9"}, 'scale.cell: got "lora-r9"'),
         ({"sources": ["wab"]}, 'did you mean "web"'),
         ({"reranker": "vectors"}, "stage of the experiment search"),
+        ({"index": None}, 'got "null".*accepts: float16'),
+        ({"index": INDEX | {"refinement": None}}, 'scale.index.refinement.precision: got "null"'),
+        ({"index": INDEX | {"refinement": {"precision": "int8"}}}, 'got "int8"'),
     ):
         with pytest.raises(UserError, match=said):
             study(**changes)

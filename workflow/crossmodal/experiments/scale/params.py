@@ -86,15 +86,6 @@ class Params(Parameters):
             raise ValueError(f"sizes {self.sizes} must rise")
         return self
 
-    @model_validator(mode="after")
-    def _refines(self) -> Self:
-        refinement = getattr(self.index, "refinement", None)
-        if self.cell and (refinement is None or refinement.precision != "float16"):
-            raise ValueError(
-                "index needs refinement: {precision: float16}, which is how the gallery is stored"
-            )
-        return self
-
     def shards(self) -> list[Shard]:
         """Return the shards in order; they end at every size, and those between two sizes are about equal."""
         found = []
@@ -143,6 +134,13 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     yield Check("cell", [params.cell], study.adaptation.cells, "cell")
     yield Check("sources", params.sources, study.datasets, "dataset")
     stages = getattr(study.room("search"), "stages", {}) if "search" in study.rooms() else {}
+    if params.cell:
+        # The gallery's own files, in half precision, are what candidates are refined by.
+        refinement = getattr(params.index, "refinement", None)
+        precision = refinement.precision if refinement else "null"
+        yield Check(
+            "index.refinement.precision", [precision], ["float16"], "precision of the gallery's files"
+        )
     yield Check("reranker", [params.reranker], stages, "stage of the experiment search")
 
 
