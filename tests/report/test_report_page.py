@@ -185,11 +185,12 @@ def test_every_chart_has_a_box_and_every_box_a_chart(inputs) -> None:
     boxes = [
         attributes["data-chart"] for attributes in Elements(page).of("div") if "data-chart" in attributes
     ]
-    assert sorted(boxes) == sorted(specs) and len(specs) == 7
+    assert sorted(boxes) == sorted(specs) and len(specs) == 11
 
 
 @pytest.mark.parametrize(
-    ("experiment", "empty"), [("peft", 3), ("robustness", 2), ("search", 2), ("scale", 2), ("tuning", 2), ("probes", 2)]
+    ("experiment", "empty"),
+    [("peft", 3), ("robustness", 2), ("search", 2), ("scale", 2), ("tuning", 2), ("probes", 2)],
 )
 def test_a_study_without_one_experiment_says_so(study, experiment: str, empty: int) -> None:
     numbers = study.frame[study.frame["experiment"] != experiment]

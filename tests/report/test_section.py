@@ -119,7 +119,11 @@ def test_a_section_has_a_box_for_each_of_its_charts_and_states_only_numbers(
 @pytest.mark.parametrize("room", registry.rooms())
 def test_the_names_of_an_experiment_never_become_markup(room: str, tmp_path: Path) -> None:
     hostile = "</td><script>alert(1)</script>"
-    frame = FRAME.assign(variant=FRAME["variant"].replace({"ivf-pq": hostile, "fog-3": hostile}))
+    frame = FRAME.assign(
+        variant=FRAME["variant"].replace(
+            {"ivf-pq": hostile, "fog-3": hostile, "exhaustive@1000": f"{hostile}@1000"}
+        )
+    )
     frame["cell"] = frame["cell"].replace({"bitfit": hostile})
     frame["number_id"] = [
         "/".join([e, c, f"s{s}", d, p, v, r, m])

@@ -18,7 +18,11 @@ ROLES: dict[str, dict[str, Any]] = {
     "peft": {"cell": "lora-r8", "reference": "full", "baseline": "zero-shot"},
     "robustness": {"adversarial": "lora-r8-pgd", "standard": "full"},
     "search": {"cells": ["lora-r8"]},
-    "scale": {"cell": "lora-r8", "sizes": [1000, 10_000]},
+    "scale": {
+        "cell": "lora-r8",
+        "sizes": [1000, 10_000],
+        "index": {"kind": "ivf_pq", "m": 8, "refinement": {"precision": "float16"}},
+    },
     "probes": {"probes": ["lookup", "colours"]},
     "tuning": {"families": {"full": {"cells": ["full"]}, "lora": {"cells": ["lora-r8", "lora-r8-pgd"]}}},
 }

@@ -328,8 +328,18 @@ def test_a_cell_adapts_the_model_that_it_names_or_the_first() -> None:
 
 
 def test_a_study_without_an_experiment_does_not_have_its_jobs_nor_its_key() -> None:
-    study = load_study(DEFAULTS, {"search": None})
-    assert study.rooms() == ["peft", "robustness", "probes"] and "search" not in study.model_dump(mode="json")
+    study = load_study(DEFAULTS, {"search": None, "scale": {"reranker": None}})
+    assert study.rooms() == ["peft", "robustness", "scale", "probes"] and "search" not in study.model_dump(
+        mode="json"
+    )
     rules = {rule for rule, _ in grid.jobs(study)}
     assert {"number_peft", "draw_robustness"} <= rules
-    assert not [rule for rule in rules if "search" in rule or rule in ("embed_galleries", "build_index")]
+    absent = {
+        "number_search",
+        "draw_search",
+        "embed_galleries",
+        "build_index",
+        "train_reranker",
+        "answer_queries",
+    }
+    assert not rules & absent

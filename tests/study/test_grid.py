@@ -15,7 +15,7 @@ OVERLAYS = {
     "default": "",
     "tiny": (ROOT / "studies/tiny.yaml").read_text(),
     "smoke": (ROOT / "studies/smoke.yaml").read_text(),
-    "without experiments": "{study: bare, peft: null, robustness: null, search: null, probes: null}",
+    "without experiments": "{study: bare, peft: null, robustness: null, search: null, scale: null, probes: null}",
     "a cell of another model": """
         study: two-models
         models: {second: {kind: scratch, config: vit-nano-32, datasets: [twemoji], training: {epochs: 1}}}

@@ -16,7 +16,7 @@ HEAVY = {"torch", "open_clip_torch", "transformers", "safetensors"}
 WITH_TORCH = {
     "build_model", "adapt_model", "embed_target", "embed_domains", "embed_shifted", "embed_galleries",
     "evaluate_attacks", "validate_attacks", "measure_encoders", "adapt_fold", "embed_fold", "train_reranker",
-    "answer_queries", "time_searches", "embed_scale",
+    "answer_queries", "time_searches", "answer_scale", "time_scale",
 }  # fmt: skip
 """The rules whose jobs compute with a network; all others start without torch, and outlive another version
 of it."""
@@ -58,6 +58,9 @@ def test_a_job_without_torch_does_not_import_it(study: Study) -> None:
     entries = sorted({rule.entry for name, rule in rules_of(study).items() if name not in WITH_TORCH})
     assert "crossmodal.jobs.merge_model" in entries  # on request only, in no grid, and with torch
     entries.remove("crossmodal.jobs.merge_model")
+    entries.remove(
+        "crossmodal.experiments.scale.embed_source"
+    )  # the galleries of `search` are embedded already
     code = (
         "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)\n"
         "print('torch' in sys.modules)"
@@ -95,7 +98,7 @@ def test_names_of_a_study_that_a_job_does_not_need_are_not_in_its_spec(study: St
         "a model": {"models": {"other": model}},
         "a shift": {"shifts": {"fog-2": {"kind": "corruption", "name": "fog", "severity": 2}}},
         "a dataset": {"datasets": {"noto": {"kind": "emoji", "styles": ["noto"]}}},
-        "no search": {"search": None},
+        "no search": {"search": None, "scale": None},
     }
     for what, overrides in changes.items():
         changed = load_study(DEFAULTS, overrides)
