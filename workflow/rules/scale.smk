@@ -201,7 +201,7 @@ rule train_scale_index:
         ENVIRONMENT
     threads: SCALE.threads
     resources:
-        mem_mb=scaled(8000),
+        mem_mb=scaled(12000),
         runtime=scaled(120),
     params:
         arguments=arguments_of("train_scale_index"),

@@ -1,4 +1,4 @@
-"""The experiment from end to end: a tiny study with a gallery of two sizes, of which the larger is partly drawn."""
+"""The experiment from end to end: a tiny study with galleries of two sizes, the larger one partly drawn."""
 
 import json
 import shutil

@@ -144,7 +144,7 @@ def _asked(room: Params) -> dict[str, Any]:
 def _training(study: Study, cell: str, seed: str, size: str) -> Job:
     room = study.room("scale")
     return Job(
-        {"index": plain(room.index), "size": int(size)},
+        {"index": plain(room.index_at(int(size))), "size": int(size)},
         seed=int(seed),
         threads=room.threads,
         modules=(kind_module("search", room.index),),
@@ -152,7 +152,7 @@ def _training(study: Study, cell: str, seed: str, size: str) -> Job:
 
 
 def _filling(study: Study, cell: str, seed: str, size: str, shard: str) -> Job:
-    index = study.room("scale").index
+    index = study.room("scale").index_at(int(size))
     return Job({"index": plain(index)}, seed=int(seed), modules=(kind_module("search", index),))
 
 
@@ -167,7 +167,7 @@ def _hnsw(study: Study, cell: str, seed: str, size: str) -> Job:
 
 def _choice(study: Study, cell: str, seed: str, size: str, kind: str) -> Job:
     room = study.room("scale")
-    index = room.hnsw if kind == HNSW else room.index
+    index = room.hnsw if kind == HNSW else room.index_at(int(size))
     values = {"index": plain(index), "size": int(size), "target_recall": room.target_recall, **_asked(room)}
     return Job(values, seed=int(seed), modules=(kind_module("search", index),))
 
@@ -176,7 +176,7 @@ def _systems(study: Study, size: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what describes the ways to search at a size, and the modules of their kinds."""
     room: Params = study.room("scale")
     kinds: dict[str, Any] = {
-        kind: room.hnsw if kind == HNSW else room.index for kind in room.kinds(int(size))
+        kind: room.hnsw if kind == HNSW else room.index_at(int(size)) for kind in room.kinds(int(size))
     }
     stage = study.room("search").stages[room.reranker] if room.reranker else None
     values = {

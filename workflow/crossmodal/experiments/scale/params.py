@@ -5,13 +5,14 @@ FAISS.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import log2, sqrt
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from crossmodal.parameters import Check, Count, Name, Parameters
+from crossmodal.parameters import Check, Count, Name, Parameters, Positive
 from crossmodal.registry import any_of
-from crossmodal.search.settings import LatencyProtocol
+from crossmodal.search.settings import LEAST_PER_LIST, LatencyProtocol
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
@@ -58,6 +59,9 @@ class Params(Parameters):
     """Items at most that one job draws, searches exhaustively or adds to an index."""
     index: AnyIndex | None = None
     """The index of the claims, with exact refinement of its candidates; needed where there is a cell."""
+    lists_per_root: Positive | None = None
+    """Inverted lists of an index that names no number of them: so many times the root of the items, to the nearest
+    power of two, and at most one for every 39 items. Null leaves it to the index's own rule, which is 4."""
     hnsw: AnyIndex | None = None
     """A graph index beside it."""
     hnsw_up_to: int = 0
@@ -82,15 +86,6 @@ class Params(Parameters):
             raise ValueError(f"sizes {self.sizes} must rise")
         return self
 
-    @model_validator(mode="after")
-    def _refines(self) -> Self:
-        refinement = getattr(self.index, "refinement", None)
-        if self.cell and (refinement is None or refinement.precision != "float16"):
-            raise ValueError(
-                "index needs refinement: {precision: float16}, which is how the gallery is stored"
-            )
-        return self
-
     def shards(self) -> list[Shard]:
         """Return the shards in order; they end at every size, and those between two sizes are about equal."""
         found = []
@@ -103,6 +98,14 @@ class Params(Parameters):
     def shards_of(self, size: int) -> list[int]:
         """Return the numbers of the shards that make up the gallery of `size` items."""
         return [number for number, shard in enumerate(self.shards()) if shard.first < size]
+
+    def index_at(self, size: int) -> Any:
+        """Return the parameters of the index of a gallery of `size` items: with its number of lists."""
+        if self.index is None or self.lists_per_root is None or getattr(self.index, "nlist", 1) is not None:
+            return self.index
+        near = 2 ** round(log2(self.lists_per_root * sqrt(size)))
+        filled = 2 ** int(log2(max(size // LEAST_PER_LIST, 1)))
+        return self.index.model_copy(update={"nlist": min(near, filled)})
 
     def kinds(self, size: int) -> list[str]:
         """Return which indexes there are at a size."""
@@ -131,6 +134,13 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     yield Check("cell", [params.cell], study.adaptation.cells, "cell")
     yield Check("sources", params.sources, study.datasets, "dataset")
     stages = getattr(study.room("search"), "stages", {}) if "search" in study.rooms() else {}
+    if params.cell:
+        # The gallery's own files, in half precision, are what candidates are refined by.
+        refinement = getattr(params.index, "refinement", None)
+        precision = refinement.precision if refinement else "null"
+        yield Check(
+            "index.refinement.precision", [precision], ["float16"], "precision of the gallery's files"
+        )
     yield Check("reranker", [params.reranker], stages, "stage of the experiment search")
 
 

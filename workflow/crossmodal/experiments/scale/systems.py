@@ -118,6 +118,9 @@ def second_stage(
     """
     from crossmodal.reranking.material import Material
     from crossmodal.reranking.order import reorder
+    from crossmodal.torch_setup import prepare_torch
+
+    prepare_torch(1, 0)  # a query has one thread, and nothing is drawn
 
     params = parse("reranking", dict(values))
     gallery = Gallery([], list(labels), store, np.zeros(0, np.int64))  # type: ignore[arg-type]
