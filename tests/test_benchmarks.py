@@ -97,6 +97,20 @@ def test_curves_hold_the_best_points(modules) -> None:
     assert fastest([better], 0.95) is None
 
 
+def test_curves_are_a_picture(modules, tmp_path) -> None:
+    from search_measure import Run
+    from search_page import draw_curves
+
+    curves = [
+        Run(system, "", {}, k, 1, [1 / recall], [recall])
+        for system in ("ours", "exact")
+        for k in (10, 100)
+        for recall in ((0.4, 0.9, 0.99) if system == "ours" else (1.0,))
+    ]
+    draw_curves(curves, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
 def test_vectors_of_other_images_are_not_compared(modules) -> None:
     from embed import cosines
 

@@ -1,5 +1,6 @@
 """The libraries beside which search is measured, with their defaults: runs in their environment (peers.txt)."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,10 @@ def open_scann(vectors: np.ndarray, folder: Path) -> Opened:
     def search(query: np.ndarray, k: int) -> Any:
         return searcher.search(query, k, int(chosen["reordered"]), int(chosen["leaves"]))[0]
 
-    shares = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+    shares = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 0.7)
     counts = sorted({max(1, round(share * leaves)) for share in shares})
     points = [{"leaves": count, "reordered": reordered} for count in counts for reordered in (100, 400)]
+    points.append(default)
     return Opened(points, {"default": default}, use, search)
 
 
@@ -124,19 +126,19 @@ def open_glass_quantised(vectors: np.ndarray, folder: Path) -> Opened:
 
 
 def build_autofaiss(vectors: np.ndarray, folder: Path, threads: int) -> None:
+    import faiss
     from autofaiss import build_index
 
     allowed = int((folder / "memory").read_text())
-    build_index(
-        vectors, index_path=str(folder / "index"), index_infos_path=str(folder / "infos.json"),
-        max_index_memory_usage=f"{allowed / 1e6:.1f}MB", current_memory_available="12GB", nb_cores=threads,
-        metric_type="ip",
+    index, infos = build_index(
+        vectors, save_on_disk=False, max_index_memory_usage=f"{allowed / 1e6:.1f}MB",
+        current_memory_available="12GB", nb_cores=threads, metric_type="ip",
     )  # fmt: skip
+    faiss.write_index(index, str(folder / "index"))
+    (folder / "infos.json").write_text(json.dumps(infos, default=float))
 
 
 def open_autofaiss(vectors: np.ndarray, folder: Path) -> Opened:
-    import json
-
     import faiss
 
     faiss.omp_set_num_threads(1)

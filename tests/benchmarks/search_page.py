@@ -13,8 +13,9 @@ from crossmodal.report.cell_styles import styles_of
 from crossmodal.report.markdown import as_markdown
 
 PICTURE = Path("docs/search-peers.png")
-LEAST_RECALL = 0.5
-"""Where the curves begin."""
+LEAST_RECALL, MOST_RECALL = 0.5, 0.9995
+"""Where the curves begin, and what is drawn at their right end, exhaustive search included."""
+TICKS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 MEGABYTE = 1e6
 LARGE = 10_000_000
 ALLOWED = 1.2e9
@@ -89,15 +90,22 @@ def draw_curves(curves: Sequence[Run], path: Path) -> None:
     shape = alt.Shape(
         "system:N", title=None, scale=alt.Scale(**names, range=[styles[name].shape for name in systems])
     )
+    # What is missed, on a logarithmic axis that runs the other way: 0.9 to 0.99 is as wide as 0.99 to 0.999.
+    reverse_log = alt.Scale(type="log", domain=[1 - LEAST_RECALL, 1 - MOST_RECALL], nice=False)
+    recalls = alt.Axis(values=[1 - tick for tick in TICKS], labelExpr="format(1 - datum.value, '.4~g')")
     panels: list[Any] = []
     for k in sorted({run.k for run in curves}):
         best = [run for name in systems for run in front([r for r in curves if (r.system, r.k) == (name, k)])]
         frame = pd.DataFrame(
-            [{"system": run.system, "recall": run.recall, "qps": run.per_second} for run in best]
+            [{"system": run.system, "missed": 1 - run.recall, "qps": run.per_second} for run in best]
         )
-        shown = frame[frame["recall"] >= LEAST_RECALL]
-        x = alt.X("recall:Q", title=f"recall@{k}", scale=alt.Scale(domain=[LEAST_RECALL, 1.0], nice=False))
-        y = alt.Y("qps:Q", title="queries a second, one core", scale=alt.Scale(type="log"))
+        shown = frame[frame["missed"] <= 1 - LEAST_RECALL].assign(
+            missed=lambda rows: rows["missed"].clip(lower=1 - MOST_RECALL)
+        )
+        x = alt.X("missed:Q", title=f"recall@{k}", scale=reverse_log, axis=recalls)
+        y = alt.Y(
+            "qps:Q", title="queries a second, one core", scale=alt.Scale(type="log", nice=False, padding=12)
+        )
         base = alt.Chart(shown).encode(x=x, y=y, color=colour)
         panel = base.mark_line(strokeWidth=2) + base.mark_point(filled=True, size=55, opacity=1).encode(
             shape=shape

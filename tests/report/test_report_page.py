@@ -18,7 +18,8 @@ from crossmodal.report.scripts import json_for_script
 from crossmodal.report.section import draw_section
 
 SECTIONS = [
-    "hypotheses", "accuracy", "peft", "robustness", "search", "scale", "tuning", "probes", "gallery", "data", "environment",
+    "hypotheses", "accuracy", "peft", "robustness", "search", "scale", "tuning", "probes", "gallery", "data",
+    "environment",
 ]  # fmt: skip
 AUDIT = "audit.html#"
 """The page beside the report that explains each number; nothing else outside it is referred to."""

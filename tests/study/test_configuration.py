@@ -52,7 +52,8 @@ def test_default_study_and_overlays_are_valid() -> None:
         (
             {"datasets": {"openmojis": {"limit": 3}}},
             [
-                "datasets.openmojis: has no kind; accepts a mapping with kind: KIND, one of emoji, icon_sets, karpathy",
+                "datasets.openmojis: has no kind; accepts a mapping with kind: KIND",
+                "one of emoji, icon_sets, karpathy",
                 'did you mean "openmoji" by "openmojis"?',
             ],
         ),
