@@ -1,9 +1,11 @@
 """Job: index the images of a gallery, and choose how far a query looks, on validation queries."""
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
+import numpy.typing as npt
 
 from crossmodal.data.tables import read_table
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
@@ -39,7 +41,8 @@ def main(
         target=values["target_recall"], captions=learnt, bank=learnt,
     )  # fmt: skip
     # Each file that a folder may have is an output of the job: what this index needs not is there, and empty.
-    for name, empty in zip(FILES[-3:], (np.empty((0, store.dimension), np.float16), NONE, NONE), strict=True):
+    nothing: list[npt.NDArray[Any]] = [np.empty((0, store.dimension), np.float16), NONE, NONE]
+    for name, empty in zip(FILES[-3:], nothing, strict=True):
         if not (folder / name).exists():
             np.save(folder / name, empty)
     for name, path in zip(FILES, (index, card, points, listing, vectors, scales, bias), strict=True):
