@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 AHEAD, TEXTS = 2, 1024
 """Batches that are decoded and wait for the model, and captions that wait for others of like length."""
+GROUP = 16
+"""Images that a thread of a CPU computes at once: what 64 leave behind does not fit its caches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class EmbedSettings:
     """How a source is embedded; nothing here changes a vector but for the last bits."""
 
     batch_size: int = 64
-    """Images or captions in one forward pass."""
+    """Images or captions that are given to the model together."""
     workers: int = 2
     """Threads that read and decode."""
     shard_size: int = 16_384
@@ -167,8 +169,13 @@ def _no_bytes() -> bytes:
 @torch.inference_mode()
 def encode_pixels(model: "CLIP", pixels: Pixels) -> Vectors:
     """Return the embeddings, float32 [b, d] of unit length, of uint8 [b, s, s, 3] images."""
-    images = torch.from_numpy(pixels).to(next(model.parameters()).device)
-    vectors: Vectors = dual_encoder.encode_images(model, dual_encoder.to_pixels(images)).cpu().numpy()
+    device = next(model.parameters()).device
+    images = torch.from_numpy(pixels).to(device)
+    at_once = GROUP * torch.get_num_threads() if device.type == "cpu" else len(images)
+    found = [
+        dual_encoder.encode_images(model, dual_encoder.to_pixels(group)) for group in images.split(at_once)
+    ]
+    vectors: Vectors = torch.cat(found).cpu().numpy()
     return vectors
 
 

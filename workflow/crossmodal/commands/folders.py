@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,13 @@ def check_new(path: Path) -> None:
 
 @contextmanager
 def written_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path` that becomes `path` at the end, or vanishes where the work fails."""
+    """Give a temporary folder beside `path` that becomes `path` at the end, or vanishes where the work fails.
+
+    That it is ended by Ctrl-C or SIGTERM is a failure like others.
+    """
     check_new(path)
     temporary = path.absolute().with_name(f".{path.absolute().name}.{os.getpid()}")
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         temporary.mkdir()
         yield temporary
@@ -38,3 +43,8 @@ def written_folder(path: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,7 @@ def _of_files(root: Path, files: Sequence[Path]) -> PictureSource:
     def stream() -> Iterator[Picture]:
         for file in files:
             name = file.relative_to(root).as_posix()
-            yield Picture(
-                name, name, file.stem, str(file.resolve()), _beside(file), lambda f=file: read_file(f)
-            )
+            yield Picture(name, name, file.stem, str(file.resolve()), _beside(file), partial(read_file, file))
 
     def captioned() -> Iterator[tuple[str, bool]]:
         for file in files:
@@ -126,7 +125,7 @@ def _of_tables(path: Path, files: Sequence[Path]) -> PictureSource:
                     _name(row["image"], image_id),
                     in_dataset(file, start + i),
                     _captions(row[texts]) if texts else [],
-                    lambda value=row["image"], file=file: encoded(value, file),
+                    partial(encoded, row["image"], file),
                 )
                 total += 1
 
