@@ -201,7 +201,7 @@ rule train_scale_index:
         ENVIRONMENT
     threads: SCALE.threads
     resources:
-        mem_mb=scaled(12000),
+        mem_mb=scaled(16000),
         runtime=scaled(120),
     params:
         arguments=arguments_of("train_scale_index"),
@@ -266,7 +266,6 @@ rule build_scale_hnsw:
         "<results>/logs/scale/{cell}-s{seed}-{size}-hnsw.log",
     conda:
         ENVIRONMENT
-    threads: SCALE.threads
     resources:
         mem_mb=scaled(8000),
         runtime=scaled(240),

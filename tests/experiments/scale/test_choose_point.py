@@ -9,13 +9,14 @@ import pytest
 
 from crossmodal.experiments.scale import choose_point as job
 from crossmodal.experiments.scale.asked import write_found
-from crossmodal.experiments.scale.choose_point import FURTHER, further
+from crossmodal.experiments.scale.choose_point import FURTHER, further, settled
+from crossmodal.experiments.scale.halves import open_halves
 from crossmodal.experiments.scale.systems import open_searchers, ways
 from crossmodal.models.embeddings import write_embeddings
 from crossmodal.registry import parse
 from crossmodal.search.build import build_index
 from crossmodal.search.exhaustive import exhaustive
-from crossmodal.search.points import Point, points_of
+from crossmodal.search.points import Choice, Point, points_of
 from crossmodal.search.store import open_store, write_store
 
 INDEX = {"kind": "ivf_pq", "nlist": 16, "m": 4, "bits": 4, "refinement": {"precision": "float16"}}
@@ -69,6 +70,18 @@ def test_the_point_that_is_chosen_finds_what_it_is_to_find_for_other_captions(ch
     assert list(found["index+exact"](queries)[1]) == ["search", "refine"]
 
 
+def test_rows_that_torch_converts_are_those_that_numpy_does(chosen: Path) -> None:
+    paths = [chosen / "0.npy", chosen / "1.npy"]
+    plain, fast = open_store(paths), open_halves(paths)
+    places = np.random.default_rng(0).integers(0, N, size=(3, 40))
+    assert np.array_equal(plain.rows(places), fast.rows(places))
+    for (first, block), (start, other) in zip(plain.blocks(500), fast.blocks(500), strict=True):
+        assert first == start and np.array_equal(block, other)
+    write_store(chosen / "eight.npy", [unit(5, 0)], "int8")
+    with pytest.raises(ValueError, match="half precision"):
+        open_halves([chosen / "eight.npy"])
+
+
 def test_a_second_stage_gets_refined_candidates_with_their_scores(chosen: Path) -> None:
     store = open_store([chosen / "0.npy", chosen / "1.npy"])
     files = ([chosen / "index.faiss"], [chosen / "points.json"])
@@ -86,6 +99,18 @@ def test_a_second_stage_gets_refined_candidates_with_their_scores(chosen: Path) 
     assert positions.shape == (5, 30) and np.array_equal(ordered, positions[:, :-11:-1])
     assert np.allclose(scores[0], store.rows(positions[0]) @ queries[0], atol=1e-5)
     assert (np.diff(scores, axis=1) <= 0).all() and list(parts) == ["search", "refine", "rerank"]
+
+
+def test_a_target_that_is_missed_is_not_missed_at_any_price() -> None:
+    tried = [(1, 0.9, 10.0), (2, 0.9795, 20.0), (4, 0.98, 500.0), (8, 0.981, 900.0)]
+    curve = [
+        {"nprobe": n, "ef_search": None, "k_factor": 2.0, "recall": recall, "cost": cost}
+        for n, recall, cost in tried
+    ]
+    missed = settled(Choice(Point(nprobe=8, k_factor=2.0), False, 0.981, curve))
+    assert missed == Choice(Point(nprobe=2, k_factor=2.0), False, 0.9795, curve)
+    reached = Choice(Point(nprobe=8, k_factor=2.0), True, 0.981, curve)
+    assert settled(reached) is reached
 
 
 def test_more_candidates_are_tried_where_they_are_refined() -> None:

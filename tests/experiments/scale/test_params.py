@@ -19,7 +19,10 @@ from crossmodal.study.study import Study, load_study
 
 DEFAULTS = read_yaml(Path("params.yaml"))
 INDEX = {"kind": "ivf_pq", "m": 32, "refinement": {"precision": "float16"}}
-SCALE = {"cell": "lora-r8", "sizes": [1000, 5000], "sources": ["web"], "shard": 1500, "index": INDEX}
+SCALE = {
+    "cell": "lora-r8", "sizes": [1000, 5000], "sources": ["web"], "shard": 1500, "index": INDEX, "reranker": None,
+    "exhaustive_up_to": 0, "latency": {"processes": 1},
+}  # fmt: skip
 WITHOUT = {"search": None, "peft": None, "robustness": None, "probes": None}
 
 

@@ -18,7 +18,7 @@ WITHOUT = {"peft": None, "robustness": None, "search": None, "probes": None}
 SCALE = {
     "cell": "lora-r8", "sizes": [200, 600], "sources": ["crowd"], "shard": 250,
     "index": {"kind": "ivf_pq", "nlist": 4, "m": 8, "bits": 4, "refinement": {"precision": "float16"}},
-    "hnsw": {"kind": "hnsw", "links": 8}, "hnsw_up_to": 200, "exhaustive_up_to": 600,
+    "reranker": None, "hnsw": {"kind": "hnsw", "links": 8}, "hnsw_up_to": 200, "exhaustive_up_to": 600,
     "latency": {"warm_up": 2, "measured": 40, "batches": [1, 8], "processes": 2},
 }  # fmt: skip
 PLACE = "scale/lora-r8/s*/outlines/test/{}/text_to_image/{}"

@@ -20,13 +20,14 @@ from typing import Any
 import faiss
 
 from crossmodal.experiments.scale.asked import asking
+from crossmodal.experiments.scale.halves import open_halves
 from crossmodal.experiments.scale.params import AGAIN, EXHAUSTIVE
 from crossmodal.experiments.scale.systems import Way, labels_of, open_searchers, second_stage, ways
 from crossmodal.jobs.run import In, Ins, Spec, Timed, run
 from crossmodal.models.embeddings import Vectors
 from crossmodal.search.settings import LatencyProtocol
-from crossmodal.search.store import open_store
 from crossmodal.search.timing import Timing, peak_memory, time_systems
+from crossmodal.torch_setup import prepare_torch
 
 FEWER = 20
 """Exhaustive search is asked so many times less often: at a million items a query takes a tenth of a second."""
@@ -38,7 +39,8 @@ def main(
     spec: Spec,
 ) -> None:  # fmt: skip
     faiss.omp_set_num_threads(spec["threads"])
-    values, store = spec["parameters"], open_store(vectors)
+    prepare_torch(spec["threads"], spec["seed"])
+    values, store = spec["parameters"], open_halves(vectors)
     queries = asking(captions, values["queries"], spec["seed"]).vectors
     protocol = LatencyProtocol.model_validate(values["latency"])
     stage = None
