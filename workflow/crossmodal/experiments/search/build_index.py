@@ -1,18 +1,23 @@
 """Job: index the images of a gallery, and choose how far a query looks, on validation queries."""
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
+import numpy.typing as npt
 
 from crossmodal.data.tables import read_table
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.embeddings import read_embeddings
 from crossmodal.registry import parse
-from crossmodal.search.folder import Items, write_folder
+from crossmodal.search.build import bias_path
+from crossmodal.search.folder import CARD, INDEX, ITEMS, POINTS, VECTORS, Items, write_folder
 from crossmodal.search.gallery import Gallery, assemble
-from crossmodal.search.store import store_of
+from crossmodal.search.store import scales_path, store_of
 
+FILES = (INDEX, CARD, POINTS, ITEMS, VECTORS, scales_path(Path(VECTORS)).name, bias_path(Path(INDEX)).name)
+"""What lies in a folder, in the order of the job's outputs."""
 NONE = np.empty(0, np.float32)
 
 
@@ -36,11 +41,12 @@ def main(
         target=values["target_recall"], captions=learnt, bank=learnt,
     )  # fmt: skip
     # Each file that a folder may have is an output of the job: what this index needs not is there, and empty.
-    for path, empty in ((vectors, np.empty((0, store.dimension), np.float16)), (scales, NONE), (bias, NONE)):
-        if not (folder / path.name).exists():
-            np.save(folder / path.name, empty)
-    for path in (index, card, points, listing, vectors, scales, bias):
-        (folder / path.name).replace(path)
+    nothing: list[npt.NDArray[Any]] = [np.empty((0, store.dimension), np.float16), NONE, NONE]
+    for name, empty in zip(FILES[-3:], nothing, strict=True):
+        if not (folder / name).exists():
+            np.save(folder / name, empty)
+    for name, path in zip(FILES, (index, card, points, listing, vectors, scales, bias), strict=True):
+        (folder / name).replace(path)
 
 
 def described(gallery: Gallery, datasets: list[Path]) -> Items:
