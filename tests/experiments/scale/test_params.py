@@ -130,4 +130,4 @@ def test_claims_are_about_the_largest_size_and_about_ten_million() -> None:
     for claim in found.values():
         assert claim.scale == (f"{place}/items", 10_000_000)
         assert ("synthetic items", f"{place}/synthetic_share") in claim.context
-    assert [claim.id for claim in found.values() if claim.beside] == ["H3.p99"]
+    assert [claim.id for claim in found.values() if claim.beside] == ["H3.neighbours", "H3.p99"]
