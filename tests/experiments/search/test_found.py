@@ -39,7 +39,8 @@ ROOM = Params.model_validate(
     }
 )  # fmt: skip
 RATES = {
-    "flat": 0.7, "ivf-pq": 0.5, "ivf-pq+exact": 0.6, "ivf-pq+rerank": 0.65, "ivf-pq-captions": 0.55, "ivf-pq-nnn": 0.52,
+    "flat": 0.7, "ivf-pq": 0.5, "ivf-pq+exact": 0.6, "ivf-pq+rerank": 0.65, "ivf-pq-captions": 0.55,
+    "ivf-pq-nnn": 0.52,
     "flat@mixed": 0.4, "ivf-pq+rerank@mixed": 0.3, "flat+rerank": 0.72, "flat@typos-3": 0.3,
     "ivf-pq+exact@typos-3": 0.25, "ivf-pq+rerank@typos-3": 0.2,
 }  # fmt: skip
