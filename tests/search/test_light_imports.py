@@ -16,7 +16,6 @@ MODULES = (
     "cooccurrence",
     "exhaustive",
     "gallery",
-    "measure",
 )
 
 
