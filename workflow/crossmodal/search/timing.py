@@ -36,8 +36,8 @@ def time_systems(
     others. At each batch size all systems take turns of a few calls, in an order that is drawn anew for every
     round, and each goes through the queries in an order of turns of its own: what one has just left in the caches
     is not what the next one asks. Rounds of all systems are at the same time, so what resamples blocks of rounds
-    does justice to a slow second. A system that stands here twice, under two names, is an A/A comparison. BLAS has one thread
-    meanwhile, as a query has: two that wait for one another make a small product ten times slower.
+    does justice to a slow second. A system that stands here twice, under two names, is an A/A comparison. BLAS has
+    one thread meanwhile, as a query has: two that wait for one another make a small product ten times slower.
     """
     with threadpool_limits(1, user_api="blas"):
         return _time_systems(systems, queries, protocol, np.random.default_rng(seed))
