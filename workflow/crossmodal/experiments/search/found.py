@@ -34,7 +34,7 @@ def read_answers(path: Path, room: Params, target: str) -> Iterator[Result]:
 
     The place of the file says what it is of: .../<cell>/s<seed>/r<run>/<file>. The run takes the place of the
     seed: of the cell there is one. What a way finds of the exhaustive top ten is a metric where that is what it
-    looks for.
+    looks for: not of a second stage that prefers others, nor of an index of corrected scores.
     """
     cell, _, run = path.parts[-4:-1]
     metrics = [*KEPT, INDEX_RECALL]
@@ -42,7 +42,7 @@ def read_answers(path: Path, room: Params, target: str) -> Iterator[Result]:
     for names, rows in frame.groupby(["gallery", "way", "asked"], sort=False, observed=True):
         gallery, plain, asked = map(str, names)
         way = room.named(read_way(plain), gallery, asked)
-        own = metrics if not way.stage or is_exact(way.stage, room) else [*KEPT]
+        own = metrics if looks_for_nearest(way, room) else [*KEPT]
         grouped = rows.groupby("cluster", sort=False, observed=True)
         counts = grouped.size()
         record = QueryRecord(
@@ -52,6 +52,14 @@ def read_answers(path: Path, room: Params, target: str) -> Iterator[Result]:
         sums = grouped[own].sum().to_numpy(np.float64)
         found = Sums(tuple(own), list(counts.index), sums, counts.to_numpy(np.float64))
         yield Result(record, {TEXT_TO_IMAGE: found})
+
+
+def looks_for_nearest(way: Way, room: Params) -> bool:
+    """Return whether a way is to find what exhaustive search does."""
+    corrected = way.base in room.indexes and room.indexes[way.base].nnn is not None
+    if corrected and way.stage in ("", REFINE):
+        return False
+    return not way.stage or is_exact(way.stage, room)
 
 
 def is_exact(stage: str, room: Params) -> bool:
