@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from crossmodal.experiments.scale.params import INDEX, KEY, PROMISED, Params, variant
+from crossmodal.experiments.scale.params import EXACT, EXHAUSTIVE, INDEX, KEY, PROMISED, Params, variant
 from crossmodal.statistics.claims import Claim
 from crossmodal.statistics.records import CellFacts
 
@@ -11,7 +11,7 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     """Yield the claims about the largest gallery; `target` is the dataset of the study."""
     if params.cell is None:
         return
-    size, main = params.sizes[-1], params.main()
+    size, main, plain = params.sizes[-1], params.main(), f"{INDEX}+{EXACT}"
 
     def number(system: str, metric: str) -> str:
         return f"scale/{params.cell}/s*/{target}/test/{variant(system, size)}/text_to_image/{metric}"
@@ -29,8 +29,11 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
         f"{KEY}.recall", f"{done} loses less than 2 % of the recall@10 of exhaustive search",
         number(main, "loss_recall@10"), "<", 0.02,
         context=(
-            ("exhaustive top ten found", number(main, "index_recall@10")),
+            # A second stage puts others first with good reason: what it gains must not hide what the index loses.
+            ("exhaustive top ten found by the index", number(plain, "index_recall@10")),
+            *([("lost in the exact order", number(plain, "loss_recall@10"))] if main != plain else []),
             ("lost by the codes alone", number(INDEX, "loss_recall@10")),
+            ("recall@10 of exhaustive search", number(EXHAUSTIVE, "recall@10")),
             *items,
         ),
         scale=scale,
