@@ -32,6 +32,7 @@ ROOM = Params.model_validate(
             "flat": {"kind": "flat"},
             "ivf-pq": {"kind": "ivf_pq", "m": 8, "refinement": {}},
             "ivf-pq-captions": {"kind": "ivf_pq", "m": 8, "caption_share": 0.5},
+            "ivf-pq-nnn": {"kind": "ivf_pq", "m": 8, "nnn": {}},
         },
         "stages": {
             "few": {"kind": "exact", "candidates": 10},
@@ -45,6 +46,7 @@ ROOM = Params.model_validate(
 )  # fmt: skip
 RATES = {
     "flat": 0.7, "ivf-pq": 0.5, "ivf-pq+exact": 0.6, "ivf-pq+rerank": 0.65, "ivf-pq-captions": 0.55,
+    "ivf-pq-nnn": 0.52,
     "flat@mixed": 0.4, "ivf-pq+rerank@mixed": 0.3, "flat+rerank": 0.72, "flat@typos-3": 0.3,
     "ivf-pq+exact@typos-3": 0.25, "ivf-pq+rerank@typos-3": 0.2,
 }  # fmt: skip
@@ -149,6 +151,7 @@ def test_what_is_found_of_exhaustive_search_is_told_of_what_looks_for_it(numbers
     number = numbers[at("ivf-pq+exact@typos-3", INDEX_RECALL)]
     assert number.value == pytest.approx(SHARE) and 0 <= number.ci_low <= SHARE <= number.ci_high <= 1
     assert at("ivf-pq", INDEX_RECALL) in numbers and at("ivf-pq+rerank", INDEX_RECALL) not in numbers
+    assert at("ivf-pq-nnn", INDEX_RECALL) not in numbers, "its scores are corrected ones"
     gain = numbers[at("ivf-pq-captions", f"gain_over_index_{INDEX_RECALL}")]
     assert gain.value == 0
 
@@ -163,5 +166,5 @@ def test_an_index_of_corrected_scores_does_not_look_for_the_nearest() -> None:
         "nnn": False,
         "nnn+refine": False,
     }
-    wanted |= {"nnn+exact": True}
+    wanted |= {"nnn+exact": False}
     assert {way: looks_for_nearest(read_way(way), room) for way in wanted} == wanted

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from crossmodal.search.settings import LatencyProtocol as LatencyProtocol
 
@@ -35,9 +36,16 @@ def time_systems(
     others. At each batch size all systems take turns of a few calls, in an order that is drawn anew for every
     round, and each goes through the queries in an order of turns of its own: what one has just left in the caches
     is not what the next one asks. Rounds of all systems are at the same time, so what resamples blocks of rounds
-    does justice to a slow second. A system that stands here twice, under two names, is an A/A comparison.
+    does justice to a slow second. A system that stands here twice, under two names, is an A/A comparison. BLAS has
+    one thread meanwhile, as a query has: two that wait for one another make a small product ten times slower.
     """
-    generator = np.random.default_rng(seed)
+    with threadpool_limits(1, user_api="blas"):
+        return _time_systems(systems, queries, protocol, np.random.default_rng(seed))
+
+
+def _time_systems(
+    systems: Mapping[str, System], queries: int, protocol: LatencyProtocol, generator: np.random.Generator
+) -> dict[str, dict[int, Timing]]:
     found: dict[str, dict[int, Timing]] = {name: {} for name in systems}
     for batch in protocol.batches:
         calls = -(-protocol.measured // batch)

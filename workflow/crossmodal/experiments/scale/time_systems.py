@@ -5,12 +5,6 @@ Times are of vectors to results: a query is embedded before. The gallery's files
 that the machine has as much of them in its page cache as its memory holds.
 """
 
-import os
-
-# How many threads BLAS takes is settled when NumPy is imported. This job has the whole machine, lest anything runs
-# beside it, and a query has one thread: two that wait for one another make its product ten times slower.
-os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
-
 import json
 from collections.abc import Iterable, Mapping
 from functools import partial

@@ -34,7 +34,7 @@ def read_answers(path: Path, room: Params, target: str) -> Iterator[Result]:
 
     The place of the file says what it is of: .../<cell>/s<seed>/r<run>/<file>. The run takes the place of the
     seed: of the cell there is one. What a way finds of the exhaustive top ten is a metric where that is what it
-    looks for: not of a second stage that prefers others, nor of an index of corrected scores.
+    looks for.
     """
     cell, _, run = path.parts[-4:-1]
     metrics = [*KEPT, INDEX_RECALL]
@@ -55,11 +55,9 @@ def read_answers(path: Path, room: Params, target: str) -> Iterator[Result]:
 
 
 def looks_for_nearest(way: Way, room: Params) -> bool:
-    """Return whether a way is to find what exhaustive search does."""
+    """Return whether a way looks for what exhaustive search finds: neither corrected by NNN nor re-ranked."""
     corrected = way.base in room.indexes and room.indexes[way.base].nnn is not None
-    if corrected and way.stage in ("", REFINE):
-        return False
-    return not way.stage or is_exact(way.stage, room)
+    return not corrected and (not way.stage or is_exact(way.stage, room))
 
 
 def is_exact(stage: str, room: Params) -> bool:

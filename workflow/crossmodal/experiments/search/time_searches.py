@@ -4,12 +4,6 @@ It is done in several processes, each a job of its own. Some ways are timed twic
 itself says how far times can be trusted.
 """
 
-import os
-
-# How many threads BLAS takes is settled when NumPy is imported. This job has the whole machine, lest anything runs
-# beside it, and a query has one thread: of two, which wait for one another, a refinement takes milliseconds.
-os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
-
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
