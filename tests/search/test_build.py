@@ -60,6 +60,21 @@ def test_every_kind_is_exact_when_it_looks_everywhere_and_refines_all(unit, tmp_
     assert registry.parse("search", card["parameters"]) == params
 
 
+def test_what_fast_scan_fills_up_is_memory_and_so_is_the_correction(unit, tmp_path):
+    store, bank = store_of(unit(300, D)), unit(50, D, 1)
+    values = {"kind": "ivf_pq", "nlist": 4, "m": 4, "bits": 4}
+    plain, fast = (
+        build_index(store, registry.parse("search", values | changes), 0, tmp_path / name)["bytes"]
+        for name, changes in (("plain", {}), ("fast", {"fast_scan": True}))
+    )
+    assert plain["codes"] == 300 * 2 and plain["codes"] < fast["codes"] <= (300 + 4 * 31) * 2
+    assert fast["codes"] % (32 * 2) == 0 and "bias" not in plain
+    params = registry.parse("search", values | {"nnn": {"k": 5}})
+    card = build_index(store, params, 0, tmp_path / "nnn", bank=bank)
+    assert card["bytes"]["bias"] == 4 * 300
+    assert (tmp_path / "bias.npy").stat().st_size == card["bytes"]["bias"] + 128
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_the_same_seed_gives_the_same_bytes(unit, tmp_path, name):
     store = store_of(unit(300, D))

@@ -131,3 +131,11 @@ def test_claims_are_about_the_largest_size_and_about_ten_million() -> None:
         assert claim.scale == (f"{place}/items", 10_000_000)
         assert ("synthetic items", f"{place}/synthetic_share") in claim.context
     assert [claim.id for claim in found.values() if claim.beside] == ["H3.neighbours", "H3.p99"]
+
+
+def test_what_a_second_stage_gains_does_not_hide_what_the_index_loses() -> None:
+    room = params(**(SCALE | {"reranker": "rerank"}))
+    found = {claim.id: dict(claim.context) for claim in claims(room, "openmoji", {})}
+    place = "scale/lora-r8/s*/openmoji/test/index+exact@5000/text_to_image"
+    assert found["H3.recall"]["exhaustive top ten found"] == f"{place}/index_recall@10", "re-ranked has none"
+    assert found["H3.recall"]["with exact refinement alone"] == f"{place}/loss_recall@10"

@@ -63,6 +63,6 @@ def test_growth_is_the_exponent_or_the_slope_by_decade() -> None:
 
 def test_growth_keeps_samples_of_sizes_paired() -> None:
     noise = np.random.default_rng(0).normal(size=500)
-    same = {size: Estimate(1.0, 1.0 + 0.1 * noise, 5, ()) for size in (10, 100)}
+    same = {size: Estimate(1.0, 1.0 + 0.1 * noise, 5, ()) for size in (10, 100, 1000)}
     found = growth(same, DECADE)
     assert found and np.abs(found.samples).max() < 1e-12, "what moves both alike moves no slope"

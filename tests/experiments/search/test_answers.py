@@ -1,5 +1,6 @@
 """Answering in one gallery, against slow obvious code: orders, shares, expansion, and where ways are equal."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from crossmodal.experiments.search.answer_queries import answer, depth_of
 from crossmodal.experiments.search.answers import DEPTH, TOP, Place, without
 from crossmodal.experiments.search.build_index import main as build_index
 from crossmodal.experiments.search.names import read_way
@@ -157,6 +159,34 @@ def test_what_is_found_of_exhaustive_search_is_counted(place: Place, captions: E
         share = place.found_share(captions.vectors, found, threshold)
         slow = [len(set(a[:TOP]) & set(b)) / TOP for a, b in zip(found, exact, strict=True)]
         np.testing.assert_allclose(share, slow, atol=1e-6)
+
+
+def test_what_is_measured_is_refined_as_deep_as_what_is_timed(place: Place, captions: Embeddings) -> None:
+    searcher = place.searchers["pq"]
+    before = searcher.point
+    try:
+        searcher.point = replace(before, k_factor=IMAGES / TOP)
+        answering = place.answering(read_way("pq+refine"), captions.vectors, "clean")
+        assert depth_of(place, answering) == answering.candidates == IMAGES > DEPTH
+        searcher.point = replace(before, ef_search=16, k_factor=2.0)
+        graph = replace(answering, candidates=2 * TOP)
+        assert depth_of(place, graph) == 2 * TOP, "a graph that is asked for more looks further"
+    finally:
+        searcher.point = before
+
+
+def test_refining_everything_finds_everything(sources: Sources, place: Place, captions: Embeddings) -> None:
+    searcher = place.searchers["pq"]
+    before, ways = searcher.point, sources.values.get("ways")
+    try:
+        searcher.point = replace(before, k_factor=IMAGES / TOP)
+        sources.values["ways"] = ["pq", "pq+refine"]  # type: ignore[index]
+        tables = list(answer(place, {"clean": captions}))
+        assert tables[1]["index_recall@10"].to_numpy().mean() > 0.999
+        assert len(tables) == 2 and tables[0]["index_recall@10"].to_numpy().mean() < 0.9
+    finally:
+        searcher.point = before
+        sources.values["ways"] = ways  # type: ignore[index]
 
 
 def test_transductive_stages_look_at_the_queries_and_others_do_not(

@@ -64,3 +64,11 @@ def test_the_cell_is_the_one_that_is_named_or_the_first() -> None:
     both = {"cells": ["full", "lora-r8"]}
     assert found(numbers, **both)["H3.rerank"].number_ids == [numbers[1].number_id]
     assert found(numbers, **both, cell="lora-r8")["H3.rerank"].number_ids == [numbers[0].number_id]
+
+
+def test_what_untrained_stages_gain_stands_beside_it() -> None:
+    stages = ROOM["stages"] | {"nnn": {"kind": "nnn"}, "rerank-2": {"kind": "vectors"}}
+    pipelines = {"ivf-pq": ["exact", "nnn", "rerank", "rerank-2"]}
+    numbers = [number(GAIN, 0.02, 0.01, 0.03), number(GAIN.replace("rerank", "nnn"), 0.025, 0.01, 0.03)]
+    hypothesis = found(numbers, stages=stages, pipelines=pipelines)["H3.rerank"]
+    assert "gain of nnn, untrained: 2.5" in hypothesis.note and "rerank-2" not in hypothesis.note

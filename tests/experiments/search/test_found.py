@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossmodal.experiments.search.found import exact_of, found_numbers, plain_of, read_answers
+from crossmodal.experiments.search.found import (
+    exact_of,
+    found_numbers,
+    looks_for_nearest,
+    plain_of,
+    read_answers,
+)
 from crossmodal.experiments.search.names import INDEX_RECALL, KEPT, read_way
 from crossmodal.experiments.search.params import Params
 from crossmodal.statistics.numbers import Number
@@ -148,3 +154,17 @@ def test_what_is_found_of_exhaustive_search_is_told_of_what_looks_for_it(numbers
     assert at("ivf-pq-nnn", INDEX_RECALL) not in numbers, "its scores are corrected ones"
     gain = numbers[at("ivf-pq-captions", f"gain_over_index_{INDEX_RECALL}")]
     assert gain.value == 0
+
+
+def test_an_index_of_corrected_scores_does_not_look_for_the_nearest() -> None:
+    indexes = ROOM.model_dump()["indexes"] | {"nnn": {"kind": "ivf_pq", "m": 8, "refinement": {}, "nnn": {}}}
+    room = Params.model_validate(ROOM.model_dump() | {"indexes": indexes})
+    wanted = {
+        "ivf-pq": True,
+        "ivf-pq+refine": True,
+        "ivf-pq+rerank": False,
+        "nnn": False,
+        "nnn+refine": False,
+    }
+    wanted |= {"nnn+exact": False}
+    assert {way: looks_for_nearest(read_way(way), room) for way in wanted} == wanted

@@ -17,12 +17,12 @@ def describe(
     """Return the card (JSON) of `index`, which lies at `path`, over items of `dimension`.
 
     `bytes` are those of its codes, ids, centroids and graphs, and of the whole file; what is left are codebooks,
-    rotations and headers.
+    rotations and headers. The correction of NNN, which lies in a file beside it, counts as `bias`.
     """
     count = int(index.ntotal)
     factory = registry.load("search", params.kind).factory(params, dimension, count)
     size = path.stat().st_size
-    parts = byte_parts(index, size)
+    parts, bias = byte_parts(index, size), {"bias": 4 * count} if params.nnn else {}
     return {
         "factory": factory,
         "parameters": params.model_dump(mode="json"),
@@ -31,14 +31,17 @@ def describe(
         "dimension": dimension,
         "trained_on": trained_on,
         "nnn": params.nnn and params.nnn.model_dump(mode="json"),
-        "bytes": parts | {"other": size - sum(parts.values()), "file": size},
+        "bytes": parts | bias | {"other": size - sum(parts.values()), "file": size},
         "bytes_per_item": size / max(count, 1),
         "bytes_per_item_float32": 4 * dimension,
     }
 
 
 def byte_parts(index: Any, size: int) -> dict[str, int]:
-    """Return the bytes of codes, ids, centroids and graphs of `index`, whose file has `size` bytes."""
+    """Return the bytes of codes, ids, centroids and graphs of `index`, whose file has `size` bytes.
+
+    Fast-scan codes stand in blocks of 32, of which the last of each list is filled up: it counts as it is held.
+    """
     count = int(index.ntotal)
     try:
         inverted: Any = faiss.extract_index_ivf(index)
@@ -54,8 +57,14 @@ def byte_parts(index: Any, size: int) -> dict[str, int]:
     if isinstance(quantiser, faiss.IndexHNSW):
         graph = faiss.serialize_index(quantiser).nbytes - centroids
     lists = inverted.invlists
-    held = sum(lists.list_size(i) for i in range(inverted.nlist))
-    return {"codes": held * inverted.code_size, "ids": 8 * held, "centroids": centroids, "graphs": graph}
+    sizes = [lists.list_size(i) for i in range(inverted.nlist)]
+    kinds: Any = faiss  # its type hints do not know all of its lists
+    blocks: Any = faiss.downcast_InvertedLists(lists)
+    if isinstance(blocks, kinds.BlockInvertedLists):
+        codes = sum(-(-n // blocks.n_per_block) for n in sizes) * blocks.block_size
+    else:
+        codes = sum(sizes) * inverted.code_size
+    return {"codes": codes, "ids": 8 * sum(sizes), "centroids": centroids, "graphs": graph}
 
 
 def read_card(folder: Path) -> dict[str, Any]:

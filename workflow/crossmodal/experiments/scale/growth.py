@@ -9,17 +9,19 @@ from crossmodal.statistics.estimates import Estimate
 
 POWER, DECADE = "growth", "per_decade"
 """Prefixes: the exponent b of a n^b, and the slope of a + b log10 n."""
+FEWEST = 3
+"""Sizes at the least: a line goes through any two points, whatever the law is."""
 
 
 def growth(estimates: Mapping[int, Estimate], kind: str) -> Estimate | None:
     """Return the slope of `estimates`, by size, over the logarithm of size, fitted by least squares.
 
     Of POWER the logarithm of the estimates is taken, so that the slope is an exponent: 1 is in proportion to
-    size. None for fewer than two sizes, and for a power of what is not positive. The samples of the sizes stay
+    size. None for fewer than FEWEST sizes, and for a power of what is not positive. The samples of the sizes stay
     paired.
     """
     sizes = sorted(estimates)
-    if len(sizes) < 2:
+    if len(sizes) < FEWEST:
         return None
     values = np.array([estimates[size].value for size in sizes])
     samples = np.stack([estimates[size].samples for size in sizes])

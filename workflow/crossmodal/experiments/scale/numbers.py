@@ -20,7 +20,7 @@ from crossmodal.statistics.records import cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.targets import Target, targets_of
 
-MEMORY = ("codes", "ids", "centroids", "graphs")
+MEMORY = ("codes", "ids", "centroids", "graphs", "bias")
 """The parts of an index that are its memory; the rest of its file are codebooks and headers."""
 
 

@@ -25,6 +25,8 @@ from crossmodal.torch_setup import prepare_torch
 
 FEWER = 20
 """Exhaustive search is asked so many times less often: at a million items a query takes a tenth of a second."""
+LEAST = 100
+"""Queries that it is asked at least, where there are as many: the p99 of fewer is their maximum."""
 CHUNK = 2**24
 
 
@@ -49,12 +51,16 @@ def main(
     timings = _timed(found, queries, protocol, spec["seed"])
     peak = peak_memory()  # of searching: what comes next holds every vector
     if EXHAUSTIVE in values["systems"]:
-        fewer = {key: max(1, getattr(protocol, key) // FEWER) for key in ("warm_up", "measured")}
-        rare = protocol.model_copy(update=fewer)
-        timings += _timed(ways([EXHAUSTIVE], searchers, store), queries, rare, spec["seed"])
+        timings += _timed(ways([EXHAUSTIVE], searchers, store), queries, rarer(protocol), spec["seed"])
     size, process = values["size"], int(spec["wildcards"]["process"])
     record = {"size": size, "process": process, "timings": timings, "peak_bytes": peak}
     times.write_text(json.dumps(record) + "\n")
+
+
+def rarer(protocol: LatencyProtocol) -> LatencyProtocol:
+    """Return the protocol of exhaustive search."""
+    measured = max(min(LEAST, protocol.measured), protocol.measured // FEWER)
+    return protocol.model_copy(update={"warm_up": max(1, protocol.warm_up // FEWER), "measured": measured})
 
 
 def read_once(files: Iterable[Path]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crossmodal.experiments.search.answers import DEPTH, Place, Positions
+from crossmodal.experiments.search.answers import DEPTH, Answering, Place, Positions
 from crossmodal.experiments.search.names import CLEAN, INDEX_RECALL, KEPT, Way, read_way
 from crossmodal.experiments.search.probes import probe_candidates
 from crossmodal.experiments.search.sources import Sources, found_by
@@ -59,17 +59,27 @@ def main(
 def answer(place: Place, asked: dict[str, Embeddings]) -> Iterator[pa.Table]:
     """Yield the results of the queries of every set by every way."""
     exact = {name: place.exact(captions.vectors) for name, captions in asked.items()}
-    firsts: dict[tuple[str, str], Candidates] = {}
+    firsts: dict[tuple[str, str, int], Candidates] = {}
     for way in map(read_way, place.sources.values["ways"]):
         for name, captions in asked.items():
             answering = place.answering(way, captions.vectors, name)
-            if (way.base, name) not in firsts:
-                depth = max(DEPTH, place.sources.candidates())
-                firsts[way.base, name] = found_by(answering.searcher, place.gallery, captions, depth)
-            positions = answering.order(firsts[way.base, name])
+            depth = depth_of(place, answering)
+            if (way.base, name, depth) not in firsts:
+                firsts[way.base, name, depth] = found_by(answering.searcher, place.gallery, captions, depth)
+            positions = answering.order(firsts[way.base, name, depth])
             share = place.found_share(captions.vectors, positions, exact[name])
             table = table_of(place, way, name, captions, positions)
             yield table.append_column(INDEX_RECALL, pa.array(share, pa.float64()))
+
+
+def depth_of(place: Place, answering: Answering) -> int:
+    """Return how many items an index is asked for where a way answers: at least as many as that way takes.
+
+    A graph looks further when it is asked for more, so it is asked for as many as where it is timed.
+    """
+    if answering.searcher.point.ef_search:
+        return answering.candidates
+    return max(DEPTH, place.sources.candidates(), answering.candidates)
 
 
 def table_of(place: Place, way: Way, asked: str, captions: Embeddings, positions: Positions) -> pa.Table:
