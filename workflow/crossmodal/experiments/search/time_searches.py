@@ -4,6 +4,12 @@ It is done in several processes, each a job of its own. Some ways are timed twic
 itself says how far times can be trusted.
 """
 
+import os
+
+# How many threads BLAS takes is settled when NumPy is imported, and this job has all the cores that Snakemake has,
+# lest anything runs beside it: how many that are must not show in its times.
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
 import json
 from collections.abc import Callable
 from time import perf_counter_ns
