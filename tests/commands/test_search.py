@@ -9,6 +9,7 @@ from contextlib import chdir
 
 import pytest
 
+from crossmodal.provenance.digests import md5
 from served import (
     HOSTILE,
     adapt,
@@ -128,6 +129,22 @@ def test_a_study_knows_its_index_its_model_and_its_pictures(crossmodal, searched
     with chdir(tmp_path):
         chosen = choose_searched(None, None, None, None, None)
     assert str(chosen.folder) == "results/toy/search/lora/s0/mixed/flat/r0"
+
+    folder = tmp_path / chosen.folder
+    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    entries = {path.stem: [{"path": str(path.relative_to(tmp_path)), "md5": md5(path)}] for path in files}
+    (folder / "manifest.json").write_text(json.dumps({"outputs": entries}))
+    with chdir(tmp_path):
+        assert crossmodal("search", "a red square", "--top", 3).out == done.out
+        for path in files:
+            content = path.read_bytes()
+            path.write_bytes(content + b" ")
+            edited = crossmodal("search", "a red square", "--top", 3)
+            assert (edited.status, edited.out) == (1, ""), path
+            assert f"{path.relative_to(tmp_path)}: is not what its job wrote" in edited.err
+            path.write_bytes(content)
+        (folder / "manifest.json").write_text("{}")
+        assert "not a job's manifest" in crossmodal("search", "a red square").err
 
 
 def test_a_study_without_an_index_says_what_makes_one(crossmodal, tmp_path):

@@ -6,6 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from crossmodal.search import timing
 from crossmodal.search.settings import LatencyProtocol
@@ -70,3 +71,15 @@ def test_peak_memory_grows_with_what_is_held():
     held = np.ones(60_000_000 // 8)
     assert before > 2**20 and peak_memory() >= before and held[0]
     assert peak_memory() < 2**40
+
+
+def test_blas_has_one_thread_however_many_cores_the_job_has():
+    seen = []
+
+    def answer(i, n):
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+
+    with threadpool_limits(2, user_api="blas"):
+        time_systems({"a": answer}, 4, LatencyProtocol(warm_up=1, measured=2, batches=[1]), seed=0)
+        assert {2} == {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    assert seen == [{1}] * 3

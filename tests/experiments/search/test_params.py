@@ -1,5 +1,6 @@
 """Ways to search, their names, and the galleries they search, as parameters ask for them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from crossmodal.experiments.search.jobs import (
 from crossmodal.experiments.search.names import Way, read_way
 from crossmodal.experiments.search.params import Params, earlier
 from crossmodal.study.configuration import merge, read_yaml
+from crossmodal.study.specs import spec
 from crossmodal.study.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,6 +46,25 @@ def listed(of: Study, rule: str) -> list[dict[str, str]]:
 def test_a_name_says_all_of_a_way(index: str, stage: str, place: str, shift: str) -> None:
     way = Way(index, stage, place, shift)
     assert read_way(way.variant, ["own", "mixed"]) == way
+
+
+def test_no_index_has_the_name_of_what_is_timed_beside_it() -> None:
+    with pytest.raises(UserError, match='no index can be called "encode"'):
+        study(indexes={"encode": {"kind": "flat"}})
+
+
+def test_exhaustive_search_counts_where_stages_get_its_candidates() -> None:
+    tiny = read_yaml(ROOT / "studies/tiny.yaml")
+    search = read_yaml(ROOT / "params.yaml")["search"] | tiny["search"]
+    quantised = {"ivf-pq": {"kind": "ivf_pq", "nlist": 2, "m": 4, "bits": 4}}
+    search |= {"indexes": quantised, "index": None, "stage": None, "exhaustive": None}
+    search |= {"expansion": None, "pipelines": {"ivf-pq": ["nnn"]}, "gallery": None, "timed_gallery": None}
+    search["stages"] = {"nnn": {"kind": "nnn", "candidates": 10}}
+    defaults = read_yaml(ROOT / "params.yaml") | {"search": search}
+    defaults["scale"] |= {"reranker": None}
+    of = load_study(defaults, {key: value for key, value in tiny.items() if key != "search"})
+    for rule, more in (("answer_queries", {"run": "0"}), ("time_searches", {"process": "0"})):
+        assert "crossmodal.search.flat" in json.loads(spec(of, rule, **RUN, **more))["code"]
 
 
 def test_ways_are_indexes_alone_and_with_what_follows_them() -> None:

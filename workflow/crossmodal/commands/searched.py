@@ -115,7 +115,31 @@ def _of_study(study: str | None) -> Searched:
     for key, value in wanted.items():
         built = [one for one in built if getattr(one, key) == value] or built
     first = min(built, key=lambda one: (one.seed, -one.items, str(one.folder)))
+    _check_as_written(first.folder)
     return Searched(first.folder, cell_model(study, first.cell, first.seed), _datasets(name, settings))
+
+
+def _check_as_written(folder: Path) -> None:
+    """Raise UserError where a file of a study's index is not what its job wrote, as an audit would find.
+
+    Digests are remembered, so that only the first search after a change reads whole files. A folder that no
+    manifest tells of is taken as it is.
+    """
+    if not (folder / "manifest.json").is_file():
+        return
+    from crossmodal.provenance.digests import md5_of
+
+    try:
+        outputs = _object(folder / "manifest.json")["outputs"].values()
+        written = {folder / Path(entry["path"]).name: entry["md5"] for own in outputs for entry in own}
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{folder / 'manifest.json'}: not a job's manifest; run the study again") from None
+    for path, digest in md5_of(written).items():
+        if digest != written[path]:
+            what = "is not what its job wrote" if digest else "is not there"
+            raise UserError(
+                f"{path}: {what}; `rm -r {folder}` and run the study, or name the folder with --index"
+            )
 
 
 def _indexes(root: Path) -> Iterator[_Built]:

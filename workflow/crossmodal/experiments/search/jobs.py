@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from crossmodal import registry
 from crossmodal.experiments.search.names import CLEAN, WITH_TOKENS, Way
 from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, embedding, kind_module, method_module, plain
@@ -185,6 +186,10 @@ def _modules(study: Study) -> tuple[str, ...]:
     room = study.room("search")
     found = [kind_module("search", params) for params in room.indexes.values()]
     found += [kind_module("reranking", room.stages[name]) for name in room.used_stages()]
+    if (
+        room.index is None and room.used_stages()
+    ):  # candidates on validation lists are those of exhaustive search
+        found.append(registry.module_name("search", "flat"))
     return tuple(dict.fromkeys(found))
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from crossmodal.experiments.search.names import CLEAN, EXPAND, OWN_STAGES, REFINE, Way, with_stage
+from crossmodal.experiments.search.names import CLEAN, ENCODE, EXPAND, OWN_STAGES, REFINE, Way, with_stage
 from crossmodal.parameters import Check, Count, Name, Parameters, Share
 from crossmodal.registry import any_of
 from crossmodal.reranking.token_settings import TokenParameters
@@ -93,6 +93,8 @@ class Params(Parameters):
                 raise ValueError(
                     f'no stage can be called "{name}": that is a way to search by an index alone'
                 )
+        if ENCODE in self.indexes:
+            raise ValueError(f'no index can be called "{ENCODE}": times of encoding queries have that name')
         if both := [name for name in self.shifts if name in self.galleries]:
             raise ValueError(f'"{both[0]}" is a gallery and a shift; name the gallery otherwise')
         return self
