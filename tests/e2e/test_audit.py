@@ -94,8 +94,9 @@ def test_why_names_the_difference_and_the_time(project) -> None:
     finally:
         overlay.write_text(text)
     by_job = {entry["job"]: entry for entry in plan}
-    numbered = {"number_cells", "number_peft", "number_robustness", "number_search", "number_probes"}
-    drawn = ["draw_peft", "draw_robustness", "draw_search", "draw_probes"]  # in the order of the page
+    rooms = ("peft", "robustness", "search", "scale", "probes")  # in the order of the page
+    numbered = {"number_cells", *(f"number_{room}" for room in rooms)}
+    drawn = [f"draw_{room}" for room in rooms]
     assert set(by_job) == numbered | {*drawn, "record_study", "join_numbers", "write_report"}
     for job in numbered:
         assert by_job[job]["reasons"] == ["params: statistics.resamples 100 → 101"], job
@@ -105,7 +106,7 @@ def test_why_names_the_difference_and_the_time(project) -> None:
     assert all(entry["expected_seconds"] > 0 for entry in plan if entry["job"] != "record_study")
     named = [line.split()[0] for line in lines[:-1] if not line.startswith(" ")]
     assert named[-1] == "join_numbers" and set(named) == numbered | {"join_numbers"}
-    assert lines[-1].startswith("study tiny: 6 jobs")
+    assert lines[-1].startswith("study tiny: 7 jobs")
     assert project.crossmodal("why").stdout == "study tiny: nothing to do\n"
 
 
@@ -119,7 +120,7 @@ def test_an_accepted_edit_is_kept_and_shown_as_accepted(project, tmp_path: Path)
     done = copy.crossmodal("accept", "adaptation", "--why", "nobody reads it")
     assert done.stderr.endswith("a job above it does not hold; accept or run that one first\n")
     assert not (tmp_path / "waivers.yaml").exists()
-    for stage in ("pretraining", "adaptation"):
+    for stage in ("pretraining", "adaptation", "search"):  # where the folds are trained
         done = copy.crossmodal("accept", stage, "--why", "nobody reads it")
         assert done.returncode == 0, done.stderr
     assert copy.stale() == set()

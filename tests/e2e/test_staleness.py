@@ -17,8 +17,9 @@ ATTACKED = "lora-r8-pgd"
 TIMED = ("full", "lora-r8-pgd")
 SHIFTS = ("gaussian-noise-3", "resolution-16")
 GALLERIES, RUNS, PROCESSES = ("own", "mixed"), (0, 1), (0, 1)
+SIZE, SHARDS = 500, (0, 1)
 FOLDS = {f"{rule} {SEARCHED} 0 {fold}" for rule in ("adapt_fold", "embed_fold") for fold in (0, 1)}
-ROOMS = ("peft", "robustness", "search", "probes")
+ROOMS = ("peft", "robustness", "search", "scale", "probes")
 PROBES = ("lookup", "colours")
 JOINED = {"join_numbers", "write_report"}
 
@@ -52,7 +53,8 @@ def indexed(index: str) -> set[str]:
     """Return what is made anew where a kind of index is: exhaustive search is built once for all runs."""
     runs = RUNS if index == "ivf-pq" else RUNS[:1]
     jobs = {f"build_index {SEARCHED} 0 {gallery} {index} {run}" for gallery in GALLERIES for run in runs}
-    jobs |= {f"train_reranker {SEARCHED} 0 rerank {run}" for run in RUNS} if index == "ivf-pq" else set()
+    if index == "ivf-pq":
+        jobs |= {f"train_reranker {SEARCHED} 0 rerank {run}" for run in RUNS} | trained_at_size()
     return jobs | answered() | {f"time_searches {SEARCHED} 0 {process}" for process in PROCESSES}
 
 
@@ -60,11 +62,33 @@ def answered() -> set[str]:
     return {f"answer_queries {SEARCHED} 0 {run}" for run in RUNS} | numbered("search")
 
 
+def reranked_at_size() -> set[str]:
+    """Return what is made anew at size where the second stage is."""
+    times = {f"time_scale {SEARCHED} 0 {SIZE} {process}" for process in PROCESSES}
+    return times | {f"answer_scale {SEARCHED} 0 {SIZE}"} | numbered("scale")
+
+
+def trained_at_size() -> set[str]:
+    """Return what is made anew at size where the kind of its index is."""
+    one = {f"{rule}_scale_index {SEARCHED} 0 {SIZE}" for rule in ("train", "merge")}
+    parts = {f"fill_scale_index {SEARCHED} 0 {SIZE} {shard}" for shard in SHARDS}
+    return one | parts | {f"choose_scale_point {SEARCHED} 0 {SIZE} index"} | reranked_at_size()
+
+
+def embedded_at_size() -> set[str]:
+    """Return what is made anew at size where the real vectors are."""
+    one = {f"{rule} {SEARCHED} 0" for rule in ("gather_real", "fit_density")}
+    shards = {
+        f"{rule} {SEARCHED} 0 {n}" for rule in ("draw_shard", "search_shard_exhaustively") for n in SHARDS
+    }
+    return one | shards | trained_at_size()
+
+
 def embedded(cell: str, seed: int = 0) -> set[str]:
     """Return what is made anew where an adapted model is."""
     jobs = evaluated(cell, seed)
     if seed == 0 and cell == SEARCHED:
-        jobs |= {f"embed_galleries {cell} 0"} | indexed("flat") | indexed("ivf-pq")
+        jobs |= {f"embed_galleries {cell} 0"} | indexed("flat") | indexed("ivf-pq") | embedded_at_size()
     if cell == ATTACKED:
         jobs |= {f"validate_attacks {cell} 0", f"evaluate_attacks {cell} 0"} if seed == 0 else set()
     if seed == 0 and cell in TIMED:
@@ -180,6 +204,7 @@ TABLE = {
     "code: metrics": Row(
         {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("target", "shifted")}
         | answered()
+        | {f"answer_scale {SEARCHED} 0 {SIZE}"}
         | {f"evaluate_attacks {ATTACKED} 0"}
         | PROBED
         | ALL_NUMBERS,
@@ -266,7 +291,7 @@ TABLE = {
     "a seed added": Row(
         RECORDED | adapted("full", 1) | adapted("lora-r8-pgd", 1), config=("seeds=[0,1]",)
     ),
-    "an experiment left out": Row(RECORDED | JOINED, config=("search=null",)),
+    "an experiment left out": Row(RECORDED | JOINED, config=("search=null", "scale=null")),
 }  # fmt: skip
 
 
