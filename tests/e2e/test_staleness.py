@@ -204,7 +204,6 @@ TABLE = {
     "code: metrics": Row(
         {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("target", "shifted")}
         | answered()
-        | {f"answer_scale {SEARCHED} 0 {SIZE}"}
         | {f"evaluate_attacks {ATTACKED} 0"}
         | PROBED
         | ALL_NUMBERS,
