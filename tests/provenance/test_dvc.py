@@ -133,7 +133,7 @@ def test_a_stage_names_every_parameter_in_its_specs(jobs: list[Job]) -> None:
                 continue
             try:
                 after = specs_of(chosen, edited(path, other))
-            except (UserError, KeyError):
+            except (UserError, LookupError):
                 continue  # not valid here, or the job is gone with what it was of
             tried += 1
             changed = {stages[job.rule] for job in chosen if before[job.name] != after[job.name]}

@@ -117,11 +117,11 @@ def test_every_block_can_be_published(
     assert {"h1", "pareto", "threats", "selection", "sanity", "shifts", "costs"} <= blocks.keys()
     known = {number.number_id for number in numbers}
     absent = {
-        "search", "search-blind", "subsets", "concepts", "captions", "pairs", "pairs-by-shift", "then-and-now",
+        "subsets", "concepts", "captions", "pairs", "pairs-by-shift", "then-and-now",
         "chain",
     }  # fmt: skip
     for name, (text, ids) in blocks.items():
-        assert bool(ids) == (name not in absent), name
+        assert bool(ids) == (name not in absent and not name.startswith("search")), name
         assert known.issuperset(ids) and not any(id in text for id in ids)
         for block in text.split("\n\n"):
             lines = [line for line in block.splitlines() if line.startswith("|")]

@@ -13,7 +13,7 @@ from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import kind_module, method_module, plain
 from crossmodal.study.study import SetName, Study
 
-PARAMETERS = ("embeddings", "scale")
+PARAMETERS = ("embeddings", "scale", "search")
 """The keys of params.yaml that its jobs depend on beside those of every experiment."""
 PLOTS = {
     "scale": {
