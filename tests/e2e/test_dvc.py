@@ -183,6 +183,7 @@ def test_metrics_and_plots_show_numbers_of_the_study(witnessed: Repository) -> N
         "accuracy-parameters": ("parameters_trainable", "dvc_inferred_y_value"),
         "degradation": ("degradation", "shift_cell"),
         "recall-latency": ("latency_p50_ms", "recall@10"),
+        "scale": ("items", "latency_p99_ms"),
     }
     assert set(plots) == set(columns)
     for name, (plot,) in plots.items():
