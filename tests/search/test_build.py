@@ -96,6 +96,8 @@ def test_parts_merge_to_the_index_that_is_filled_at_once(unit, tmp_path, name):
         parts.append(tmp_path / f"part{number}")
         write_index(part, parts[-1])
     merge_indexes(tmp_path / "trained", parts, tmp_path / "merged")
+    merge_indexes(tmp_path / "trained", parts, tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "merged").read_bytes()
     whole = fill_index(faiss.read_index(str(tmp_path / "trained")), [vectors])
     write_index(whole, tmp_path / "whole")
     if "fast_scan" not in name:  # the unused places of its blocks are not initialised

@@ -85,6 +85,21 @@ def _inverted(index: Any) -> Any:
 def _merge_in_memory(whole: Any, parts: Sequence[Path]) -> None:
     for path in parts:
         whole.merge_from(_opened(path, whole, mapped=False), 0 if _lists(whole) is None else whole.ntotal)
+    if isinstance(lists := _lists(whole), faiss.BlockInvertedLists):
+        _clear_padding(lists)
+
+
+def _clear_padding(lists: Any) -> None:
+    """Set what stands in the last block of each list beyond its items to 0: merging leaves there what memory held."""
+    packer, each = lists.packer, lists.n_per_block
+    nothing = np.zeros(packer.code_size, np.uint8)
+    for number in range(lists.nlist):
+        size = lists.list_size(number)
+        if size % each:
+            blocks = faiss.rev_swig_ptr(lists.get_codes(number), -(-size // each) * packer.block_size)
+            last = blocks.reshape(-1, packer.block_size)[-1:]
+            for place in range(size % each, each):
+                packer.pack_1(nothing, place, last)
 
 
 def _write_merged(whole: Any, parts: Sequence[Any], out: Path) -> None:
