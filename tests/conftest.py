@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from real_browser import browser as browser
+
 # Where processes share a core, making data or an example may take any time. In CI the examples are the same each
 # time, so that a submission fails for what it changes; elsewhere they go on searching.
 settings.register_profile(

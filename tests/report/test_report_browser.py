@@ -1,24 +1,17 @@
 """The page in a real browser: no error, no request, charts drawn, captions harmless."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 from crossmodal.report.cells import Grid
 from crossmodal.report.page import ReportInputs, write_report
+from real_browser import needs_chromium
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-dev-shm-usage",
-)  # fmt: skip
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
+    needs_chromium,
 ]
 
 DRAWN = """
@@ -28,19 +21,6 @@ const look = () => boxes.every((box) => box.dataset.drawn && box.querySelector('
 document.querySelectorAll('details').forEach((details) => { details.open = true; });
 look();
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
 
 
 def opened(browser: webdriver.Chrome, inputs: ReportInputs, folder: Path, width: int = 1280) -> int:

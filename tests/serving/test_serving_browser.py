@@ -1,11 +1,9 @@
 """The served page and a written one in a real browser: no error, nothing fetched from elsewhere, nothing run."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -13,31 +11,14 @@ from selenium.webdriver.support.ui import WebDriverWait
 from crossmodal.serving.page import answer_file
 from crossmodal.serving.pictures import Pictures
 from crossmodal.serving.session import open_session
+from real_browser import needs_chromium
 from served import HOSTILE, drawing, model_of, running
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-dev-shm-usage",
-)  # fmt: skip
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"),
+    needs_chromium,
 ]
 SHOWN = "return [...document.querySelectorAll('.cards img')].every((i) => i.complete && i.naturalWidth)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")

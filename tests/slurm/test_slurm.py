@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crossmodal import registry
 from crossmodal.provenance.manifest import read_manifest
 from crossmodal.statistics.numbers import Number, read_numbers
 
@@ -73,8 +74,9 @@ def test_small_jobs_are_submitted_in_groups(runs) -> None:
     submissions = runs.slurm.jobs("rule_")
     assert len(manifests(runs.there.folder)) > 30
     # Those of search at scale go alone: there a shard is a job of minutes.
-    alone = [path for path in manifests(runs.there.folder) if "/scale/" in path]
-    assert len(submissions) <= 14 + len(alone), submissions
+    alone = {name for name, rule in registry.room("scale", "jobs").RULES.items() if not rule.group}
+    there = [manifest for manifest in manifests(runs.there.folder).values() if manifest["rule"] in alone]
+    assert len(submissions) <= 14 + len(there), submissions
 
 
 def test_both_runs_wrote_the_same_bytes(runs) -> None:

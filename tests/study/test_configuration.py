@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossmodal import registry
 from crossmodal.errors import UserError
 from crossmodal.study import grid
 from crossmodal.study.configuration import merge, read_yaml, typed_scalars
@@ -335,12 +336,5 @@ def test_a_study_without_an_experiment_does_not_have_its_jobs_nor_its_key() -> N
     )
     rules = {rule for rule, _ in grid.jobs(study)}
     assert {"number_peft", "draw_robustness"} <= rules
-    absent = {
-        "number_search",
-        "draw_search",
-        "embed_galleries",
-        "build_index",
-        "train_reranker",
-        "answer_queries",
-    }
+    absent = {"number_search", "draw_search", *registry.room("search", "jobs").RULES}
     assert not rules & absent

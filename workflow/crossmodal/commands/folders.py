@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from crossmodal.commands.toolkit import refused
 from crossmodal.errors import UserError
-from crossmodal.jobs.refusals import refusal
 
 
 def check_new(path: Path) -> None:
@@ -32,15 +32,10 @@ def written_folder(path: Path) -> Iterator[Path]:
     temporary = path.absolute().with_name(f".{path.absolute().name}.{os.getpid()}")
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        temporary.mkdir()
-        yield temporary
-        temporary.replace(path)
-    except UserError:
-        raise
-    except Exception as error:
-        if reason := refusal(error):
-            raise UserError(f"{path}: {reason}") from error
-        raise
+        with refused(path):
+            temporary.mkdir()
+            yield temporary
+            temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         signal.signal(signal.SIGTERM, before)

@@ -110,6 +110,19 @@ def naming_images(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """Turn what the machine refuses while `path` is written (a full disk, no permission) into one line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if reason := refusal(error):
+            raise UserError(f"{path}: {reason}") from error
+        raise
+
+
+@contextmanager
 def written(path: Path, source: Path) -> Iterator[Path]:
     """Give a temporary path that becomes `path` at the end, or vanishes where the work ends with an error."""
     if not path.parent.is_dir():
@@ -120,14 +133,9 @@ def written(path: Path, source: Path) -> Iterator[Path]:
         raise UserError(f"{path}: is the input; write to another file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        yield temporary
-        temporary.replace(path)
-    except UserError:
-        raise
-    except Exception as error:
-        if reason := refusal(error):
-            raise UserError(f"{path}: {reason}") from error
-        raise
+        with refused(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

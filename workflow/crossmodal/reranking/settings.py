@@ -14,19 +14,14 @@ class StageParameters(Parameters):
     """Items of the first stage that are put in order."""
 
 
-class NetworkParameters(StageParameters):
-    """A small transformer over the vectors of a query and its candidates, and its training."""
+class TrainedParameters(StageParameters):
+    """A small transformer over candidates that see each other, and its training."""
 
     layers: Count = 2
     width: Count = 256
     heads: Count = 4
     feedforward: Count = 256
     """Width of the hidden layer between two attentions."""
-    pillars: Count = 16
-    """Candidates of the best exact scores; every candidate is told how similar it is to each of them."""
-    bank: Annotated[int, Field(ge=0)] = 512
-    """Captions that tell how near an image comes to any of them, whatever is asked, as in NNN; 0 for no such
-    feature."""
     dropout: Share = 0.1
     epochs: Count = 4
     """Passes over the training images, one random caption of each."""
@@ -49,3 +44,13 @@ class NetworkParameters(StageParameters):
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
         return self
+
+
+class NetworkParameters(TrainedParameters):
+    """Its inputs are what the vectors of a query and its candidates say."""
+
+    pillars: Count = 16
+    """Candidates of the best exact scores; every candidate is told how similar it is to each of them."""
+    bank: Annotated[int, Field(ge=0)] = 512
+    """Captions that tell how near an image comes to any of them, whatever is asked, as in NNN; 0 for no such
+    feature."""

@@ -85,12 +85,12 @@ def _inverted(index: Any) -> Any:
 def _merge_in_memory(whole: Any, parts: Sequence[Path]) -> None:
     for path in parts:
         whole.merge_from(_opened(path, whole, mapped=False), 0 if _lists(whole) is None else whole.ntotal)
-    if isinstance(lists := _lists(whole), faiss.BlockInvertedLists):
+    if hasattr(lists := _lists(whole), "n_per_block"):  # fast-scan codes
         _clear_padding(lists)
 
 
 def _clear_padding(lists: Any) -> None:
-    """Set what stands in the last block of each list beyond its items to 0: merging leaves there what memory held."""
+    """Set to 0 what the last block of each list has beyond its items: merging leaves what memory held."""
     packer, each = lists.packer, lists.n_per_block
     nothing = np.zeros(packer.code_size, np.uint8)
     for number in range(lists.nlist):

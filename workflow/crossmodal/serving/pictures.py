@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crossmodal.errors import UserError
+from crossmodal.search.formats.pictures import encoded, read_file
 
-LARGEST = 50_000_000
-"""Bytes of a file beyond which it is no ordinary picture."""
 KEPT = 16
 """Row groups of datasets whose pictures stay in memory."""
 
@@ -36,7 +35,7 @@ class Pictures:
         try:
             place = self.place(image_id, path)
             return self._at(place) if place else None
-        except (OSError, pa.ArrowException, KeyError, IndexError, ValueError, TypeError):
+        except (UserError, OSError, pa.ArrowException, KeyError, IndexError, ValueError, TypeError):
             return None
 
     def place(self, image_id: str, path: str | None) -> str | None:
@@ -52,7 +51,7 @@ class Pictures:
             dataset = self._below(name)
             return self._of_row(dataset, int(row)) if dataset else None
         file = self._below(path)
-        return _read_file(file) if file else None
+        return read_file(file) if file else None
 
     def _below(self, name: str) -> Path | None:
         return next((root / name for root in self._roots if (root / name).is_file()), None)
@@ -73,7 +72,7 @@ class Pictures:
             counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         for group, count in enumerate(counts):
             if row < count:
-                return _encoded(self._group(dataset, group)[row], dataset)
+                return encoded(self._group(dataset, group)[row], dataset) or None
             row -= count
         return None
 
@@ -82,19 +81,6 @@ def _read_group(dataset: Path, group: int) -> list[Any]:
     with pq.ParquetFile(dataset) as file:
         found: list[Any] = file.read_row_group(group, columns=["image"]).column("image").to_pylist()
         return found
-
-
-def _encoded(value: Any, dataset: Path) -> bytes | None:
-    """Return the bytes of an image as a dataset's row has it: bytes, or a struct of bytes and path."""
-    if isinstance(value, bytes):
-        return value
-    if value and value.get("bytes") is not None:
-        return bytes(value["bytes"])
-    return _read_file(dataset.parent / value["path"]) if value and value.get("path") else None
-
-
-def _read_file(path: Path) -> bytes | None:
-    return path.read_bytes() if path.stat().st_size <= LARGEST else None
 
 
 def check_datasets(paths: Sequence[Path]) -> None:
