@@ -90,7 +90,7 @@ def _line(sizes: list[int], values: list[float], slope: float, log: bool) -> lis
 
 
 def scale_chart(frame: pd.DataFrame, shown: Shown) -> alt.LayerChart:
-    """Return a point with its interval for each way to search and size; a dashed line is the fitted growth."""
+    """Return a point with its interval for each way to search and size; dashed lines where growth is fitted."""
     systems = list(dict.fromkeys(frame["system"]))
     legend = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
     color = alt.Color("system:N", scale=colours(systems, skip=1), legend=legend)
@@ -111,11 +111,10 @@ def scale_chart(frame: pd.DataFrame, shown: Shown) -> alt.LayerChart:
         alt.Tooltip("number_id:N", title="number"),
     ]
     base = alt.Chart(frame.drop(columns="fitted")).encode(x=x, color=color)
-    fitted = alt.Chart(frame[frame["fitted"].notna()]).encode(x=x, color=color)
-    layers = [
-        fitted.mark_line(strokeDash=[4, 3], strokeWidth=1.5, opacity=0.7).encode(
-            y=alt.Y("fitted:Q", scale=scale)
-        ),
+    fitted = frame[frame["fitted"].notna()]
+    lines = alt.Chart(fitted).mark_line(strokeDash=[4, 3], strokeWidth=1.5, opacity=0.7)
+    layers = [  # a layer without a row would leave the axis without an extent
+        *([lines.encode(x=x, color=color, y=alt.Y("fitted:Q", scale=scale))] if len(fitted) else []),
         base.mark_rule(strokeWidth=2, opacity=0.6).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
         base.mark_point(filled=True, size=80, opacity=1).encode(y=y, tooltip=tooltip),
     ]
