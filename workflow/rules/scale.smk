@@ -26,54 +26,32 @@ wildcard_constraints:
     side="images|captions",
 
 
-def scale_embedding(dataset, split, side):
-    """Return the embeddings of a set, as another job writes them or as this experiment's own does."""
-    if (dataset, split, side) not in EMBEDDED_HERE:
-        return f"<results>/embeddings/{{cell}}/s{{seed}}/{dataset}/{split}/clean/{side}.parquet"
-    return (
-        f"<results>/scale/{{cell}}/s{{seed}}/embedded/{dataset}/{split}/{side}.parquet"
-    )
-
-
-def scale_shards(wildcards):
-    """Return the shards of the gallery of a size."""
-    return [
-        f"<results>/scale/{wildcards.cell}/s{wildcards.seed}/shards/{shard}.npy"
+# The embeddings of a set, as another job writes them or as this experiment's own does.
+scale_embedding = lambda dataset, split, side: (
+    f"<results>/scale/{{cell}}/s{{seed}}/embedded/{dataset}/{split}/{side}.parquet"
+    if (dataset, split, side) in EMBEDDED_HERE
+    else f"<results>/embeddings/{{cell}}/s{{seed}}/{dataset}/{split}/clean/{side}.parquet"
+)
+# A file of each shard of the gallery of a size, of each of its indexes.
+of_shards = lambda file: (
+    lambda wildcards: [
+        file.format(**wildcards, shard=shard)
         for shard in SCALE.shards_of(int(wildcards.size))
     ]
-
-
-def scale_found(wildcards):
-    """Return the results of exhaustive search in the shards of a size."""
-    return [
-        f"<results>/scale/{wildcards.cell}/s{wildcards.seed}/exhaustive/{shard}.npz"
-        for shard in SCALE.shards_of(int(wildcards.size))
+)
+of_kinds = lambda file: (
+    lambda wildcards: [
+        file.format(**wildcards, kind=kind) for kind in SCALE.kinds(int(wildcards.size))
     ]
-
-
-def scale_parts(suffix):
-    """Return the input function of the parts of the index of a size."""
-    return lambda wildcards: [
-        f"<results>/scale/{wildcards.cell}/s{wildcards.seed}/{wildcards.size}/parts/{shard}.{suffix}"
-        for shard in SCALE.shards_of(int(wildcards.size))
-    ]
-
-
-def scale_indexes(suffix):
-    """Return the input function of a file of each index of a size."""
-    return lambda wildcards: [
-        f"<results>/scale/{wildcards.cell}/s{wildcards.seed}/{wildcards.size}/{kind}.{suffix}"
-        for kind in SCALE.kinds(int(wildcards.size))
-    ]
-
-
-def training_captions(wildcards):
-    """Return the embeddings of the training captions where something learns from them."""
-    return (
-        [scale_embedding(TARGET, "train", "captions").format(**wildcards)]
-        if SCALE.learns_from_captions()
-        else []
-    )
+)
+scale_shards = of_shards("<results>/scale/{cell}/s{seed}/shards/{shard}.npy")
+scale_found = of_shards("<results>/scale/{cell}/s{seed}/exhaustive/{shard}.npz")
+# The training captions where something learns from them.
+training_captions = (
+    [scale_embedding(TARGET, "train", "captions")]
+    if SCALE.learns_from_captions()
+    else []
+)
 
 
 rule embed_scale:
@@ -233,7 +211,7 @@ rule fill_scale_index:
 rule merge_scale_index:
     input:
         trained="<results>/scale/{cell}/s{seed}/{size}/trained.faiss",
-        parts=scale_parts("faiss"),
+        parts=of_shards("<results>/scale/{cell}/s{seed}/{size}/parts/{shard}.faiss"),
         vectors=scale_shards,
     output:
         index="<results>/scale/{cell}/s{seed}/{size}/index.faiss",
@@ -299,8 +277,8 @@ rule choose_scale_point:
 
 rule answer_scale:
     input:
-        indexes=scale_indexes("faiss"),
-        points=scale_indexes("points.json"),
+        indexes=of_kinds("<results>/scale/{cell}/s{seed}/{size}/{kind}.faiss"),
+        points=of_kinds("<results>/scale/{cell}/s{seed}/{size}/{kind}.points.json"),
         vectors=scale_shards,
         names="<results>/scale/{cell}/s{seed}/items.parquet",
         captions=scale_embedding(TARGET, "test", "captions"),
@@ -325,8 +303,8 @@ rule answer_scale:
 
 rule time_scale:
     input:
-        indexes=scale_indexes("faiss"),
-        points=scale_indexes("points.json"),
+        indexes=of_kinds("<results>/scale/{cell}/s{seed}/{size}/{kind}.faiss"),
+        points=of_kinds("<results>/scale/{cell}/s{seed}/{size}/{kind}.points.json"),
         vectors=scale_shards,
         names="<results>/scale/{cell}/s{seed}/items.parquet",
         captions=scale_embedding(TARGET, "test", "captions"),

@@ -32,8 +32,7 @@ RERANKER_FILES = ("config.json", "weights.safetensors")
 
 # Where an index lies, the files of the indexes that a run's queries are answered by, those of a gallery alone.
 index_folder = lambda gallery, index, run: (
-    "<results>/search/{cell}/s{seed}"
-    f"/{gallery}/{index}/r{index_run(STUDY, index, int(run))}"
+    f"<results>/search/{{cell}}/s{{seed}}/{gallery}/{index}/r{index_run(STUDY, index, int(run))}"
 )
 searched_files = lambda run, galleries: [
     f"{index_folder(name, index, run)}/{file}"
@@ -63,7 +62,7 @@ COMPRESSION = "<results>/tokens/{cell}/s{seed}/compression.safetensors"
 filled = lambda files, wildcards: [
     file.format(cell=wildcards.cell, seed=wildcards.seed) for file in files
 ]
-fold_file = lambda name: "<results>/folds/{cell}/s{seed}/f{fold}/" + name
+fold_file = lambda name: f"<results>/folds/{{cell}}/s{{seed}}/f{{fold}}/{name}"
 fold_files = lambda name: [
     f"<results>/folds/{{cell}}/s{{seed}}/f{fold}/{name}" for fold in FOLDS
 ]
