@@ -157,22 +157,23 @@ def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts
     (lead,) = re.findall(r'<ol class="questions">(.*?)</ol>', page, re.DOTALL)
     items = re.findall(r"<li>(.*?)</li>", lead, re.DOTALL)
     verdicts = {
-        "H1": ["inconclusive", "refuted"],
-        "H2": ["refuted"],
-        "H3": ["supported"],
+        "peft": ["inconclusive", "refuted"],
+        "robustness": ["refuted"],
+        "search": ["supported"],
+        "scale": [],  # of the same hypothesis as search, and none of its claims
         "tuning": [],
         "probes": [],
     }
     assert len(items) == len(inputs.questions) == 6
     for item, asked in zip(items, inputs.questions, strict=True):
         assert f'href="#{asked.name}"' in item and asked.question in item
-        assert chips(item) == verdicts[asked.key]
+        assert chips(item) == verdicts[asked.name]
         (head,) = re.findall(
             rf'<section id="{asked.name}">\n<h2>(.*?)</h2>\n<p class="question">(.*?)</p>\n'
             r'(<p class="chips">.*?</p>|)', page, re.DOTALL,
         )  # fmt: skip
-        assert head[:2] == (asked.title, asked.question) and chips(head[2]) == verdicts[asked.key]
-        for verdict in verdicts[asked.key]:
+        assert head[:2] == (asked.title, asked.question) and chips(head[2]) == verdicts[asked.name]
+        for verdict in verdicts[asked.name]:
             assert verdict in Elements(item).text and verdict in Elements(head[2]).text, (
                 "not told by colour alone"
             )

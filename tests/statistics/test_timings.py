@@ -5,7 +5,7 @@ import pytest
 
 from crossmodal.statistics.bootstrap import Resampler, percentile_interval
 from crossmodal.statistics.settings import StatisticsParameters
-from crossmodal.statistics.timings import BLOCKS, draw, mean_of_medians
+from crossmodal.statistics.timings import BLOCKS, draw, mean_of_medians, told
 
 PARAMETERS = StatisticsParameters(resamples=400, bootstrap_seed=3)
 BETWEEN, WITHIN = 0.03, 0.05
@@ -74,3 +74,20 @@ def test_of_one_process_nothing_is_widened() -> None:
     value, samples = mean_of_medians(times, draws)
     assert draws.widening == 1 and value == np.median(times)
     assert samples[0] == pytest.approx(np.median(times[0, draws.rounds[0, 0]]))
+
+
+@pytest.mark.parametrize(
+    ("calls", "processes", "batch", "stated"),
+    [
+        (300, 3, 1, [50, 95, 99]),
+        (10, 1, 1, [50, 95, 99]),  # of single queries always: a claim is about them
+        (625, 3, 16, [50, 95, 99]),
+        (157, 3, 64, [50, 95]),  # the p99 has one call in each process beyond it
+        (19, 3, 16, [50]),
+        (3, 1, 64, []),
+    ],
+)
+def test_percentiles_of_few_batches_are_not_stated(
+    calls: int, processes: int, batch: int, stated: list[int]
+) -> None:
+    assert told((50, 95, 99), calls, processes, batch) == stated

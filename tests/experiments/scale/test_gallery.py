@@ -112,6 +112,7 @@ def test_the_density_is_of_distractors_alone_and_compared_with_what_it_has_not_s
     assert len(density.vectors) == written["vectors"] == 190
     assert set(written["real"]) == set(written["drawn"]) == set(written["other"])
     assert written["drawn"]["norm"] == pytest.approx(1) and "query_10" in written["real"]
+    assert written["drawn_from"] == {"times": 2}, "two for each of 32 that it was fitted to, beside 64 and 64"
 
 
 def test_exhaustive_search_by_shards_is_that_of_the_whole(gallery: Path) -> None:

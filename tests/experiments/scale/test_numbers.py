@@ -175,7 +175,7 @@ def test_tables_group_by_size_and_state_the_numbers_that_they_name(table: Path) 
     [(_, growth)], [(_, density)] = shown["scale-growth"], shown["scale-density"]
     assert {row.name for row in growth.rows} == {"exhaustive", "index", "index+exact"}
     assert [row.name for row in density.rows] == [
-        "real, kept from the density", "drawn, synthetic", "real, which the density was fitted to",
+        "real", "drawn, synthetic", "real, another sample",
     ]  # fmt: skip
     for one in (answers, building, growth, density):
         assert all(numbers.get(name) for name in one.number_ids())

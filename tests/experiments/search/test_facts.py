@@ -13,6 +13,7 @@ ROOM = Params.model_validate(
     {
         "cells": ["c"], "galleries": {"own": {}, "mixed": {}}, "gallery": "own", "index": "ivf-pq",
         "indexes": {"flat": {"kind": "flat"}, "ivf-pq": {"kind": "ivf_pq", "m": 8}},
+        "expansion": {"indexes": ["ivf-pq"], "degree": 8},
     }
 )  # fmt: skip
 
@@ -58,6 +59,7 @@ def test_sizes_are_of_the_index_in_its_gallery(numbers: dict[str, Number]) -> No
     assert value(numbers, "test", "ivf-pq@mixed", "bytes_index") == 1000, "codes, ids, centroids and graphs"
     assert value(numbers, "test", "ivf-pq@mixed", "bytes") == 1011
     assert value(numbers, "test", "ivf-pq@mixed", "bytes_per_item") == pytest.approx(101.1)
+    assert value(numbers, "test", "ivf-pq+expand@mixed", "bytes") == 1011 + 8 * 4 * 10, "with its graph"
     assert value(numbers, "test", "flat", "items") == 5
 
 

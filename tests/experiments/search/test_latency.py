@@ -60,6 +60,9 @@ def test_percentiles_parts_and_batches() -> None:
     assert [found[f"{PLACE}/latency_p{p}"].value for p in (50, 95, 99)] == [50, 95, 99]
     assert found[f"{PLACE}/latency_rerank_p95"].value == pytest.approx(0.75 * 95)
     assert found[f"{PLACE}/latency_batch16_p50"].value == 59
+    assert f"{PLACE}/latency_batch16_p95" in found and f"{PLACE}/latency_batch16_p99" not in found, (
+        "3 calls beyond"
+    )
     assert found[f"{PLACE}/qps"].value == pytest.approx(1000 / 50.5)
     assert found[f"{PLACE}/qps_batch16"].value == pytest.approx(16_000 / 59.5)
     assert found["search/c/s*/d/test/-/text_to_image/latency_encode_p50"].value == 54

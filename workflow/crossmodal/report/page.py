@@ -105,7 +105,9 @@ def render(inputs: ReportInputs) -> str:
         seeds=_seeds(numbers, grid),
         count=len(numbers),
         level=format_level(inputs.level),
-        sections=[(question, html, _own(hypotheses, question.key)) for question, html, _ in sections],
+        sections=[
+            (question, html, _own(hypotheses, question, inputs.questions)) for question, html, _ in sections
+        ],
         hypotheses=hypotheses,
         verdicts=count_verdicts(hypotheses),
         wholes=wholes(hypotheses),
@@ -149,8 +151,17 @@ def _seeds(numbers: Numbers, grid: Grid) -> str:
     return f"{low} to {high} seeds a cell" if low < high else f"{high} seed{'s' if high > 1 else ''}"
 
 
-def _own(hypotheses: Sequence[Hypothesis], key: str) -> list[Hypothesis]:
-    return [hypothesis for hypothesis in hypotheses if hypothesis.id.partition(".")[0] == key]
+def _own(
+    hypotheses: Sequence[Hypothesis], question: Question, questions: Sequence[Question]
+) -> list[Hypothesis]:
+    """Return the claims of an experiment: those under its key and, where others share that, about its numbers."""
+    shared = sum(other.key == question.key for other in questions) > 1
+    return [
+        hypothesis
+        for hypothesis in hypotheses
+        if hypothesis.id.partition(".")[0] == question.key
+        and not (shared and hypothesis.number_id.partition("/")[0] not in ("", question.name))
+    ]
 
 
 def _key_figures(numbers: Numbers, cell: str, target: str) -> list[tuple[str, Figure]]:

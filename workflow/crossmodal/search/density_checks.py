@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 NEIGHBOURS = 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-SAMPLE = 10_000
+SAMPLE = 20_000
 """Vectors at most whose neighbours among one another, and whose spectrum, are looked at."""
 
 

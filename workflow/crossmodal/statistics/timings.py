@@ -12,6 +12,8 @@ times; those within a process, of many rounds, stay as they are. Since what diff
 medians differ as well, intervals are rather too wide than too narrow.
 """
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,8 @@ from scipy import special
 
 from crossmodal.statistics.settings import StatisticsParameters
 
+BEYOND = 5
+"""Calls that must lie beyond a percentile of batches for it to be stated: the p99 of fifty is their maximum."""
 BLOCKS = 5
 """Blocks of a process's rounds; with fewer rounds each is a block."""
 
@@ -33,6 +37,17 @@ class Draws(NamedTuple):
     """[resamples, n, rounds], of each drawn process."""
     widening: float
     """What deviations between processes are multiplied by."""
+
+
+def told(percentiles: Sequence[int], calls: int, processes: int, batch: int) -> list[int]:
+    """Return those of `percentiles` that so many calls in each process tell; all of them of single queries.
+
+    Batches of as many queries are fewer calls. Their nearest-rank percentile is stated where at least BEYOND
+    calls of all processes lie beyond it.
+    """
+    return [
+        p for p in percentiles if batch == 1 or processes * (calls - math.ceil(p / 100 * calls)) >= BEYOND
+    ]
 
 
 def draw(processes: int, rounds: int, parameters: StatisticsParameters) -> Draws:

@@ -13,6 +13,9 @@ from crossmodal.search.density import FEWEST, Density, draw, fit_density, save_d
 from crossmodal.search.density_checks import SAMPLE, summarise
 from crossmodal.search.store import open_store
 
+TIMES = 8
+"""So many vectors are drawn, for the comparison, for each that the density has seen."""
+
 
 def main(real: In, names: In, queries: In, density: Out, comparison: Out, spec: Spec) -> None:
     faiss.omp_set_num_threads(spec["threads"])
@@ -29,19 +32,25 @@ def main(real: In, names: In, queries: In, density: Out, comparison: Out, spec: 
 
 
 def compare(vectors: Vectors, queries: Vectors, seed: int) -> dict[str, dict[str, float]]:
-    """Return summaries (density_checks.summarise) of one half of `vectors` and of what is drawn like the other.
+    """Return summaries (density_checks.summarise) of real vectors and of as many drawn from fewer others.
 
-    `real` is the half that no density saw; `drawn` are as many vectors from a density fitted to the other half,
-    `other` that half itself: how much two halves of the real differ is what a difference is to be held beside.
+    That is what the density is used for, more vectors than it has seen: of as many, drawn ones look more alike
+    than they are. `real` and `other` are two samples that no density saw (how much they differ is what a
+    difference is to be held beside), `drawn` is from a density fitted to an eighth as many, more where there
+    are few; `times` says how often each is drawn on. Empty where there are too few for a density.
     """
     shuffled = vectors[np.random.default_rng(seed).permutation(len(vectors))]
-    seen, unseen = shuffled[: len(shuffled) // 2], shuffled[len(shuffled) // 2 :][:SAMPLE]
-    if len(seen) < 2 * FEWEST:
+    seen = max(2 * FEWEST, min(len(shuffled) // (2 * TIMES + 1), SAMPLE // TIMES))
+    times = min(TIMES, (len(shuffled) - seen) // (2 * seen))
+    if times < 1:
         return {}
-    fitted: Density = fit_density(seen, seed)
-    drawn = draw(fitted, len(unseen), np.random.default_rng(seed))
-    sets = {"real": unseen, "drawn": drawn, "other": seen}
-    return {name: summarise(some, queries) for name, some in sets.items()}
+    real, other = (shuffled[seen + times * seen * part :][: times * seen] for part in range(2))
+    fitted: Density = fit_density(shuffled[:seen], seed)
+    drawn = draw(fitted, len(real), np.random.default_rng(seed))
+    sets = {"real": real, "drawn": drawn, "other": other}
+    return {"drawn_from": {"times": float(times)}} | {
+        name: summarise(some, queries) for name, some in sets.items()
+    }
 
 
 if __name__ == "__main__":

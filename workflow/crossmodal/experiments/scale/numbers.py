@@ -170,6 +170,8 @@ def density(comparisons: Sequence[Path]) -> Iterator[Plain]:
         [found] = Comparison.read(path)
         yield "drawn", "density_least_move", found.least, "plain", [str(path)]
         yield "drawn", "density_vectors", found.vectors, "count", [str(path)]
+        for metric, value in found.drawn_from.items():
+            yield "drawn", f"density_{metric}", value, "plain", [str(path)]
         for name in ("real", "drawn", "other"):
             for metric, value in getattr(found, name).items():
                 yield name, f"density_{metric}", value, "plain", [str(path)]

@@ -65,5 +65,6 @@ class Comparison(Record):
     vectors: int
     real: dict[str, float] = {}
     drawn: dict[str, float] = {}
+    drawn_from: dict[str, float] = {}
     other: dict[str, float] = {}
     source: str = ""

@@ -50,6 +50,7 @@ GROWTH = {
     "per_decade_index_recall@10": "top ten found, % for ten times the items",
 }
 DENSITY = {
+    "density_times": "drawn for each seen",
     "density_nearest_5": "nearest, 5 %",
     "density_nearest_50": "nearest, median",
     "density_nearest_95": "nearest, 95 %",
@@ -65,9 +66,9 @@ DENSITY = {
     "density_norm": "norm",
 }
 SETS = {
-    "real": "real, kept from the density",
+    "real": "real",
     "drawn": "drawn, synthetic",
-    "other": "real, which the density was fitted to",
+    "other": "real, another sample",
 }
 
 

@@ -11,6 +11,7 @@ from crossmodal.experiments.scale.records import Times, Timing
 from crossmodal.statistics.estimates import Estimate, difference, ratio
 from crossmodal.statistics.records import distinct
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.timings import told
 
 PERCENTILES = (50, 95, 99)
 Timed = dict[str, dict[str, Estimate]]
@@ -21,7 +22,8 @@ def read_times(records: Sequence[Times], parameters: StatisticsParameters) -> Ti
     """Return the times of one size, of all its processes.
 
     `latency_p50` ... are of single queries, ms, `latency_<part>_p50` ... of a part of them,
-    `latency_batch<b>_p50` ... of b queries asked together; `qps` and `qps_batch<b>` are queries a second;
+    `latency_batch<b>_p50` ... of b queries asked together, as far as there are calls enough; `qps` and
+    `qps_batch<b>` are queries a second;
     `aa_latency_p50` ... is how much a second measurement of the same differs from the first, a share of it.
     UserError where processes measured other things.
     """
@@ -33,7 +35,8 @@ def read_times(records: Sequence[Times], parameters: StatisticsParameters) -> Ti
             timings = [_timing(record, system, batch) for record in records]
             name = "" if batch == 1 else f"batch{batch}_"
             times = _table([timing.samples_ms for timing in timings])
-            metrics |= _percentiles(f"latency_{name}", times, parameters, sources)
+            stated = told(PERCENTILES, times.shape[1], len(records), batch)
+            metrics |= _percentiles(f"latency_{name}", times, parameters, sources, stated)
             rate = 1000 * batch / float(times.mean())
             metrics["qps" if batch == 1 else f"qps_batch{batch}"] = _fixed(rate, times, parameters, sources)
             if batch > 1:
@@ -51,9 +54,13 @@ def read_times(records: Sequence[Times], parameters: StatisticsParameters) -> Ti
 
 
 def _percentiles(
-    prefix: str, times: Floats, parameters: StatisticsParameters, sources: Sequence[str]
+    prefix: str,
+    times: Floats,
+    parameters: StatisticsParameters,
+    sources: Sequence[str],
+    stated: Sequence[int] = PERCENTILES,
 ) -> dict[str, Estimate]:
-    return {f"{prefix}p{p}": percentile_of(times, p, parameters, sources) for p in PERCENTILES}
+    return {f"{prefix}p{p}": percentile_of(times, p, parameters, sources) for p in stated}
 
 
 def _fixed(value: float, times: Floats, parameters: StatisticsParameters, sources: Sequence[str]) -> Estimate:

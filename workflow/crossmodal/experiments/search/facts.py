@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from crossmodal.experiments.search.blindness import blind_estimates
-from crossmodal.experiments.search.names import Way
+from crossmodal.experiments.search.names import EXPAND, Way
 from crossmodal.experiments.search.params import Params
 from crossmodal.experiments.search.records import IndexFacts, RunRecord
 from crossmodal.statistics.estimates import Place
@@ -14,6 +14,8 @@ from crossmodal.statistics.settings import StatisticsParameters
 
 SETTINGS = ("nprobe", "ef_search", "k_factor")
 """What an operating point sets."""
+NEIGHBOUR = 4
+"""Bytes of a neighbour in the graph of what training captions find together."""
 OPEN = ("k", "weight", "temperature")
 """What validation lists choose of a second stage that is not trained."""
 
@@ -23,11 +25,12 @@ def fact_numbers(
 ) -> Iterator[Number]:
     """Yield the numbers of all runs of every cell; means over runs where nothing else is said.
 
-    Of an index in a gallery `items`, `bytes` (its file), `bytes_index` (codes, ids, centroids and graphs) and
-    `bytes_per_item`; on the split val, by the side that asks (`text`, `image`): `nprobe_<side>` and its like,
-    `validation_recall@10_<side>` of exhaustive search's top ten, `reached_<side>` (the share of runs that reach
-    the target). Of a second stage `epoch` of every run and `epoch_zero`, the share of runs at 0, `validation_mrr`
-    and that of exact re-scoring, `chosen_<parameter>`. Of the claims' index's candidates `blind_auc` and its like.
+    Of an index in a gallery `items`, `bytes` (its file; of `<index>+expand` with its graph), `bytes_index`
+    (codes, ids, centroids and graphs) and `bytes_per_item`; on the split val, by the side that asks (`text`,
+    `image`): `nprobe_<side>` and its like, `validation_recall@10_<side>` of exhaustive search's top ten,
+    `reached_<side>` (the share of runs that reach the target). Of a second stage `epoch` of every run and
+    `epoch_zero`, the share of runs at 0, `validation_mrr` and that of exact re-scoring, `chosen_<parameter>`.
+    Of the claims' index's candidates `blind_auc` and its like.
     """
     for cell in distinct(records, "cell"):
         runs = [record for record in records if record.cell == cell]
@@ -57,6 +60,11 @@ def _index_numbers(place: Place, runs: Sequence[RunRecord], room: Params) -> Ite
             ("bytes_per_item", "bytes", [facts.bytes["file"] / max(1, facts.items) for facts in own]),
         ):
             yield here.plain(ALL_SEEDS, metric, _mean(values), unit, sources)
+        if room.expansion and index in room.expansion.indexes:
+            # Beside the index the graph is kept: so many neighbours of every item.
+            files = [facts.bytes["file"] + NEIGHBOUR * room.expansion.degree * facts.items for facts in own]
+            expanded = _at(place, Way(index, EXPAND), gallery, room)
+            yield expanded.plain(ALL_SEEDS, "bytes", _mean(files), "bytes", sources)
         chosen = _at(place, Way(index), gallery, room, "val")
         for side in own[0].points:
             yield from _point_numbers(chosen, own, side, sources)

@@ -16,7 +16,7 @@ from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.queries import TEXT_TO_IMAGE
 from crossmodal.statistics.records import distinct
 from crossmodal.statistics.settings import StatisticsParameters
-from crossmodal.statistics.timings import Draws, draw
+from crossmodal.statistics.timings import Draws, draw, told
 
 PERCENTILES = (50, 95, 99)
 RESAMPLES = 1000
@@ -41,10 +41,11 @@ def latency_numbers(
     """Yield the times of every way to search of each cell, in ms; `n_queries` are processes.
 
     `latency_p50`, `latency_p95`, `latency_p99` of a query asked alone, from its vector to the final list;
-    `latency_<part>_p50` ... of its parts (`search`, `refine`, `rerank`), `latency_batch16_p50` ... of batches,
-    `qps` and `qps_batch16` queries a second. `aa_latency_p50` ... says how much a second measurement of the same
-    way, interleaved with the first, differs as a share. Of the encoder `latency_encode_p50` ... and its like, for
-    the variant "-", and `peak_memory` of the process that holds everything. Percentiles are nearest-rank.
+    `latency_<part>_p50` ... of its parts (`search`, `refine`, `rerank`), `latency_batch16_p50` ... of batches
+    as far as there are calls enough, `qps` and `qps_batch16` queries a second. `aa_latency_p50` ... says how
+    much a second measurement of the same way, interleaved with the first, differs as a share. Of the encoder
+    `latency_encode_p50` ... and its like, for the variant "-", and `peak_memory` of the process that holds
+    everything. Percentiles are nearest-rank.
     """
     level = parameters.level
     for cell in distinct(records, "cell"):
@@ -79,7 +80,10 @@ def _estimates(
         return Estimate(float(value), samples, len(records), sources)
 
     found = percentiles(whole, draws)
+    stated = told(PERCENTILES, rounds, len(records), batch)
     for column, percentile in enumerate(PERCENTILES):
+        if percentile not in stated:
+            continue
         metric = f"latency{kind}{suffix}_p{percentile}"
         yield metric, "ms", estimate(found.values[column], found.samples[:, column])
     if system != ENCODE:
