@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from crossmodal.errors import UserError
+from crossmodal.models.embeddings import write_embeddings
 from crossmodal.report.markdown import blocks
+from crossmodal.search.store import write_store
 
 ROOT = Path(__file__).parents[1]
 BRUTE_FORCE = """
@@ -131,6 +133,40 @@ def test_what_is_drawn_has_unit_length_and_text_like_queries_lie_off_it(modules)
     np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-5)
     nearest = [np.sort(rows @ vectors.T, axis=1)[:, -2].mean() for rows in (queries, vectors[:100])]
     assert nearest[0] < nearest[1] - 0.1
+
+
+def test_a_study_gives_real_vectors_and_its_captions(modules, tmp_path, monkeypatch) -> None:
+    import search_data
+
+    generator = np.random.default_rng(0)
+
+    def unit(count: int) -> np.ndarray:
+        vectors = generator.standard_normal((count, 16), dtype=np.float32) + 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    monkeypatch.chdir(tmp_path)
+    made = Path("results/small/embeddings/full/s0")
+    for dataset, split in (("one", "test"), ("one", "val"), ("two", "train")):
+        folder = made / dataset / split / "clean"
+        folder.mkdir(parents=True)
+        for name, count in (("images", 60), ("captions", 120)):
+            ids = [f"{dataset}/{split}/{i}" for i in range(count)]
+            write_embeddings(folder / f"{name}.parquet", ids, ids, ids, unit(count), {})
+    assert search_data.finished("small", "full") and not search_data.finished("small", "other")
+    words = search_data.prepare(Path("searched"), 300, "small", "full")
+    assert words.startswith("180 real images' vectors (small, full) and 120 synthetic ones")
+    vectors, queries = (np.load(f"searched/{name}.npy") for name in ("vectors", "queries"))
+    assert vectors.shape == (300, 16) and queries.shape == (120, 16)
+    exact = np.load("searched/queries_exact.npy")
+    assert (exact[:, 0] == (queries @ vectors.T).argmax(axis=1)).all()
+    shards = Path("results/small/scale/full/s0/shards")
+    shards.mkdir(parents=True)
+    write_store(shards.parent / "real.npy", [unit(180)], "float16")
+    for number in range(12):
+        write_store(shards / f"{number}.npy", [np.full((50, 16), number, np.float32)], "float16")
+    words = search_data.prepare(Path("larger"), 520, "small", "full")
+    assert words.startswith("180 real images' vectors (small, full) and 340 synthetic ones")
+    assert (np.load("larger/vectors.npy")[:, 0] == np.arange(520) // 50).all()
 
 
 def test_the_page_has_a_place_for_each_table() -> None:

@@ -27,6 +27,8 @@ class Opened:
     """Take a point, for searches of k items."""
     search: Callable[[np.ndarray, int], Any]
     """float32 [d] and k to positions [k]."""
+    chosen: str = ""
+    """What the library chose by itself, for a reader."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Process:
         self.before = memory(self.folder)
         self.opened = self.system.open(data, Path(folder))
         opened = self.opened
-        return {"points": opened.points, "named": dict(opened.named), "settings": self.system.settings}
+        settings = ": ".join(filter(None, (self.system.settings, opened.chosen)))
+        return {"points": opened.points, "named": dict(opened.named), "settings": settings}
 
     def search(self, point: Point, first: int, count: int, k: int, warm_up: int) -> dict[str, Any]:
         """Answer queries one at a time, after `warm_up` that stand before them: ms and positions of each."""
