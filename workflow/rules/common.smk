@@ -8,11 +8,16 @@ from crossmodal.provenance.ledger import study_folders
 from crossmodal.provenance.recorded import record_overlay
 from crossmodal.study import grid
 from crossmodal.study.arguments import argument_lines, write_arguments
-from crossmodal.study.configuration import read_yaml, use_this_interpreter
+from crossmodal.study.configuration import (
+    keep_freed_memory,
+    read_yaml,
+    use_this_interpreter,
+)
 from crossmodal.study.specs import spec
 from crossmodal.study.study import check_files, load_study
 
 use_this_interpreter()
+keep_freed_memory()
 
 try:
     for overlay in workflow.configfiles:
