@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_files import Item, coco, read
-from picture_files import photo
 from pydantic import ValidationError
 
 from crossmodal import registry
 from crossmodal.errors import UserError
+from dataset_files import Item, coco, read
+from picture_files import photo
 
 
 def instances(root: Path, areas: dict[int, dict[int, float]], part: str = "train2017") -> None:
@@ -34,7 +34,9 @@ def test_parts_become_splits_and_ids_are_paths(tmp_path: Path) -> None:
     items = [Item("000000000009.jpg", photo(), texts), Item("000000000025.jpg", photo(), split="val")]
     parts, rejects = read({**coco(tmp_path, items), "parts": {"train2017": "train", "val2017": "test"}})
     (example,), (other,) = parts["train"], parts["test"]
-    assert (example.image_id, example.label, example.group) == ("train2017/000000000009.jpg",) * 2 + ("train2017",)
+    assert (example.image_id, example.label, example.group) == ("train2017/000000000009.jpg",) * 2 + (
+        "train2017",
+    )
     assert example.captions == texts, "what annotators wrote twice stays"
     assert other.image_id == "val2017/000000000025.jpg" and rejects == {}
 
@@ -51,7 +53,13 @@ def test_broken_records_are_rejected(tmp_path: Path) -> None:
     params = coco(tmp_path, [Item("a.jpg", photo()), Item("a.jpg", None, ["again"])])
     path = tmp_path / "annotations/captions_train2017.json"
     content = json.loads(path.read_text())
-    content["images"] += [7, {"id": 8}, {"file_name": "x.jpg"}, {"file_name": "y.jpg", "id": 500}, {"file_name": "z.jpg", "id": 9}]
+    content["images"] += [
+        7,
+        {"id": 8},
+        {"file_name": "x.jpg"},
+        {"file_name": "y.jpg", "id": 500},
+        {"file_name": "z.jpg", "id": 9},
+    ]
     content["annotations"] += [3, {"caption": "of nothing"}, {"image_id": 12345, "caption": "of no image"}]
     content["annotations"] += [{"image_id": 500, "caption": None}, {"image_id": [], "caption": "x"}]
     path.write_text(json.dumps(content))
@@ -73,7 +81,9 @@ def test_broken_records_are_rejected(tmp_path: Path) -> None:
     assert built.sheet["facts"] == {"captions of images that are not listed": 1}
 
 
-@pytest.mark.parametrize("content", ["", "[1]", "{", '{"images": []}', '{"images": 3, "annotations": []}', "[" * 99_999])
+@pytest.mark.parametrize(
+    "content", ["", "[1]", "{", '{"images": []}', '{"images": 3, "annotations": []}', "[" * 99_999]
+)
 def test_a_file_that_is_none_of_cocos_is_one_line(content: str, tmp_path: Path) -> None:
     params = coco(tmp_path, [Item("a.jpg", photo())])
     (tmp_path / "annotations/captions_train2017.json").write_text(content)

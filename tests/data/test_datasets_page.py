@@ -16,6 +16,8 @@ def test_each_kind_of_files_has_a_block_that_is_right() -> None:
     shown = [params for block in BLOCKS for params in yaml.safe_load(block)["datasets"].values()]
     for params in shown:
         registry.parse("data", params)
-    kinds = {kind for kind in registry.kinds("data") if issubclass(registry.kind_class("data", kind), FileDataset)}
+    kinds = {
+        kind for kind in registry.kinds("data") if issubclass(registry.kind_class("data", kind), FileDataset)
+    }
     assert {params["kind"] for params in shown} == kinds
     assert kinds == {"imagefolder", "coco", "webdataset", "huggingface", "parquet", "csv", "mteb"}

@@ -59,5 +59,5 @@ def test_files_are_named_by_split_and_found_again(tmp_path: Path) -> None:
     found = [("train", Path("a")), ("train", Path("b")), ("test", Path("c"))]
     assert of_split("tables", {**sources, "classes_file": Path("d")}) == found
     assert of_split("tables", {"tables.000000": Path("a")}) == [(None, Path("a"))]
-    with pytest.raises(UserError, match="^tables: no file matches"):
+    with pytest.raises(UserError, match=r"^tables: no file matches"):
         of_split("tables", {"classes_file": Path("d")})

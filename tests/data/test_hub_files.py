@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from crossmodal.data.hub_files import fetch
+from crossmodal.data.hub_pins import Hub as Pins
+from crossmodal.data.hub_pins import HubFile
+from crossmodal.errors import UserError
 from dataset_files import COLUMNS, Item, read, table
 from local_hub import Hub, serving
 from picture_files import photo
 
-from crossmodal.data.hub_files import fetch
-from crossmodal.data.hub_pins import HubFile
-from crossmodal.data.hub_pins import Hub as Pins
-from crossmodal.errors import UserError
-
-REPO, REVISION, PATH = "someone/pairs", "0123456789abcdef0123456789abcdef01234567", "data/test-00000-of-00001.parquet"
+REPO, REVISION, PATH = (
+    "someone/pairs",
+    "0123456789abcdef0123456789abcdef01234567",
+    "data/test-00000-of-00001.parquet",
+)
 CONTENT = bytes(range(256)) * 400
 
 
@@ -42,7 +46,10 @@ def test_a_file_is_fetched_once(hub: Hub, tmp_path: Path) -> None:
     assert fetch(pinned(), tmp_path, wait=never).read_bytes() == CONTENT
 
 
-def test_a_download_that_breaks_off_is_resumed(hub: Hub, tmp_path: Path) -> None:
+def test_a_download_that_breaks_off_is_resumed(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
     hub.breaks.append(30_000)
     assert fetch(pinned(), tmp_path, wait=never).read_bytes() == CONTENT
     assert hub.ranges == ["", "bytes=30000-"]
@@ -56,7 +63,9 @@ def test_a_later_run_goes_on_where_an_earlier_one_was_ended(hub: Hub, tmp_path: 
 
 
 def test_other_bytes_than_the_pinned_are_not_used(hub: Hub, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"wrong checksum, so it is not used: expected sha256 [0-9a-f]{64}, got"):
+    with pytest.raises(
+        UserError, match=r"wrong checksum, so it is not used: expected sha256 [0-9a-f]{64}, got"
+    ):
         fetch(pinned(b"other"), tmp_path, wait=never)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     for part in (CONTENT[:10][::-1], CONTENT * 2):  # of another file, or longer than the file is
@@ -72,7 +81,9 @@ def test_other_bytes_than_the_pinned_are_not_used(hub: Hub, tmp_path: Path) -> N
     "values", [{"repo": "someone/else"}, {"revision": "f" * 40}, {"path": "data/train.parquet"}]
 )
 def test_what_the_hub_does_not_have_is_one_line(hub: Hub, values: dict[str, str], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r": the hub does not give it out \(.*\); check repo, revision and path") as error:
+    with pytest.raises(
+        UserError, match=r": the hub does not give it out \(.*\); check repo, revision and path"
+    ) as error:
         fetch(pinned(**values), tmp_path, wait=never)
     assert "\n" not in str(error.value) and len(str(error.value)) < 600
 
@@ -81,7 +92,9 @@ def test_a_hub_that_is_away_is_one_line(hub: Hub, tmp_path: Path) -> None:
     hub.shutdown()
     hub.server_close()
     waits: list[float] = []
-    with pytest.raises(UserError, match=r"the hub could not be reached in 3 attempts: check the network") as error:
+    with pytest.raises(
+        UserError, match=r"the hub could not be reached in 3 attempts: check the network"
+    ) as error:
         fetch(pinned(), tmp_path, retries=2, wait=waits.append)
     assert waits == [2.0, 6.0] and "\n" not in str(error.value)
 

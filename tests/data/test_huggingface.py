@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_files import COLUMNS, Item, read, table
-from picture_files import photo
 from pydantic import ValidationError
 
 from crossmodal import registry
 from crossmodal.errors import UserError
+from dataset_files import COLUMNS, Item, read, table
+from picture_files import photo
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -18,7 +18,11 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A dataset with two splits, one of them in two files."""
-    names = {"train-00000-of-00002": ["a", "b"], "train-00001-of-00002": ["c"], "validation-00000-of-00001": ["d"]}
+    names = {
+        "train-00000-of-00002": ["a", "b"],
+        "train-00001-of-00002": ["c"],
+        "validation-00000-of-00001": ["d"],
+    }
     for name, own in names.items():
         table(tmp_path / f"data/{name}.parquet", [Item(key, photo()) for key in own])
     return tmp_path
@@ -35,12 +39,18 @@ def ids(parts: dict[str, list[Any]]) -> dict[str, list[str]]:
 
 def test_files_belong_to_splits_by_their_names(folder: Path) -> None:
     assert ids(read(params(folder))[0]) == {"train": ["a", "b", "c"], "val": ["d"], "test": []}
-    assert ids(read(params(folder, splits={"validation": "test"}))[0]) == {"train": [], "val": [], "test": ["d"]}
+    assert ids(read(params(folder, splits={"validation": "test"}))[0]) == {
+        "train": [],
+        "val": [],
+        "test": ["d"],
+    }
     usual = {key: value for key, value in params(folder).items() if key != "splits"}
     assert ids(read(usual)[0]) == {"train": ["a", "b", "c"], "val": ["d"], "test": []}
 
 
-@pytest.mark.parametrize("name", ["test/0000.parquet", "test.parquet", "test-00000.parquet", "data/test.parquet"])
+@pytest.mark.parametrize(
+    "name", ["test/0000.parquet", "test.parquet", "test-00000.parquet", "data/test.parquet"]
+)
 def test_files_of_a_configuration_lie_as_the_hub_has_them(name: str, tmp_path: Path) -> None:
     table(tmp_path / "default" / name, [Item("a", photo())])
     table(tmp_path / "other" / name, [Item("b", photo())])
@@ -58,7 +68,9 @@ def test_one_file_may_hold_all_splits_or_none(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_one_line(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^splits: .* has no Parquet file of 'test', .*; there are: data/train-00000") as error:
+    with pytest.raises(
+        UserError, match=r"^splits: .* has no Parquet file of 'test', .*; there are: data/train-00000"
+    ) as error:
         read(params(folder, splits={"train": "train", "test": "test"}))
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match=r"there are: none"):
@@ -78,7 +90,9 @@ def test_pinned_files_are_used_if_their_digest_is_right(folder: Path) -> None:
     with pytest.raises(UserError, match=r"train-00001-of-00002\.parquet: wrong checksum, so it is not used"):
         read(params(folder, hub={**hub, "files": wrong}))
     del wrong["data/train-00001-of-00002.parquet"]
-    with pytest.raises(UserError, match=r"^hub\.files: data/train-00001-of-00002\.parquet in .* is not pinned"):
+    with pytest.raises(
+        UserError, match=r"^hub\.files: data/train-00001-of-00002\.parquet in .* is not pinned"
+    ):
         read(params(folder, hub={**hub, "files": wrong}))
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_files import read
-from picture_files import photo
 from pydantic import ValidationError
 
 from crossmodal import registry
 from crossmodal.errors import UserError
+from dataset_files import read
+from picture_files import photo
 
 SHARES = {"train": 0.0, "val": 0.0, "test": 1.0}
 
@@ -48,7 +48,9 @@ def test_names_of_many_classes_come_from_a_file(folder: Path, tmp_path: Path) ->
     assert [example.label for example in parts["test"]] == ["apple tart", "tench"]
     for content in ("[1]", '{"a": 3}', "{"):
         names.write_text(content)
-        with pytest.raises(UserError, match=r"^classes_file: .*names\.json (is not JSON|must be one JSON object)"):
+        with pytest.raises(
+            UserError, match=r"^classes_file: .*names\.json (is not JSON|must be one JSON object)"
+        ):
             read(params(folder, classes_file=str(names)))
 
 
@@ -98,9 +100,15 @@ def test_file_names_that_are_no_text_are_rejected(folder: Path) -> None:
 def test_wrong_folders_are_one_line(folder: Path, tmp_path: Path) -> None:
     wrong: list[tuple[dict[str, Any], str]] = [
         (params(tmp_path / "none"), r"^folder: .*none is not a folder"),
-        (params(folder / "apple_pie"), r"^folder: .*apple_pie holds images and no folder of a class; give the folder above"),
+        (
+            params(folder / "apple_pie"),
+            r"^folder: .*apple_pie holds images and no folder of a class; give the folder above",
+        ),
         (params(folder / "n01440764/inner"), r"holds images and no folder of a class"),
-        (params(folder, split=None, splits={"valid": "val"}), r"has no folder 'valid'; its folders are: apple_pie, n01440764"),
+        (
+            params(folder, split=None, splits={"valid": "val"}),
+            r"has no folder 'valid'; its folders are: apple_pie, n01440764",
+        ),
     ]
     (tmp_path / "empty").mkdir()
     wrong.append((params(tmp_path / "empty"), r"holds no folder of a class"))

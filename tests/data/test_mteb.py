@@ -7,12 +7,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dataset_files import Item, beir, mteb, read
-from picture_files import photo
 from pydantic import ValidationError
 
 from crossmodal import registry
 from crossmodal.errors import UserError
+from dataset_files import Item, beir, mteb, read
+from picture_files import photo
 
 
 @pytest.fixture
@@ -80,7 +80,9 @@ def test_judgements_of_what_is_not_there_are_rejected(values: dict[str, Any], tm
     }
 
 
-def test_an_image_in_two_splits_is_rejected_where_it_is_met_second(values: dict[str, Any], tmp_path: Path) -> None:
+def test_an_image_in_two_splits_is_rejected_where_it_is_met_second(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
     add(tmp_path / "qrels/val.tsv", "q0\ta.jpg\t1")
     parts, rejects = read(values)
     assert [e.captions for e in parts["test"]] == [["one", "two"]]
@@ -90,10 +92,22 @@ def test_an_image_in_two_splits_is_rejected_where_it_is_met_second(values: dict[
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("corpus.jsonl", '{"key": "a"}', r"corpus\.jsonl: no column with an id, _id or id; its columns are: key"),
-        ("corpus.jsonl", '{"_id": "a"}', r"corpus\.jsonl: no column with an image, image; its columns are: _id"),
+        (
+            "corpus.jsonl",
+            '{"key": "a"}',
+            r"corpus\.jsonl: no column with an id, _id or id; its columns are: key",
+        ),
+        (
+            "corpus.jsonl",
+            '{"_id": "a"}',
+            r"corpus\.jsonl: no column with an image, image; its columns are: _id",
+        ),
         ("queries.jsonl", '{"_id": "a", "query": "x"}', r"queries\.jsonl: no column with a text, text;"),
-        ("qrels/test.tsv", "q0\ta.jpg\t1\nq1\ta.jpg\t1\n", r"test\.tsv: no column with a query, query-id or query_id"),
+        (
+            "qrels/test.tsv",
+            "q0\ta.jpg\t1\nq1\ta.jpg\t1\n",
+            r"test\.tsv: no column with a query, query-id or query_id",
+        ),
         ("qrels/test.tsv", "", r"test\.tsv: no row in it"),
         ("corpus.jsonl", "", r"corpus\.jsonl: no row in it"),
     ],

@@ -7,14 +7,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dataset_files import Item, read, table, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture_files import photo
 from pydantic import ValidationError
 
 from crossmodal import registry
 from crossmodal.errors import UserError
+from dataset_files import Item, read, table, write
+from picture_files import photo
 
 PHOTO = photo()
 SHARES = {"train": 1.0, "val": 0.0, "test": 0.0}
@@ -24,7 +24,9 @@ def params(*tables: str | Path, **values: Any) -> dict[str, Any]:
     return {"kind": "parquet", "tables": [str(path) for path in tables], "split": SHARES, **values}
 
 
-def save(path: Path, rows: list[dict[str, Any]], metadata: dict[str, Any] | None = None, **options: Any) -> Path:
+def save(
+    path: Path, rows: list[dict[str, Any]], metadata: dict[str, Any] | None = None, **options: Any
+) -> Path:
     content = pa.Table.from_pylist(rows)
     if metadata:
         content = content.replace_schema_metadata({"huggingface": json.dumps(metadata)})
@@ -36,13 +38,26 @@ def test_images_are_bytes_structs_or_paths(tmp_path: Path) -> None:
     write(tmp_path / "images/b.jpg", PHOTO)
     save(tmp_path / "0.parquet", [{"image": PHOTO, "caption": "bytes"}])
     save(tmp_path / "1.parquet", [{"image": {"bytes": PHOTO, "path": "x.jpg"}, "caption": "a struct"}])
-    save(tmp_path / "2.parquet", [{"image": {"bytes": None, "path": "b.jpg"}, "caption": "a struct with a path"}])
+    save(
+        tmp_path / "2.parquet",
+        [{"image": {"bytes": None, "path": "b.jpg"}, "caption": "a struct with a path"}],
+    )
     save(tmp_path / "3.parquet", [{"image": "b.jpg", "caption": "a path"}])
     parts, rejects = read(params(tmp_path / "*.parquet", images=str(tmp_path / "images")))
     assert {e.image_id: e.captions for e in parts["train"]} == {
         "0/0": ["bytes"], "1/0": ["a struct"], "2/0": ["a struct with a path"], "b.jpg": ["a path"],
     }  # fmt: skip
     assert all(example.image == PHOTO for example in parts["train"]) and rejects == {}
+
+
+def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+        save(tmp_path / name / "0000.parquet", [{"image": PHOTO, "caption": name}])
+    tables = {name: [str(tmp_path / name / "*.parquet")] for name in ("train", "test")}
+    parts, rejects = read(params(split=None, tables=tables))
+    found = {split: [example.image_id for example in part] for split, part in parts.items()}
+    assert found == {"train": ["train/0000/0"], "val": [], "test": ["test/0000/0"]} and rejects == {}
 
 
 def test_captions_may_be_several_columns_lists_and_structs(tmp_path: Path) -> None:
@@ -70,7 +85,10 @@ def test_names_of_classes_come_from_hugging_faces_metadata(tmp_path: Path) -> No
 
 def test_splits_and_groups_are_columns(tmp_path: Path) -> None:
     splits = ["train", "restval", "validation", "test", "dev"]
-    rows = [{"image": PHOTO, "caption": "x", "part": part, "id": i, "country": "PT"} for i, part in enumerate(splits)]
+    rows = [
+        {"image": PHOTO, "caption": "x", "part": part, "id": i, "country": "PT"}
+        for i, part in enumerate(splits)
+    ]
     path = save(tmp_path / "a.parquet", rows)
     columns = {"split": "part", "id": "id", "group": "country"}
     named = {"train": "train", "restval": "train", "validation": "val", "test": "test"}
@@ -92,7 +110,9 @@ def test_rows_without_an_image_or_with_text_of_another_encoding_are_rejected(tmp
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     path = save(tmp_path / "a.parquet", [{"image": PHOTO, "captions": "x"}])
-    with pytest.raises(UserError, match=r'^columns\.captions: .*a\.parquet: got "caption".*did you mean "captions"') as error:
+    with pytest.raises(
+        UserError, match=r'^columns\.captions: .*a\.parquet: got "caption".*did you mean "captions"'
+    ) as error:
         read(params(path))
     assert "(accepts: image, captions)" in str(error.value)
     with pytest.raises(UserError, match=r"^columns\.split: "):
@@ -138,7 +158,9 @@ def test_row_groups_larger_than_a_batch_are_read_in_pieces(tmp_path: Path) -> No
     path = table(tmp_path / "a.parquet", items)
     assert pq.ParquetFile(path).metadata.num_row_groups == 1
     parts, _ = read(params(path, columns={"id": "id", "captions": ["captions"]}))
-    assert [(e.image_id, e.captions) for e in parts["train"]] == [(item.name, item.captions) for item in items]
+    assert [(e.image_id, e.captions) for e in parts["train"]] == [
+        (item.name, item.captions) for item in items
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_files import Item, read, sample, shard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture_files import photo
 
 from crossmodal.data.built import Reject
 from crossmodal.data.tar_samples import Sample, samples
 from crossmodal.errors import UserError
+from dataset_files import Item, read, sample, shard
+from picture_files import photo
 
 PHOTO = photo()
 
@@ -65,8 +65,15 @@ def test_captions_labels_and_groups_are_members_or_keys(tmp_path: Path) -> None:
 
 def test_a_name_that_no_sample_has_is_one_line(tmp_path: Path) -> None:
     path = shard(tmp_path / "a.tar", members("one"))
-    for key, name in (("captions", [".text"]), ("captions", ["captoin"]), ("label", ".cls"), ("group", "country")):
-        with pytest.raises(UserError, match=rf"^{key}: no sample has .*there are: .*\.jpg, \.json, \.txt") as error:
+    for key, name in (
+        ("captions", [".text"]),
+        ("captions", ["captoin"]),
+        ("label", ".cls"),
+        ("group", "country"),
+    ):
+        with pytest.raises(
+            UserError, match=rf"^{key}: no sample has .*there are: .*\.jpg, \.json, \.txt"
+        ) as error:
             read(params(path, **{key: name}))
         assert "\n" not in str(error.value)
 
@@ -77,7 +84,11 @@ def test_broken_samples_are_rejected_and_the_others_kept(tmp_path: Path) -> None
         "no-text": [("no-text.jpg", PHOTO)],
         "not-utf8": [("not-utf8.jpg", PHOTO), ("not-utf8.txt", b"caf\xe9")],
         "twice": [("twice.jpg", PHOTO), ("twice.JPG", PHOTO), ("twice.txt", b"x")],
-        "pickled": [("pickled.jpg", PHOTO), ("pickled.pkl", b"cos\nsystem\n(S'true'\ntR."), ("pickled.txt", b"x")],
+        "pickled": [
+            ("pickled.jpg", PHOTO),
+            ("pickled.pkl", b"cos\nsystem\n(S'true'\ntR."),
+            ("pickled.txt", b"x"),
+        ],
         "../away": [("../away.jpg", PHOTO), ("../away.txt", b"x")],
         "/etc/away": [("/etc/away.jpg", PHOTO), ("/etc/away.txt", b"x")],
     }
@@ -133,7 +144,9 @@ def test_names_in_every_alphabet_and_very_long_ones(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_breaks_off_keeps_what_was_read(tmp_path: Path) -> None:
-    whole = shard(tmp_path / "00000.tar", [part for i in range(4) for part in members(f"{i:09}")]).read_bytes()
+    whole = shard(
+        tmp_path / "00000.tar", [part for i in range(4) for part in members(f"{i:09}")]
+    ).read_bytes()
     with tarfile.open(tmp_path / "00000.tar") as archive:
         third = archive.getmember("000000002.jpg")
     other = shard(tmp_path / "00001.tar", members("000010000"))
@@ -154,7 +167,9 @@ def test_a_shard_that_breaks_off_keeps_what_was_read(tmp_path: Path) -> None:
 
 @given(st.integers(min_value=1, max_value=20_000))
 @settings(max_examples=60)
-def test_wherever_a_shard_is_cut_no_sample_is_read_in_part(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+def test_wherever_a_shard_is_cut_no_sample_is_read_in_part(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
     folder = tmp_path_factory.mktemp("cut")
     path = shard(folder / "a.tar", [part for i in range(4) for part in members(f"k{i}", f"text {i}")])
     whole = path.read_bytes()
@@ -177,7 +192,9 @@ def _contents(path: Path) -> Any:
 
 
 KEYS = st.text(
-    st.characters(codec="utf-8", exclude_characters="/\\\0", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20
+    st.characters(codec="utf-8", exclude_characters="/\\\0", exclude_categories=["Cs", "Cc"]),
+    min_size=1,
+    max_size=20,
 ).filter(lambda name: not name.startswith(".") and name.strip())
 
 

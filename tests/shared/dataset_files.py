@@ -56,7 +56,9 @@ def coco(root: Path, items: Iterable[Item]) -> dict[str, Any]:
         images, annotations = [], []
         for number, item in enumerate(own):
             write(root / f"{split}2017" / item.name, item.data)
-            images.append({"license": 3, "file_name": item.name, "height": 40, "width": 60, "id": 500 + number})
+            images.append(
+                {"license": 3, "file_name": item.name, "height": 40, "width": 60, "id": 500 + number}
+            )
             for text in item.captions:
                 annotations.append({"image_id": 500 + number, "id": len(annotations), "caption": text})
         content = {"info": {}, "licenses": [], "images": images, "annotations": annotations}
@@ -128,7 +130,8 @@ def parquet_paths(root: Path, items: Sequence[Item]) -> dict[str, Any]:
     pq.write_table(pa.Table.from_pylist(rows), root / "paths.parquet")
     columns = {"captions": ["captions"], "split": "split"}
     return {
-        "kind": "parquet", "tables": [str(root / "paths.parquet")], "images": str(root / "images"), "columns": columns,
+        "kind": "parquet", "tables": [str(root / "paths.parquet")], "images": str(root / "images"),
+        "columns": columns,
     }  # fmt: skip
 
 
@@ -180,8 +183,12 @@ def beir(root: Path, items: Iterable[Item]) -> dict[str, Any]:
         write(root / "images" / item.name, item.data)
         corpus.append(json.dumps({"_id": item.name, "title": "", "image": item.name}))
         for number, text in enumerate(item.captions):
-            queries.append(json.dumps({"_id": f"q{len(queries)}", "text": text, "metadata": {"number": number}}))
-            qrels.setdefault(item.split, ["query-id\tcorpus-id\tscore"]).append(f"q{len(queries) - 1}\t{item.name}\t1")
+            queries.append(
+                json.dumps({"_id": f"q{len(queries)}", "text": text, "metadata": {"number": number}})
+            )
+            qrels.setdefault(item.split, ["query-id\tcorpus-id\tscore"]).append(
+                f"q{len(queries) - 1}\t{item.name}\t1"
+            )
     write(root / "corpus.jsonl", "\n".join(corpus).encode())
     write(root / "queries.jsonl", "\n".join(queries).encode())
     for split, lines in qrels.items():
@@ -196,10 +203,13 @@ def mteb(root: Path, items: Sequence[Item]) -> dict[str, Any]:
     """corpus, query and qrels in Parquet files, as MTEB's image retrieval datasets have them."""
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     corpus = pa.schema([("id", pa.string()), ("modality", pa.string()), ("image", image)])
-    judged = [(f"q{i}-{j}", item, text) for i, item in enumerate(items) for j, text in enumerate(item.captions)]
+    judged = [
+        (f"q{i}-{j}", item, text) for i, item in enumerate(items) for j, text in enumerate(item.captions)
+    ]
     rows = {
         "corpus": [
-            {"id": item.name, "modality": "image", "image": {"bytes": item.data, "path": None}} for item in items
+            {"id": item.name, "modality": "image", "image": {"bytes": item.data, "path": None}}
+            for item in items
         ],
         "query": [{"id": query, "modality": "text", "text": text} for query, _, text in judged],
     }
@@ -210,7 +220,9 @@ def mteb(root: Path, items: Sequence[Item]) -> dict[str, Any]:
     splits = dict.fromkeys(item.split for item in items)
     for split in splits:
         lines = [
-            {"query-id": query, "corpus-id": item.name, "score": 1} for query, item, _ in judged if item.split == split
+            {"query-id": query, "corpus-id": item.name, "score": 1}
+            for query, item, _ in judged
+            if item.split == split
         ]
         (root / "qrels").mkdir(exist_ok=True)
         pq.write_table(pa.Table.from_pylist(lines), root / f"qrels/{split}-00000-of-00001.parquet")
@@ -229,7 +241,7 @@ MAKERS: dict[str, Maker] = {
 
 
 def read(params: dict[str, Any]) -> tuple[dict[str, list[Example]], dict[str, str]]:
-    """Build the dataset of `params` as a job does; return its examples by split and its rejects, path -> reason."""
+    """Build the dataset of `params` as a job does; return its examples by split, and path -> reason of rejects."""
     parsed: FileDataset = registry.parse("data", params)
     sources = {name: Path(path) for name, path in parsed.files().items()}
     built = registry.load("data", parsed.kind).build(parsed, sources)

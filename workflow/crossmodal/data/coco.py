@@ -18,14 +18,15 @@ DROPPED = frozenset({"segmentation", "bbox", "counts", "coco_url", "flickr_url",
 
 
 def build(params: Params, sources: Mapping[str, Path]) -> Built:
-    """Return the dataset of the JSON files `sources["captions.PART"]` and, for labels, `sources["instances.PART"]`.
+    """Return the dataset of `sources["captions.PART"]` and, for labels, `sources["instances.PART"]`.
 
     The image id is PART/FILE. With `labels: category` the label is the name of the category whose instances cover
     most of the image, the group its supercategory, and an image without an instance is rejected. Raises UserError
     where a folder is missing or a file is none of COCO's.
     """
     folders = {
-        part: ImageFolder(f"{params.root}/{params.images.replace('{}', part)}", "root") for part in params.parts
+        part: ImageFolder(f"{params.root}/{params.images.replace('{}', part)}", "root")
+        for part in params.parts
     }
     facts: Counter[str] = Counter()
     entries: dict[str, list[Entry | Reject]] = {
@@ -46,7 +47,11 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
         known_limits=[
             "Each photograph counts as the only right answer for its captions, though others may fit.",
             "Captions are of uneven quality and carry the annotators' assumptions about people.",
-            *(["A label is one category, though most photographs show several."] if _labelled(params) else []),
+            *(
+                ["A label is one category, though most photographs show several."]
+                if _labelled(params)
+                else []
+            ),
         ],
         facts=facts,
     )
@@ -78,15 +83,17 @@ def _part(
             if number in seen:
                 raise ValueError("listed a second time")
         except ValueError as error:
-            name = record.get("file_name") if isinstance(record, dict) else None
-            yield _reject(part, str(name or f"image {position}"), str(error))
+            named = record.get("file_name") if isinstance(record, dict) else None
+            yield _reject(part, str(named or f"image {position}"), str(error))
             continue
         seen.add(number)
         if labels is not None and number not in labels:
             yield _reject(part, name, "no instance to take a label from")
             continue
         label, group = labels[number] if labels is not None else (None, part)
-        yield Entry(f"{part}/{name}", captions.get(number, []), partial(folder.read, name), split, label, group)
+        yield Entry(
+            f"{part}/{name}", captions.get(number, []), partial(folder.read, name), split, label, group
+        )
     strays = sum(len(own) for number, own in captions.items() if number not in seen)
     facts["captions of images that are not listed"] += strays
 

@@ -16,7 +16,7 @@ class Params(FileDataset):
     root: str = Field(min_length=1)
     """The folder that holds `annotations` and a folder of images for each part."""
     parts: dict[Part, SplitName | None] = Field(min_length=1)
-    """What each part is here, such as {train2017: train, val2017: test}; null where `split` divides all of them."""
+    """What each part is here, such as {train2017: train, val2017: test}; null for each where `split` divides."""
     captions: str = "annotations/captions_{}.json"
     """The file of captions below `root`, with {} in the place of the part's name."""
     instances: str = "annotations/instances_{}.json"
@@ -33,13 +33,16 @@ class Params(FileDataset):
         return self
 
     def is_split(self) -> bool:
-        return all(self.parts.values())
+        return any(self.parts.values())
 
     def split_key(self) -> str:
         return "a split for each of parts"
 
     def files(self) -> dict[str, str]:
-        kinds = {"captions": self.captions, **({"instances": self.instances} if self.labels == "category" else {})}
+        kinds = {
+            "captions": self.captions,
+            **({"instances": self.instances} if self.labels == "category" else {}),
+        }
         return {
             f"{key}.{part}": f"{self.root}/{pattern.replace('{}', part)}"
             for part in self.parts

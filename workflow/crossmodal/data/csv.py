@@ -17,9 +17,9 @@ from crossmodal.data.text_tables import Form, columns_of, records
 def build(params: Params, sources: Mapping[str, Path]) -> Built:
     """Return the dataset of the rows of `sources["table"]`; `sources` may hold "classes_file".
 
-    Rows of one id, or of one path where there is no column of ids, are one image with several captions. What they say
-    otherwise must agree. The text of the table is in memory, images are not. Raises UserError where the table cannot
-    be read or lacks a column.
+    Rows of one id, or of one path where there is no column of ids, are one image with several captions; what they
+    say otherwise must agree. The text of the table is in memory, images are not. Raises UserError where the table
+    cannot be read or lacks a column.
     """
     path, form = sources["table"], Form(params.delimiter, params.quote)
     folder, classes = ImageFolder(params.images, "images"), Classes(params, sources)

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 from crossmodal.data.base import Splits
@@ -63,8 +64,8 @@ class About:
 def assemble(params: FileDataset, read: Reader, about: About) -> Built:
     """Return the dataset of what `read` lists; UserError where that is nothing or not what is expected.
 
-    Rejected are entries without a caption, with an id that is empty, cannot be stored or was listed before, without
-    a label where the data have labels, and images that cannot be read whole.
+    Rejected are entries without a caption, or without a label where the data have labels, those with an id that is
+    empty, cannot be stored or was listed before, and images that cannot be read whole.
     """
     rejects: list[Reject] = []
     listed: dict[str, tuple[str | None, str | None]] = {}
@@ -91,7 +92,10 @@ def assemble(params: FileDataset, read: Reader, about: About) -> Built:
     def examples(split: str) -> Iterator[Example]:
         if not used[split]:
             return
-        for item in progress(checked(read(split)), split, unit="image"):
+        # As the data have it, an image that becomes one of validation is one of training.
+        places = ["train", "val"] if split == "val" and params.val_from_train else [split]
+        items = chain.from_iterable(read(place) for place in places)
+        for item in progress(checked(items), split, unit="image"):
             if isinstance(item, Reject) or plan.get(item.image_id) != split:
                 continue
             del plan[item.image_id]  # a second entry of this id has been rejected

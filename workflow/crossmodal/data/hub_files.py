@@ -1,4 +1,4 @@
-"""Fetch pinned files of the Hugging Face hub by its own client: resumed where it broke off, used if the digest is right."""
+"""Fetch pinned files of the Hugging Face hub by its own client; one is used only if its digest is right."""
 
 import hashlib
 import os
@@ -17,9 +17,10 @@ def fetch(
 ) -> Path:
     """Return the path of `file` below `folder`, fetched unless it lies there with the right digest.
 
-    HF_ENDPOINT names another hub, HF_TOKEN opens gated datasets; both are the client's. A download that breaks off is
-    tried again up to `retries` times, after 2, 6, 18 ... seconds, and goes on where it broke off, also in a later run.
-    Raises UserError, one line, where the hub is away, does not have the file, or sends other bytes.
+    HF_ENDPOINT names another hub, HF_TOKEN opens gated datasets; both are the client's. A download that breaks off
+    is tried again up to `retries` times, after 2, 6, 18 ... seconds, and goes on where it broke off (the client
+    writes some megabytes at a time), also in a later run. Raises UserError, one line, where the hub is away, does
+    not have the file, or sends other bytes.
     """
     target = folder / file.path
     if target.is_file() and _sha256(target) == file.sha256:
@@ -43,8 +44,8 @@ def fetch(
     if (digest := _sha256(part)) != file.sha256:
         part.unlink()
         raise UserError(
-            f"{file}: wrong checksum, so it is not used: expected sha256 {file.sha256}, got {digest}; the hub or a "
-            "proxy serves another file than the one that was pinned"
+            f"{file}: wrong checksum, so it is not used: expected sha256 {file.sha256}, got {digest}; the hub "
+            "or a proxy serves another file than the one that was pinned"
         )
     part.replace(target)
     return target
@@ -66,7 +67,9 @@ def _download(file: HubFile, part: Path) -> None:
     try:
         found = get_hf_file_metadata(url, headers=headers)
         if found.commit_hash != file.revision:
-            raise UserError(f"{file}: the hub answers with commit {found.commit_hash}, not with the pinned one")
+            raise UserError(
+                f"{file}: the hub answers with commit {found.commit_hash}, not with the pinned one"
+            )
         if urlsplit(found.location).netloc != urlsplit(url).netloc:
             headers.pop("authorization", None)  # the store of large files has signed addresses
         have = part.stat().st_size if part.exists() else 0
@@ -78,8 +81,8 @@ def _download(file: HubFile, part: Path) -> None:
         status = error.response.status_code
         if 400 <= status < 500 and status not in (408, 429):
             raise UserError(
-                f"{file}: the hub does not give it out ({_line(error)}); check repo, revision and path, and HF_TOKEN "
-                "where the dataset is gated"
+                f"{file}: the hub does not give it out ({_line(error)}); check repo, revision and path, and "
+                "HF_TOKEN where the dataset is gated"
             ) from None
         raise
 

@@ -38,8 +38,8 @@ class Hub(Parameters):
     """The dataset's id, OWNER/NAME."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     """The commit that the files are taken from."""
-    files: dict[Annotated[str, AfterValidator(_below)], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
-        min_length=1
+    files: dict[Annotated[str, AfterValidator(_below)], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = (
+        Field(min_length=1)
     )
     """The SHA-256 of each file that is used, by its path; the hub shows it beside every large file."""
 

@@ -38,7 +38,9 @@ def _check_splits(params: Params, met: set[str]) -> None:
     """Raise UserError where a split has no file; of the usual names one is enough."""
     missing = [name for name in params.splits if name not in met]
     if missing and (params.splits != SPLIT_NAMES or not met):
-        there = sorted(str(path.relative_to(params.folder)) for path in Path(params.folder).rglob("*.parquet"))
+        there = sorted(
+            str(path.relative_to(params.folder)) for path in Path(params.folder).rglob("*.parquet")
+        )
         raise UserError(
             f"splits: {params.folder} has no Parquet file of {missing[0]!r}, such as "
             f"data/{missing[0]}-00000-of-00001.parquet; there are: {', '.join(there[:20]) or 'none'}"

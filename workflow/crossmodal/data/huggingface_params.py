@@ -1,4 +1,4 @@
-"""Parameters of the dataset kind `huggingface`: a dataset of the Hugging Face hub, as Parquet files in a folder."""
+"""Parameters of the dataset kind `huggingface`: Parquet files of a dataset of the Hugging Face hub."""
 
 import glob
 from pathlib import Path
@@ -52,7 +52,9 @@ class Params(TableDataset):
 
     def files(self) -> dict[str, str]:
         tables = {
-            f"tables.{self.splits[split]}.{place:03}-{number:06}" if split else f"tables.{number:06}": str(path)
+            f"tables.{self.splits[split]}.{place:03}-{number:06}" if split else f"tables.{number:06}": str(
+                path
+            )
             for place, (split, paths) in enumerate(self.tables().items())
             for number, path in enumerate(paths)
         }

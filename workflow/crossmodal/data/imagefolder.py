@@ -18,8 +18,8 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
     """Return the dataset of the images below `params.folder`; `sources` may hold "classes_file".
 
     The image id is the path below the folder, the label the class's name in words; folders inside a class's folder
-    belong to the class. Hidden files and files without the suffix of an image are counted and left aside, links that
-    leave the folder rejected. Raises UserError where a folder is missing or holds no class.
+    belong to the class. Hidden files and files without the suffix of an image are counted and left aside, links
+    that leave the folder rejected. Raises UserError where a folder is missing or holds no class.
     """
     images, classes = ImageFolder(params.folder, "folder"), Classes(params, sources)
     parts = _parts(images.path, params)

@@ -1,4 +1,4 @@
-"""Image retrieval benchmarks in the layout of MTEB (Parquet) and BEIR (Thakur et al. 2021): corpus, queries, qrels."""
+"""Retrieval benchmarks as MTEB and BEIR (Thakur et al. 2021) have them: corpus, queries and judgements (qrels)."""
 
 import math
 from collections import Counter
@@ -96,7 +96,9 @@ def _texts(paths: Sequence[Path], ids: Mapping[Path, str], rejects: list[Reject]
                 rejects.append(row)
                 continue
             parts = [row.get(name) for name in (*titles, column)]
-            found[word(row.get(ids[path]))] = " ".join(part for part in parts if isinstance(part, str) and part)
+            found[word(row.get(ids[path]))] = " ".join(
+                part for part in parts if isinstance(part, str) and part
+            )
     return found
 
 
@@ -113,7 +115,11 @@ def _judged(
             if isinstance(row, Reject):
                 rejects.append(row)
                 continue
-            image, text, value = word(row.get(image_column)), word(row.get(text_column)), _number(row.get(score))
+            image, text, value = (
+                word(row.get(image_column)),
+                word(row.get(text_column)),
+                _number(row.get(score)),
+            )
             own = found.get(image, Judged(str(split), []))
             place = f"{path.name}, row {number + 1}"
             if value is None:
@@ -147,7 +153,9 @@ def _column(path: Path, names: Sequence[str], what: str) -> str:
     for name in names:
         if name in there:
             return name
-    raise UserError(f"{path}: no column with {what}, {' or '.join(names)}; its columns are: {', '.join(there)}")
+    raise UserError(
+        f"{path}: no column with {what}, {' or '.join(names)}; its columns are: {', '.join(there)}"
+    )
 
 
 def _number(value: object) -> float | None:
@@ -157,4 +165,3 @@ def _number(value: object) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
-

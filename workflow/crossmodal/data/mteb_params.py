@@ -9,7 +9,7 @@ from crossmodal.data.file_patterns import expand, named
 
 
 class Params(FileDataset):
-    """A corpus, queries and which of them belong together, as MTEB's datasets (Parquet) or BEIR's (JSON lines, TSV).
+    """A corpus, queries and which of them belong together, as MTEB (Parquet) and BEIR (JSON lines, TSV) have them.
 
     The texts that are judged relevant to an image become its captions, whichever side the images are on.
     """
@@ -26,7 +26,7 @@ class Params(FileDataset):
     images: str | None = None
     """The folder that paths of images are below; null where the files hold the images themselves."""
     distractors: bool = False
-    """Whether images that no judgement names stay in the test split, without captions; else they are left aside."""
+    """Whether images that no judgement names are in the test split, without captions; else they are left aside."""
 
     def is_split(self) -> bool:
         return True

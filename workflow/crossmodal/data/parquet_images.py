@@ -1,6 +1,7 @@
 """A dataset of the rows of Parquet files: what the kinds `parquet` and `huggingface` have in common."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -23,11 +24,12 @@ def assemble_tables(
 ) -> Built:
     """Return the dataset of `tables`, pairs of a split (None where a column says it) and a file.
 
-    An image's id is what the id column says, its path, or "FILE/ROW". Whole numbers in the label column get the names
-    that Hugging Face's metadata of the file give them. Of a file that breaks off, the rows before are kept. Raises
-    UserError where a file is no Parquet file or lacks a column.
+    An image's id is what the id column says, its path, or "FILE/ROW", the file without its suffix and the folders
+    that all are in. Whole numbers in the label column get the names that Hugging Face's metadata of the file give
+    them. Of a file that breaks off, the rows before are kept. Raises UserError where a file is no Parquet file or
+    lacks a column.
     """
-    reader = _Reader(params, Classes(params, sources))
+    reader = _Reader(params, Classes(params, sources), _short([path for _, path in tables]))
     for _, path in tables:
         reader.check(path)
     facts: Counter[str] = Counter()
@@ -54,9 +56,10 @@ def assemble_tables(
 class _Reader:
     """Rows to entries."""
 
-    def __init__(self, params: TableDataset, classes: Classes) -> None:
+    def __init__(self, params: TableDataset, classes: Classes, short: dict[Path, str]) -> None:
         self.params, self.columns, self.classes = params, params.columns, classes
         self.folder = ImageFolder(params.images, "images") if params.images is not None else None
+        self.short = short
         self.names: dict[Path, list[str]] = {}
 
     def check(self, path: Path) -> None:
@@ -67,7 +70,7 @@ class _Reader:
         if _holds_paths(kind):
             if self.folder is None:
                 raise UserError(
-                    f"images: column {self.columns.image!r} of {path} holds paths; give the folder that they are below"
+                    f"images: column {self.columns.image!r} of {path} holds paths; give the folder they are below"
                 )
         elif not (_holds_bytes(kind) or (pa.types.is_struct(kind) and _fields(kind) & {"bytes", "path"})):
             raise UserError(
@@ -76,7 +79,9 @@ class _Reader:
             )
         self.names[path] = _class_names(found, self.columns.label)
 
-    def entries(self, path: Path, split: str | None, images: bool, facts: Counter[str]) -> Iterator[Entry | Reject]:
+    def entries(
+        self, path: Path, split: str | None, images: bool, facts: Counter[str]
+    ) -> Iterator[Entry | Reject]:
         """Yield the rows of a file; without `images` the column of images is not read where it can be helped."""
         with_paths = _holds_paths(schema(path).field(self.columns.image).type)
         named = {name for role, names in self.columns.named().items() for name in names if role != "image"}
@@ -86,12 +91,11 @@ class _Reader:
                 yield row
                 continue
             facts["rows listed"] += 1
-            image = row.get(self.columns.image)
+            image, place = row.get(self.columns.image), f"{self.short[path]}/{number}"
             try:
-                yield self._entry(row, image, f"{path.stem}/{number}", split, path)
+                yield self._entry(row, image, place, split, path)
             except ValueError as error:
-                name = f"{path.stem}/{number}"
-                yield Reject(name, image if isinstance(image, str) and image else name, str(error))
+                yield Reject(place, image if isinstance(image, str) and image else place, str(error))
 
     def _entry(self, row: dict[str, Any], image: Any, place: str, split: str | None, path: Path) -> Entry:
         columns = self.columns
@@ -112,6 +116,12 @@ class _Reader:
         if names and isinstance(value, int):
             return names[value] if 0 <= value < len(names) else ""  # -1 is how an unlabelled image is written
         return word(value)
+
+
+def _short(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return a name for each file, without its suffix and without the folders that all files are in."""
+    above = Path(os.path.commonpath([path.parent for path in paths]))
+    return {path: path.relative_to(above).with_suffix("").as_posix() for path in paths}
 
 
 def _holds_paths(kind: Any) -> bool:

@@ -24,8 +24,8 @@ def schema(path: Path) -> Any:
 def rows(path: Path, columns: list[str], size: int) -> Iterator[tuple[int, dict[str, Any] | Reject]]:
     """Yield number, from 0, and content of the rows of `path` with what `columns` name of them.
 
-    `size` rows are decoded at a time, and of a row group no more is read than they need. Where the file breaks off,
-    the last is a reject that says so; a row with text that is not UTF-8 is one, too.
+    `size` rows are decoded at a time, and of a row group no more is read than they need. Where the file breaks
+    off, the last is a reject that says so; a row with text that is not UTF-8 is one, too.
     """
     top = _top_level(columns, schema(path).names)
     number = 0

@@ -67,7 +67,8 @@ def _grouped(archive: tarfile.TarFile, shard: Path) -> Iterator[Sample | Reject]
     count = 0
     try:
         while (member := archive.next()) is not None:
-            archive.members.clear()  # tarfile keeps each header, and of a shard's thousands none is needed again
+            # tarfile keeps each header, and of a shard's thousands none is needed again.
+            archive.members.clear()  # type: ignore[attr-defined]
             key, suffix = _parts(member.name)
             if member.isdir() or key.rpartition("/")[2].startswith("."):  # such as ._NAME, which macOS adds
                 continue

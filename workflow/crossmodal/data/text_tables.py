@@ -28,8 +28,8 @@ def form_of(path: Path) -> Form:
 def records(path: Path, form: Form) -> Iterator[Row]:
     """Yield the rows of the table `path` as column -> value, a broken one as a reject.
 
-    Values of a delimited file are text without the spaces around it. Raises UserError where the file cannot be read,
-    is not UTF-8 or no table.
+    Values of a delimited file are text without the spaces around it. Raises UserError where the file cannot be
+    read, is not UTF-8 or no table.
     """
     try:
         if path.suffix.lower() in (".jsonl", ".ndjson"):
@@ -52,17 +52,18 @@ def columns_of(path: Path, form: Form) -> list[str]:
     for row in islice(records(path, form), 100):
         found |= dict.fromkeys(row if isinstance(row, dict) else ())
     if not found:
-        raise UserError(f"{path}: no row in it; it must be a table with the names of its columns in the first line")
+        raise UserError(
+            f"{path}: no row in it; it must be a table with the names of its columns in the first line"
+        )
     return list(found)
 
 
 def _delimited(path: Path, form: Form) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        quoting = csv.QUOTE_NONE if form.quote is None else csv.QUOTE_MINIMAL
         # Not strict, a quote that is never closed would make one caption of the rest of the table.
         reader = csv.reader(
-            stream, delimiter=form.delimiter, quotechar=form.quote or '"', quoting=quoting, skipinitialspace=True,
-            strict=True,
+            stream, delimiter=form.delimiter, quotechar=form.quote, strict=True, skipinitialspace=True,
+            quoting=csv.QUOTE_NONE if form.quote is None else csv.QUOTE_MINIMAL,
         )  # fmt: skip
         try:
             head = [name.strip() for name in next(reader, [])]
@@ -72,11 +73,17 @@ def _delimited(path: Path, form: Form) -> Iterator[Row]:
                 if len(values) != len(head):
                     place = f"line {reader.line_num}"
                     name = values[0].strip() or place
-                    yield Reject(f"{path.name}, {place}", name, f"{len(values)} columns where the first line has {len(head)}")
+                    yield Reject(
+                        f"{path.name}, {place}",
+                        name,
+                        f"{len(values)} columns where the first line has {len(head)}",
+                    )
                 else:
                     yield dict(zip(head, map(str.strip, values), strict=True))
         except csv.Error as error:
-            raise UserError(f"{path}, line {reader.line_num}: {error}; is its quote {form.quote!r}?") from None
+            raise UserError(
+                f"{path}, line {reader.line_num}: {error}; is its quote {form.quote!r}?"
+            ) from None
 
 
 def _json_lines(path: Path) -> Iterator[Row]:

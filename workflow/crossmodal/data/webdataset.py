@@ -34,7 +34,9 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
             if split in (None, own) or own is None:
                 for sample in samples(shard):
                     facts["samples listed"] += isinstance(sample, Sample)
-                    yield sample if isinstance(sample, Reject) else _entry(sample, own, params, classes, there)
+                    yield (
+                        sample if isinstance(sample, Reject) else _entry(sample, own, params, classes, there)
+                    )
         if split is None:
             _check_names(params, there)
 
@@ -83,7 +85,7 @@ def _entry(
 
 
 def _values(sample: Sample, params: Params, there: set[str]) -> dict[str, Any]:
-    """Return what the sample has of the members and keys that the parameters name; ValueError where one is broken."""
+    """Return what the sample has of the members and keys that are asked for; ValueError where one is broken."""
     names = [*params.captions, *(name for name in (params.label, params.group) if name)]
     found: dict[str, Any] = {}
     if any(not name.startswith(".") for name in names) and ".json" in sample.members:
@@ -93,7 +95,7 @@ def _values(sample: Sample, params: Params, there: set[str]) -> dict[str, Any]:
             raise ValueError(".json is not JSON") from None
         if not isinstance(content, dict):
             raise ValueError(".json is not an object")
-        there.update(content)
+        there.update(content if len(there) < 1000 else ())  # keys are a few, or anything at all
         found = {name: content[name] for name in names if name in content}
     for name in names:
         if name.startswith(".") and name.lower() in sample.members:
@@ -111,10 +113,14 @@ def _texts(value: Any, name: str, params: Params) -> list[Any]:
 
 
 def _check_names(params: Params, there: set[str]) -> None:
-    """Raise UserError where a name that the parameters give is neither a member's suffix nor a key of any sample."""
-    given = {"captions": params.captions, "label": [params.label], "group": [params.group]}
+    """Raise UserError where a name of the parameters is neither a member's suffix nor a key in any sample."""
+    given: dict[str, list[str | None]] = {
+        "captions": [*params.captions], "label": [params.label], "group": [params.group],
+    }  # fmt: skip
     for key, names in given.items():
         for name in names:
             if there and name is not None and (name.lower() if name.startswith(".") else name) not in there:
                 found = ", ".join(sorted(there)[:40])
-                raise UserError(f"{key}: no sample has {name!r}, a member's suffix or a key of .json; there are: {found}")
+                raise UserError(
+                    f"{key}: no sample has {name!r}, a member's suffix or a key of .json; there are: {found}"
+                )
