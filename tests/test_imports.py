@@ -148,6 +148,6 @@ def test_what_the_study_imports_is_settings_and_pins() -> None:
     """Parsing the Snakefile is done for each job of a cluster: nothing there computes."""
     own = {name for module, path in MODULES.items() if part(module) == "study" for name in imported(path)}
     assert {name for name in own if part(name) not in LEAVES | {"study", "registry"}} == {
-        "data.packages", "jobs.rules", "models.base", "models.pretrained", "provenance.closure",
+        "data.hub_pins", "data.packages", "jobs.rules", "models.base", "models.pretrained", "provenance.closure",
         "statistics.settings", "training.adversary_settings", "training.settings",
     }  # fmt: skip

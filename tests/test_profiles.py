@@ -85,8 +85,8 @@ def test_asking_for_gpus_is_part_of_no_spec() -> None:
     without, wanting = study(), study(gpus_per_job=1)
     jobs = [*grid.jobs(without), ("merge_model", {"cell": "full", "seed": "0"})]
     absent = {
-        "embed_domains", "evaluate_domains", "fetch_package", "unpack_text_tower", "tune_model", "number_tuning",
-        "draw_tuning", "embed_tokens", "embed_fold_tokens", "embed_scale", "build_scale_hnsw",
+        "embed_domains", "evaluate_domains", "fetch_package", "fetch_hub_file", "unpack_text_tower", "tune_model",
+        "number_tuning", "draw_tuning", "embed_tokens", "embed_fold_tokens", "embed_scale", "build_scale_hnsw",
     }  # fmt: skip
     assert {rule for rule, _ in jobs} == set(rules()) - absent, (
         "the tiny study has one domain, no package, no tokens and no graph"

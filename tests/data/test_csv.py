@@ -75,8 +75,8 @@ def test_labels_groups_splits_and_ids_are_columns(folder: Path) -> None:
 
 
 def test_rows_that_contradict_each_other_are_rejected(folder: Path) -> None:
-    text = "image,caption,what,part\na.jpg,One,dog,train\na.jpg,Two,cat,train\na.jpg,Three,dog,test\n"
-        "b.jpg,Four,dog,dev\n"
+    rows = ("a.jpg,One,dog,train", "a.jpg,Two,cat,train", "a.jpg,Three,dog,test", "b.jpg,Four,dog,dev")
+    text = "\n".join(["image,caption,what,part", *rows])
     columns = {"label": "what", "split": "part"}
     parts, rejects = read(params(folder, text, split=None, columns=columns))
     assert captions((parts, rejects)) == {"a.jpg": ["One"]}

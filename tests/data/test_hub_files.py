@@ -1,16 +1,18 @@
 """Pinned files of the hub, fetched from one that is played on this machine."""
 
 import hashlib
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crossmodal.data.hub_files import fetch
-from crossmodal.data.hub_pins import Hub as Pins
 from crossmodal.data.hub_pins import HubFile
 from crossmodal.errors import UserError
-from dataset_files import COLUMNS, Item, read, table
+from dataset_files import Item, table
 from local_hub import Hub, serving
 from picture_files import photo
 
@@ -99,16 +101,22 @@ def test_a_hub_that_is_away_is_one_line(hub: Hub, tmp_path: Path) -> None:
     assert waits == [2.0, 6.0] and "\n" not in str(error.value)
 
 
-def test_what_is_fetched_is_a_dataset(hub: Hub, tmp_path: Path) -> None:
+def test_the_job_leaves_the_file_and_its_manifest(hub: Hub, tmp_path: Path) -> None:
     content = table(tmp_path / "a.parquet", [Item("a", photo(), split="test")]).read_bytes()
     hub.files[PATH] = content
-    pins = Pins(repo=REPO, revision=REVISION, files={PATH: hashlib.sha256(content).hexdigest()})
-    for file in pins.pinned():
-        fetch(file, tmp_path / "hub", wait=never)
-    parts, rejects = read(
-        {
-            "kind": "huggingface", "folder": str(tmp_path / "hub"), "hub": pins.model_dump(),
-            "splits": {"test": "test"}, "columns": COLUMNS,
-        }
-    )  # fmt: skip
-    assert [example.image_id for example in parts["test"]] == ["a"] and rejects == {}
+    known = {
+        "rule": "fetch_hub_file",
+        "wildcards": {},
+        "seed": 0,
+        "threads": 1,
+        "code": {},
+        "environment": {},
+    }
+    spec = {**known, "parameters": pinned(content)._asdict()}
+    names = {"file": "out/a.parquet", "manifest": "out/manifest.json", "parts": "parts"}
+    lines = [*(f"{name}={tmp_path / path}" for name, path in names.items()), f"spec={json.dumps(spec)}"]
+    (tmp_path / "arguments").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "crossmodal.jobs.fetch_hub_file", f"@{tmp_path / 'arguments'}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/a.parquet").read_bytes() == content

@@ -1,6 +1,7 @@
 """Datasets of the hub as a folder of Parquet files."""
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dataset_files import COLUMNS, Item, read, table
 from picture_files import photo
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+PINNED = {"repo": "a/b", "revision": REVISION, "files": {"test.parquet": "0" * 64}}
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def params(folder: Path, **values: Any) -> dict[str, Any]:
+def params(folder: Path, /, **values: Any) -> dict[str, Any]:
     splits = {"train": "train", "validation": "val"}
     return {"kind": "huggingface", "folder": str(folder), "splits": splits, "columns": COLUMNS, **values}
 
@@ -79,21 +81,24 @@ def test_what_is_missing_is_one_line(folder: Path, tmp_path: Path) -> None:
         read(params(tmp_path / "none", split={"train": 0.0, "val": 0.0, "test": 1.0}))
 
 
-def test_pinned_files_are_used_if_their_digest_is_right(folder: Path) -> None:
-    files = {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*.parquet")
-    }
+def test_fetched_files_have_the_ids_that_a_folder_gives(folder: Path) -> None:
+    by_digest = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in folder.rglob("*.parquet")}
+    files = {path.relative_to(folder).as_posix(): digest for digest, path in by_digest.items()}
+    files["data/other-00000-of-00001.parquet"] = "0" * 64
+    columns = {"captions": ["captions"]}
+    local, _ = read(params(folder, columns=columns, title="Pairs"))
     hub = {"repo": "someone/pairs", "revision": REVISION, "files": files}
-    assert len(read(params(folder, hub=hub))[0]["train"]) == 3
-    wrong = {**files, "data/train-00001-of-00002.parquet": "0" * 64}
-    with pytest.raises(UserError, match=r"train-00001-of-00002\.parquet: wrong checksum, so it is not used"):
-        read(params(folder, hub={**hub, "files": wrong}))
-    del wrong["data/train-00001-of-00002.parquet"]
-    with pytest.raises(
-        UserError, match=r"^hub\.files: data/train-00001-of-00002\.parquet in .* is not pinned"
-    ):
-        read(params(folder, hub={**hub, "files": wrong}))
+    parsed = registry.parse("data", params(folder, folder=None, hub=hub, columns=columns, title="Pairs"))
+    assert parsed.files() == {} and len(parsed.packages()) == 3, "what no split names is not fetched"
+    sources = {}
+    for file in parsed.packages():
+        sources[file.name] = folder / file.file_name
+        shutil.copy(by_digest[file.sha256], sources[file.name])
+    built = registry.load("data", "huggingface").build(parsed, sources)
+    assert {split: list(built.splits[split]) for split in local} == local
+    assert local["train"][2].image_id == "train-00001-of-00002/0"
+    with pytest.raises(UserError, match=r"^splits: hub: someone/pairs has no .* of 'dev', .*data/other-0"):
+        read(params(folder, folder=None, hub=hub, splits={"dev": "val"}))
 
 
 @pytest.mark.parametrize(
@@ -104,9 +109,16 @@ def test_pinned_files_are_used_if_their_digest_is_right(folder: Path) -> None:
         ({"files": {}}, "at least 1 item"),
         ({"files": {"../a.parquet": "0" * 64}}, "a path below the dataset's own folder"),
         ({"files": {"a.parquet": "0" * 63}}, "pattern"),
+        ({"files": {"a.json": "0" * 64}}, "only Parquet files"),
     ],
 )
 def test_a_pin_is_a_commit_and_whole_digests(hub: dict[str, Any], message: str) -> None:
-    pinned = {"repo": "a/b", "revision": REVISION, "files": {"a.parquet": "0" * 64}, **hub}
+    pinned = {**PINNED, **hub}
     with pytest.raises(ValidationError, match=message):
-        registry.parse("data", params(Path("x"), hub=pinned))
+        registry.parse("data", params(Path("x"), folder=None, hub=pinned))
+
+
+@pytest.mark.parametrize("values", [{"folder": None}, {"hub": PINNED}])
+def test_files_are_fetched_or_here(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="give hub, with the files to fetch, or folder"):
+        registry.parse("data", params(Path("x"), **values))

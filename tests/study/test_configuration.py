@@ -54,7 +54,7 @@ def test_default_study_and_overlays_are_valid() -> None:
             {"datasets": {"openmojis": {"limit": 3}}},
             [
                 "datasets.openmojis: has no kind; accepts a mapping with kind: KIND",
-                "one of emoji, icon_sets, karpathy",
+                "one of coco, csv, emoji, huggingface, icon_sets",
                 'did you mean "openmoji" by "openmojis"?',
             ],
         ),

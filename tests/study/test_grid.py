@@ -16,6 +16,15 @@ OVERLAYS = {
     "tiny": (ROOT / "studies/tiny.yaml").read_text(),
     "smoke": (ROOT / "studies/smoke.yaml").read_text(),
     "without experiments": "{study: bare, peft: null, robustness: null, search: null, scale: null, probes: null}",
+    "a dataset of the hub": f"""
+        study: of-the-hub
+        datasets:
+          pairs:
+            kind: huggingface
+            hub: {{repo: someone/pairs, revision: {"a" * 40}, files: {{data/test.parquet: {"b" * 64}}}}}
+            splits: {{test: test}}
+        evaluation: {{domains: [pairs]}}
+    """,
     "a cell of another model": """
         study: two-models
         models: {second: {kind: scratch, config: vit-nano-32, datasets: [twemoji], training: {epochs: 1}}}

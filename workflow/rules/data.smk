@@ -16,6 +16,30 @@ rule fetch_package:
         "python -m crossmodal.jobs.fetch_package @{params.arguments:q} > {log:q} 2>&1"
 
 
+rule fetch_hub_file:
+    output:
+        file="<data>/sources/{hub_file}",
+        manifest="<data>/sources/{hub_file}.manifest.json",
+    log:
+        "<results>/logs/data/fetch-{hub_file}.log",
+    wildcard_constraints:
+        hub_file=r"hub-[0-9a-f]{16}-[^/]+\.parquet",
+    retries: 1
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(500),
+        runtime=scaled(240),
+    params:
+        arguments=arguments_of("fetch_hub_file", parts=f"{CHECKPOINTS}/{{hub_file}}"),
+    shell:
+        "python -m crossmodal.jobs.fetch_hub_file @{params.arguments:q} > {log:q} 2>&1"
+
+
+# What comes from the hub has names that packages have not.
+ruleorder: fetch_hub_file > fetch_package
+
+
 rule build_dataset:
     input:
         sources=dataset_sources,

@@ -20,6 +20,16 @@ class HubFile(NamedTuple):
     sha256: str
     """Its digest, 64 hexadecimal digits."""
 
+    @property
+    def name(self) -> str:
+        """What tells it from other sources of a dataset."""
+        return f"{self.repo}/{self.path}"
+
+    @property
+    def file_name(self) -> str:
+        """A flat file name for it, which no other file has."""
+        return f"hub-{self.sha256[:16]}-{PurePosixPath(self.path).name}"
+
     def __str__(self) -> str:
         return f"{self.repo}@{self.revision[:8]}/{self.path}"
 
@@ -28,6 +38,8 @@ def _below(path: str) -> str:
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
         raise ValueError(f"got {path!r}; a path below the dataset's own folder is needed")
+    if not path.endswith(".parquet"):
+        raise ValueError(f"got {path!r}; only Parquet files are read, and need to be pinned")
     return path
 
 

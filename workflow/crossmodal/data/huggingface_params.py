@@ -1,28 +1,34 @@
 """Parameters of the dataset kind `huggingface`: Parquet files of a dataset of the Hugging Face hub."""
 
 import glob
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from crossmodal.data.columns import TableDataset
-from crossmodal.data.hub_pins import Hub
+from crossmodal.data.hub_pins import Hub, HubFile
 
 FORMS = ("{}-*-of-*.parquet", "{}.parquet", "{}-[0-9]*.parquet", "{}/*.parquet")
 """Names of the Parquet files of a split, in the folder of its configuration or in `data` below it."""
 
 
 class Params(TableDataset):
-    """A folder with the Parquet files of a dataset of the hub; `hub` says of which one and pins each file."""
+    """Parquet files of a dataset of the hub: fetched, as `hub` pins them, or in a folder here."""
 
     kind: Literal["huggingface"]
-    folder: Annotated[str, Field(min_length=1)]
-    """The folder of the files, with the layout that they have on the hub."""
-    config: str | None = None
-    """The folder of the configuration below it, for datasets that have several; null where there is one."""
     hub: Hub | None = None
-    """Where the files are from: dataset, commit and digests. Null takes the folder as it is."""
+    """Which dataset, which commit, which files with which digests: they are fetched."""
+    folder: Annotated[str, Field(min_length=1)] | None = None
+    """A folder with the files, in the layout that they have on the hub, where they are not to be fetched."""
+    config: str | None = None
+    """The folder of the configuration, for datasets that have several; null where there is one."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.hub is None) == (self.folder is None):
+            raise ValueError("give hub, with the files to fetch, or folder, where they are; one of the two")
+        return self
 
     @model_validator(mode="after")
     def _split_column_or_shares(self) -> Self:
@@ -33,29 +39,39 @@ class Params(TableDataset):
     def is_split(self) -> bool:
         return self.split is None
 
-    def tables(self) -> dict[str, list[Path]]:
-        """Return the split of the data, "" where files are not told apart by it, and its Parquet files, sorted."""
-        base = Path(self.folder, self.config or "")
-        if self.split or self.columns.split:
-            return {"": sorted(base.rglob("*.parquet"))}
-        return {
-            name: sorted(
-                {
-                    path
-                    for below in (base, base / "data")
-                    for form in FORMS
-                    for path in below.glob(form.format(glob.escape(name)))
-                }
-            )
-            for name in self.splits
-        }
+    def by_name(self) -> bool:
+        """Return whether the names of files say which split they are of."""
+        return not self.split and not self.columns.split
+
+    def split_of_file(self, path: str) -> str | None:
+        """Return the split of the data whose form of name `path`, below the dataset's own folder, has, if any."""
+        found = PurePosixPath(path)
+        for name in self.splits:
+            for below in ("", "data/"):
+                for form in FORMS:
+                    pattern = f"{glob.escape(self.config or '')}/{below}{form.format(glob.escape(name))}"
+                    if PurePosixPath("/", found).match(f"/{pattern.lstrip('/')}"):
+                        return name
+        return None
+
+    def is_read(self, path: str) -> bool:
+        """Return whether `path`, below the dataset's own folder, is a table of it that is asked for."""
+        if self.by_name():
+            return self.split_of_file(path) is not None
+        return self.config is None or PurePosixPath(self.config) in PurePosixPath(path).parents
+
+    def there(self) -> list[str]:
+        """Return the Parquet files that there are, sorted, as they are called on the hub."""
+        if self.hub:
+            return sorted(self.hub.files)
+        root = Path(self.folder or "")
+        return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.parquet"))
+
+    def packages(self) -> tuple[HubFile, ...]:  # type: ignore[override]
+        """Return the files to fetch; they are no packages, and have a rule and a job of their own."""
+        pinned = sorted(self.hub.pinned(), key=lambda file: file.path) if self.hub else []
+        return tuple(file for file in pinned if self.is_read(file.path))
 
     def files(self) -> dict[str, str]:
-        tables = {
-            f"tables.{self.splits[split]}.{place:03}-{number:06}" if split else f"tables.{number:06}": str(
-                path
-            )
-            for place, (split, paths) in enumerate(self.tables().items())
-            for number, path in enumerate(paths)
-        }
-        return {**tables, **self.class_files()}
+        tables = [path for path in self.there() if self.is_read(path)] if self.folder else []
+        return {**{f"tables/{path}": f"{self.folder}/{path}" for path in tables}, **self.class_files()}

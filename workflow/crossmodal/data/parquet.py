@@ -11,4 +11,6 @@ from crossmodal.data.parquet_params import Params
 
 def build(params: Params, sources: Mapping[str, Path]) -> Built:
     """Return the dataset of the files `sources["tables.…"]`, see `parquet_images.assemble_tables`."""
-    return assemble_tables(params, of_split("tables", sources), sources)
+    tables = [(split, path, path.as_posix()) for split, path in of_split("tables", sources)]
+    first = tables[0][1]
+    return assemble_tables(params, tables, sources, first.parent.name or first.stem)

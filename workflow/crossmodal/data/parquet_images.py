@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -20,22 +20,25 @@ from crossmodal.errors import UserError
 
 
 def assemble_tables(
-    params: TableDataset, tables: Sequence[tuple[str | None, Path]], sources: Mapping[str, Path]
+    params: TableDataset,
+    tables: Sequence[tuple[str | None, Path, str]],
+    sources: Mapping[str, Path],
+    title: str,
 ) -> Built:
-    """Return the dataset of `tables`, pairs of a split (None where a column says it) and a file.
+    """Return the dataset of `tables`: a split (None where a column says it), a file, and what it is called.
 
-    An image's id is what the id column says, its path, or "FILE/ROW", the file without its suffix and the folders
-    that all are in. Whole numbers in the label column get the names that Hugging Face's metadata of the file give
-    them. Of a file that breaks off, the rows before are kept. Raises UserError where a file is no Parquet file or
-    lacks a column.
+    An image's id is what the id column says, its path, or "FILE/ROW", what the file is called without its suffix
+    and the folders that all are in. Whole numbers in the label column get the names that Hugging Face's metadata
+    give them. Of a file that breaks off, the rows before are kept. `title` is the dataset's where the
+    parameters give none. Raises UserError where a file is no Parquet file or lacks a column.
     """
-    reader = _Reader(params, Classes(params, sources), _short([path for _, path in tables]))
-    for _, path in tables:
+    reader = _Reader(params, Classes(params, sources), _short({path: name for _, path, name in tables}))
+    for _, path, _ in tables:
         reader.check(path)
     facts: Counter[str] = Counter()
 
     def read(split: str | None) -> Iterator[Entry | Reject]:
-        for own, path in tables:
+        for own, path, _ in tables:
             if split in (None, own) or own is None:
                 yield from reader.entries(path, own, split is not None, facts)
 
@@ -43,7 +46,7 @@ def assemble_tables(
     made = "" if params.columns.captions else "Made of the class's name by the templates. "
     about = About(
         where=f"tables: {first}" + (f" (and {len(tables) - 1} more)" if len(tables) > 1 else ""),
-        title=first.parent.name or first.stem,
+        title=title,
         description="Images with texts in Parquet files, a row for each image.",
         captions=f"{made}White space is normalised, nothing else is changed.",
         splits="As the files or their column of splits say.",
@@ -118,10 +121,13 @@ class _Reader:
         return word(value)
 
 
-def _short(paths: Sequence[Path]) -> dict[Path, str]:
-    """Return a name for each file, without its suffix and without the folders that all files are in."""
-    above = Path(os.path.commonpath([path.parent for path in paths]))
-    return {path: path.relative_to(above).with_suffix("").as_posix() for path in paths}
+def _short(names: Mapping[Path, str]) -> dict[Path, str]:
+    """Return the name of each file without its suffix and without the folders that all files are in."""
+    above = os.path.commonpath([PurePosixPath("/", name).parent for name in names.values()])
+    return {
+        path: PurePosixPath("/", name).relative_to(above).with_suffix("").as_posix()
+        for path, name in names.items()
+    }
 
 
 def _holds_paths(kind: Any) -> bool:

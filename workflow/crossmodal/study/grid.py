@@ -26,6 +26,8 @@ def _jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     datasets = study.used_datasets()
     for package in sorted(study.packages()):
         yield "fetch_package", {"package": package}
+    for hub_file in sorted(study.hub_files()):
+        yield "fetch_hub_file", {"hub_file": hub_file}
     for tower in study.text_towers():
         yield "unpack_text_tower", {"tower": tower}
     for dataset in datasets:

@@ -67,6 +67,10 @@ def _package(study: Study, package: str) -> Job:
     return Job(to_parameters(pin), modules=(f"crossmodal.data.{pin.client}",))
 
 
+def _hub_file(study: Study, hub_file: str) -> Job:
+    return Job(study.hub_files()[hub_file]._asdict())
+
+
 def _text_tower(study: Study, tower: str) -> Job:
     return Job({"tower": tower})
 
@@ -179,6 +183,7 @@ EVALUATE = "crossmodal.jobs.evaluate_sets"
 RULES: dict[str, Rule] = {
     "record_study": Rule("crossmodal.jobs.record_study", _record, "summary"),
     "fetch_package": Rule("crossmodal.jobs.fetch_package", _package, "sources"),
+    "fetch_hub_file": Rule("crossmodal.jobs.fetch_hub_file", _hub_file, "sources"),
     "unpack_text_tower": Rule("crossmodal.jobs.unpack_text_tower", _text_tower, "sources"),
     "build_dataset": Rule("crossmodal.jobs.build_dataset", _dataset, "datasets"),
     "shift_dataset": Rule("crossmodal.jobs.shift_dataset", _shift, "datasets"),

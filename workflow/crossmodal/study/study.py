@@ -11,6 +11,7 @@ from pydantic import Field, create_model, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from crossmodal import registry
+from crossmodal.data.hub_pins import HubFile
 from crossmodal.data.packages import Pinned
 from crossmodal.errors import UserError
 from crossmodal.models.base import VISION_TRANSFORMER, has_vision_transformer
@@ -153,7 +154,12 @@ class Study(Parameters):
         """Return the source packages of datasets and models, by the names of their files."""
         pinned = [p for name in self.used_datasets() for p in self.datasets[name].packages()]
         pinned += [p for name in self.used_models() for p in self.models[name].packages()]
-        return {package.file_name: package for package in pinned}
+        return {package.file_name: package for package in pinned if not isinstance(package, HubFile)}
+
+    def hub_files(self) -> dict[str, HubFile]:
+        """Return the files of datasets of the Hugging Face hub, by the names that they have here."""
+        pinned = [p for name in self.used_datasets() for p in self.datasets[name].packages()]
+        return {file.file_name: file for file in pinned if isinstance(file, HubFile)}
 
     def text_towers(self) -> list[str]:
         """Return the published text towers that the base models have, each once."""
