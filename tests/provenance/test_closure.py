@@ -94,9 +94,14 @@ def test_a_cell_does_not_depend_on_other_methods() -> None:
 
 ROOT = module.ROOT.parents[1]
 DEFAULTS = read_yaml(ROOT / "params.yaml")
+PINNED = {"repo": "someone/pairs", "revision": "a" * 40, "files": {"data/test.parquet": "b" * 64}}
+OF_THE_HUB = {
+    "datasets": {"pairs": {"kind": "huggingface", "hub": PINNED, "splits": {"test": "test"}}},
+    "evaluation": {"domains": ["pairs"]},
+}
 STUDIES = [
     load_study(DEFAULTS, overlay)
-    for overlay in ({}, *(read_yaml(path) for path in sorted((ROOT / "studies").glob("*.yaml"))))
+    for overlay in ({}, OF_THE_HUB, *(read_yaml(path) for path in sorted((ROOT / "studies").glob("*.yaml"))))
 ]
 
 
