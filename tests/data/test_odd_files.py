@@ -1,5 +1,6 @@
 """What the reader of Karpathy's files survives, every reader of anyone's files survives."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from crossmodal.data.build import build_dataset
 from crossmodal.data.images import decode, open_rgb
 from crossmodal.data.tables import SPLITS, read_examples
 from crossmodal.errors import UserError
-from dataset_files import MAKERS, Item, imagefolder, read, stem, table
+from dataset_files import MAKERS, Item, imagefolder, read, stem, table, write
 from picture_files import broken_files, encoded, photo, whole_files
 
 CAPTIONED = sorted(set(MAKERS) - {"imagefolder"})
@@ -39,6 +40,34 @@ def test_odd_images_are_read_or_rejected_with_the_reason(kind: str, tmp_path: Pa
     assert set(reasons) == {stem(name) for name in bad}
     for name, (_, reason) in bad.items():
         assert reason in reasons[stem(name)]
+
+
+def karpathy(root: Path, items: list[Item]) -> dict[str, Any]:
+    """The reference: dataset.json and images/NAME."""
+    entries = [
+        {"filename": item.name, "split": item.split, "sentences": [{"raw": text} for text in item.captions]}
+        for item in items
+    ]
+    for item in items:
+        write(root / "reference" / item.name, item.data)
+    (root / "dataset.json").write_text(json.dumps({"dataset": "tiny", "images": entries}))
+    return {"kind": "karpathy", "images": str(root / "reference"), "split_file": str(root / "dataset.json")}
+
+
+@pytest.mark.parametrize("kind", CAPTIONED)
+def test_images_captions_and_splits_are_those_that_karpathys_reader_gives(kind: str, tmp_path: Path) -> None:
+    files = whole_files() | {name: data for name, (data, _) in broken_files().items()}
+    items = [
+        Item(name, data, [f"{name}  one", "\u200b", "two "], SPLITS[i % 3])
+        for i, (name, data) in enumerate(files.items())
+    ]
+    expected, refused = read(karpathy(tmp_path, items))
+    found, rejects = read(MAKERS[kind](tmp_path, items))
+    for split in SPLITS:
+        assert [(stem(e.image_id), e.image, e.captions) for e in found[split]] == [
+            (stem(e.image_id), e.image, e.captions) for e in expected[split]
+        ]
+    assert {stem(name): why for name, why in rejects.items()} == {stem(n): why for n, why in refused.items()}
 
 
 @pytest.mark.parametrize("kind", sorted(MAKERS))

@@ -1,6 +1,7 @@
 """Images and captions in Parquet files."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from crossmodal import registry
+from crossmodal.data.parquet_rows import rows
 from crossmodal.errors import UserError
 from dataset_files import Item, read, table, write
 from picture_files import photo
@@ -73,8 +75,8 @@ def test_captions_may_be_several_columns_lists_and_structs(tmp_path: Path) -> No
 
 def test_names_of_classes_come_from_hugging_faces_metadata(tmp_path: Path) -> None:
     known = {"info": {"features": {"label": {"names": ["apple_pie", "sushi"], "_type": "ClassLabel"}}}}
-    rows = [{"image": PHOTO, "label": label} for label in (1, 0, -1, 7)]
-    path = save(tmp_path / "a.parquet", rows, known)
+    labelled = [{"image": PHOTO, "label": label} for label in (1, 0, -1, 7)]
+    path = save(tmp_path / "a.parquet", labelled, known)
     columns = {"label": "label", "captions": []}
     parts, rejects = read(params(path, columns=columns, templates=["a photo of {}."]))
     assert [(e.label, e.captions) for e in parts["train"]] == [
@@ -161,6 +163,14 @@ def test_row_groups_larger_than_a_batch_are_read_in_pieces(tmp_path: Path) -> No
     assert [(e.image_id, e.captions) for e in parts["train"]] == [
         (item.name, item.captions) for item in items
     ]
+
+
+def test_a_row_group_is_not_held_as_a_whole(tmp_path: Path) -> None:
+    pairs = [{"image": os.urandom(200_000), "caption": f"text {i}"} for i in range(200)]
+    path = save(tmp_path / "a.parquet", pairs, write_batch_size=4, row_group_size=len(pairs))
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in rows(path, ["image", "caption"], 8)]
+    assert len(held) == len(pairs) and max(held) < 10_000_000 < path.stat().st_size
 
 
 @pytest.mark.parametrize(
