@@ -1,4 +1,4 @@
-"""Snakemake's scheduler looks at the waiting jobs when one ends, and not every second once for each that has ended."""
+"""The scheduler looks at the waiting jobs when one ends, and not every second once for each that has ended."""
 
 from pathlib import Path
 
