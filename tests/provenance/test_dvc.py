@@ -94,7 +94,7 @@ def test_every_named_key_exists_and_every_key_of_a_study_is_named() -> None:
 
 
 OTHERS = {"scale": {"search"}}
-"""By experiment those whose parameters its jobs have as well: what is searched at scale ends in a stage of `search`."""
+"""By experiment those whose parameters its jobs have as well: search at scale ends in a stage of `search`."""
 
 
 def test_an_experiment_names_another_ones_parameters_only_where_its_jobs_have_them() -> None:
