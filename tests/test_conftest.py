@@ -51,13 +51,14 @@ def pytest_of(tmp_path: Path):
     folder = tmp_path / "project"
     (folder / "tests").mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("conftest.py"), folder / "tests")
+    shared = str(Path(__file__).with_name("shared"))
 
     def run(test: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (folder / "tests/test_it.py").write_text(test)
         (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
         return subprocess.run(
             [sys.executable, "-m", "pytest", "tests", "-p", "no:cacheprovider", *arguments],
-            cwd=folder, env=os.environ | environment, capture_output=True, text=True,
+            cwd=folder, env=os.environ | {"PYTHONPATH": shared} | environment, capture_output=True, text=True,
         )  # fmt: skip
 
     run.folder = folder  # type: ignore[attr-defined]

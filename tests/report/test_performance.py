@@ -31,3 +31,10 @@ def test_the_useful_share_counts_threads_over_wall_times_cores() -> None:
     assert "| wall time, first job to report | 2.0 min |" in table
     assert "| 88 % of 2 cores |" in table, "(60 * 2 + 60 + 30) / (120 * 2)"
     assert "| peak memory of any job | 2.00 GB |" in table
+
+
+def test_what_was_run_in_two_goes_took_the_time_of_both() -> None:
+    later = manifest("write_report", "31:00", "31:30", 1, 0.5)
+    soon = manifest("embed_target", "02:10", "02:40", 1, 0.5)
+    assert "| wall time, first job to report | 2.5 min |" in totals_table([*JOBS, later], cores=2)
+    assert "| wall time, first job to report | 2.7 min |" in totals_table([*JOBS, soon], cores=2), "no pause"

@@ -50,6 +50,17 @@ def prepare_folders():
         sys.exit(f"error: {error}")
 
 
+def look_when_a_job_ends():
+    """Take the limit on jobs a second from the scheduler, unless the user has set one.
+
+    For its sake Snakemake 9 looks at all waiting jobs again a second after each look. Each job that ends adds one
+    such chain, which has no end: after two hundred jobs they take half a core from those that run.
+    """
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def arguments_of(rule, **further):
     """Return the params function of `rule`: the file with its job's arguments, all inputs and outputs by name.
 

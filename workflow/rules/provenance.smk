@@ -1,6 +1,7 @@
 onstart:
     # Not in a dry run, and not where a cluster's node runs one job.
     prepare_folders()
+    look_when_a_job_ends()
 
 
 rule record_study:

@@ -318,7 +318,7 @@ rule time_scale:
     conda:
         ENVIRONMENT
     # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
-    threads: workflow.cores or 1
+    threads: lambda wildcards: workflow.cores or 1
     resources:
         mem_mb=scaled(16000),
         runtime=scaled(120),

@@ -352,7 +352,7 @@ rule time_searches:
     conda:
         ENVIRONMENT
     # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
-    threads: workflow.cores or 1
+    threads: lambda wildcards: workflow.cores or 1
     resources:
         mem_mb=scaled(4000),
         runtime=scaled(60),

@@ -199,6 +199,16 @@ def test_the_section_draws_curves_over_items_with_their_fit(table: Path, tmp_pat
     assert all(numbers.get(name) for row in rows for name in row["number_ids"].split(";"))
 
 
+def test_a_way_to_search_has_one_colour_in_every_chart(table: Path) -> None:
+    shown: dict[str, set[str]] = {}
+    for chart in scale_charts(Numbers.read(table)).values():
+        scale = chart["layer"][0]["encoding"]["color"]["scale"]
+        for system, colour in zip(scale["domain"], scale["range"], strict=True):
+            shown.setdefault(system, set()).add(colour)
+    assert len(shown) == 3 and all(len(own) == 1 for own in shown.values())
+    assert len(set.union(*shown.values())) == 3, "and no two have the same"
+
+
 def test_nothing_measured_is_said_in_a_sentence(tmp_path: Path) -> None:
     spec = {"parameters": SPEC["parameters"] | {"room": ROOM | {"cell": None}}}
     empty: dict[str, list[Path]] = {

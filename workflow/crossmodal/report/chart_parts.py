@@ -107,11 +107,13 @@ def legend_width(names: Iterable[str]) -> int:
     return 28 + round(6.6 * max(map(len, names), default=0))
 
 
-def colours(names: Sequence[str], skip: int = 0) -> alt.Scale:
-    """Return a scale that gives each name, of something else than cells, a colour by its place."""
-    return alt.Scale(
-        domain=list(names), range=[PALETTE[(place + skip) % len(PALETTE)] for place in range(len(names))]
-    )
+def colours(names: Sequence[str], skip: int = 0, among: Sequence[str] = ()) -> alt.Scale:
+    """Return a scale that gives each name, of something else than cells, a colour by its place.
+
+    Where charts show different names, their places are those `among` all: one name has one colour in every chart.
+    """
+    places = [list(among or names).index(name) for name in names]
+    return alt.Scale(domain=list(names), range=[PALETTE[(place + skip) % len(PALETTE)] for place in places])
 
 
 def percent_axis() -> alt.Axis:

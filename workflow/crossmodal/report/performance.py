@@ -9,6 +9,9 @@ from crossmodal.errors import UserError
 from crossmodal.provenance.account import seconds
 from crossmodal.provenance.ledger import Manifest, find_manifests, study_folders
 
+PAUSE = 60
+"""Seconds without a job that are no part of a run: the next job was begun by another command."""
+
 
 def read_manifests(study: str) -> list[Manifest]:
     """Return every manifest of a study; UserError if there is none."""
@@ -42,8 +45,7 @@ def totals_table(manifests: Sequence[Mapping[str, Any]], cores: int) -> str:
     Useful is what jobs spend after their imports, times their threads, over wall time times `cores`; a job
     that is timed has the machine to itself and counts with its own threads.
     """
-    start = min(_time(m, "started") for m in manifests)
-    wall = (max(_time(m, "ended") for m in manifests) - start).total_seconds()
+    wall = _wall_seconds(manifests)
     useful = sum(seconds(m) * m["threads"] for m in manifests) / (wall * cores)
     memory = max(m["peak_memory_bytes"] for m in manifests) / 1e9
     return "\n".join(
@@ -56,6 +58,17 @@ def totals_table(manifests: Sequence[Mapping[str, Any]], cores: int) -> str:
             f"| peak memory of any job | {memory:.2f} GB |",
         ]
     )
+
+
+def _wall_seconds(manifests: Sequence[Mapping[str, Any]]) -> float:
+    """Return the seconds from the first job to the last, without pauses: a study may be run in several goes."""
+    wall, last = 0.0, min(_time(m, "started") for m in manifests)
+    for manifest in sorted(manifests, key=lambda m: _time(m, "started")):
+        gap = (_time(manifest, "started") - last).total_seconds()
+        wall += gap if 0 < gap <= PAUSE else 0.0
+        wall += max(0.0, (_time(manifest, "ended") - max(last, _time(manifest, "started"))).total_seconds())
+        last = max(last, _time(manifest, "ended"))
+    return wall
 
 
 def _time(manifest: Mapping[str, Any], key: str) -> datetime:

@@ -3,6 +3,7 @@ items.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import altair as alt
@@ -42,8 +43,9 @@ CHARTS = {
 def scale_charts(numbers: Numbers) -> dict[str, dict[str, Any]]:
     """Return the Vega-Lite specification of each chart that has data of two sizes."""
     frames = {name: scale_frame(numbers, shown) for name, shown in CHARTS.items()}
+    systems = sorted({system for frame in frames.values() for system in frame["system"]})
     return {
-        name: scale_chart(frame, CHARTS[name]).to_dict()
+        name: scale_chart(frame, CHARTS[name], systems).to_dict()
         for name, frame in frames.items()
         if frame["items"].nunique() > 1
     }
@@ -89,11 +91,14 @@ def _line(sizes: list[int], values: list[float], slope: float, log: bool) -> lis
     return [10**value for value in fitted] if log else fitted
 
 
-def scale_chart(frame: pd.DataFrame, shown: Shown) -> alt.LayerChart:
-    """Return a point with its interval for each way to search and size; dashed lines where growth is fitted."""
-    systems = list(dict.fromkeys(frame["system"]))
+def scale_chart(frame: pd.DataFrame, shown: Shown, every: Sequence[str]) -> alt.LayerChart:
+    """Return a point with its interval for each way to search and size; dashed lines where growth is fitted.
+
+    A way has its colour by its place among `every` one that some chart shows.
+    """
+    systems = [system for system in every if system in set(frame["system"])]
     legend = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
-    color = alt.Color("system:N", scale=colours(systems, skip=1), legend=legend)
+    color = alt.Color("system:N", scale=colours(systems, 1, every), legend=legend)
     low, high = frame["items"].min(), frame["items"].max()
     x = alt.X(
         "items:Q",

@@ -25,19 +25,20 @@ def main(real: In, names: In, queries: In, density: Out, comparison: Out, spec: 
     vectors = open_store([real]).rows(np.flatnonzero(distractor))
     fitted = fit_density(vectors, seed)
     save_density(density, fitted)
-    rows = compare(vectors, read_embeddings(queries).vectors, seed)
+    rows = compare(vectors, read_embeddings(queries).vectors, fitted.least, seed)
     comparison.write_text(
         json.dumps({"least": fitted.least, "vectors": len(vectors), **rows}, indent=1) + "\n"
     )
 
 
-def compare(vectors: Vectors, queries: Vectors, seed: int) -> dict[str, dict[str, float]]:
+def compare(vectors: Vectors, queries: Vectors, least: float, seed: int) -> dict[str, dict[str, float]]:
     """Return summaries (density_checks.summarise) of real vectors and of as many drawn from fewer others.
 
     That is what the density is used for, more vectors than it has seen: of as many, drawn ones look more alike
     than they are. `real` and `other` are two samples that no density saw (how much they differ is what a
     difference is to be held beside), `drawn` is from a density fitted to an eighth as many, more where there
-    are few; `times` says how often each is drawn on. Empty where there are too few for a density.
+    are few, and moved by `least`, as the gallery's is: how far cannot be told from an eighth. `times` says how
+    often each is drawn on. Empty where there are too few for a density.
     """
     shuffled = vectors[np.random.default_rng(seed).permutation(len(vectors))]
     seen = max(2 * FEWEST, min(len(shuffled) // (2 * TIMES + 1), SAMPLE // TIMES))
@@ -45,7 +46,7 @@ def compare(vectors: Vectors, queries: Vectors, seed: int) -> dict[str, dict[str
     if times < 1:
         return {}
     real, other = (shuffled[seen + times * seen * part :][: times * seen] for part in range(2))
-    fitted: Density = fit_density(shuffled[:seen], seed)
+    fitted: Density = fit_density(shuffled[:seen], seed, (least,))
     drawn = draw(fitted, len(real), np.random.default_rng(seed))
     sets = {"real": real, "drawn": drawn, "other": other}
     return {"drawn_from": {"times": float(times)}} | {
