@@ -30,3 +30,9 @@ def test_nothing_looks_again_unless_a_user_limits_jobs(tmp_path: Path, limit: li
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "results/tiny/study.json").is_file()
     assert ("looks again" in done.stdout) is looks
+
+
+def test_a_lock_is_taken_away_without_a_word_about_cores(tmp_path: Path) -> None:
+    """Snakemake says so where one was left: some rules have all cores, and nothing says here how many that are."""
+    done = Project(tmp_path, "studies/tiny.yaml").run("-m", "snakemake", "--unlock")
+    assert done.returncode == 0 and "Unlocked" in done.stdout + done.stderr, done.stdout + done.stderr
