@@ -19,7 +19,7 @@ from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 ALONE = {
-    "adapt_fold", "build_model", "adapt_model", "merge_model", "tune_model",
+    "adapt_fold", "build_model", "distil_model", "adapt_model", "merge_model", "tune_model",
     "gather_real", "fit_density", "draw_shard", "search_shard_exhaustively", "train_scale_index",
     "fill_scale_index", "merge_scale_index", "build_scale_hnsw", "choose_scale_point", "answer_scale",
 }  # fmt: skip
