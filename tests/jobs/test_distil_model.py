@@ -85,7 +85,7 @@ def distil(
 ) -> dict[str, Any]:
     """Run the job and return the card."""
     folder.mkdir()
-    model = {"kind": "distilled", "teacher": "base", "largest_share": 0.95} | values
+    model = {"kind": "distilled", "teacher": "base", "largest_share": 1.0} | values
     training = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-3}
     spec = {
         "seed": 3, "threads": 1, "parameters": {"model": model, "training": training},
@@ -112,6 +112,7 @@ def test_a_student_is_a_model_like_any_other(teacher, data, cut, tmp_path: Path)
     assert card["teacher_parameters"]["total"] > total
     assert card["share"]["total"] == pytest.approx(total / card["teacher_parameters"]["total"])
     assert sum(card["towers"].values()) == total == card["inherited"]
+    assert total - 5 * 32 - 13 * 32 <= card["trainable"] < total, "not the rows that no caption looks up"
     assert (card["model"], card["teacher"], card["cell"], card["epochs"]) == ("student", "base", None, 2)
     assert len((tmp_path / "a" / "training.csv").read_text().splitlines()) == 4
 

@@ -23,6 +23,14 @@ from crossmodal.training.settings import TrainingParameters
 from crossmodal.training.teaching import START, Bridge, Teacher
 
 EPOCHS = 3
+CONFIG = {
+    "model_cfg": {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 16, "layers": 1, "width": 32, "patch_size": 4, "head_width": 16},
+        "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+    },
+    "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+}
 LOSSES = DistillationParameters(feature=20.0)
 
 
@@ -40,8 +48,6 @@ def cut_after(number):
 
 def models(seed=0, width=32):
     """Return a student with embeddings of `width`, and its teacher, of width 32 and one layer more."""
-    from conftest import CONFIG
-
     configs = deepcopy(CONFIG), deepcopy(CONFIG)
     configs[0]["model_cfg"]["embed_dim"] = width
     configs[1]["model_cfg"]["vision_cfg"]["layers"] = 2
@@ -109,12 +115,11 @@ def test_the_scale_between_the_two_is_at_most_100() -> None:
 
 
 def test_a_bridge_follows_from_its_seed() -> None:
-    before = torch.random.get_rng_state()
-    a, b, c = (Bridge(*models(width=16), seed).image.weight for seed in (0, 0, 1))
+    pair, before = models(width=16), torch.random.get_rng_state()
+    a, b, c = (Bridge(*pair, seed).image.weight for seed in (0, 0, 1))
+    assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(a, b) and not torch.equal(a, c)
-    torch.manual_seed(0)
     assert a.shape == (32, 16) and torch.allclose(a.T @ a, torch.eye(16), atol=1e-5)
-    torch.random.set_rng_state(before)
 
 
 def test_a_student_that_is_its_teacher_has_nothing_to_learn_of_features(patterns) -> None:

@@ -99,7 +99,7 @@ def test_affinity_loss_is_two_divergences(batch, scale, other, temperature, widt
     slow += slow_divergence(student, teacher, "texts", "images", temperature)
     found = affinity_loss(student, teacher, temperature)
     assert float(found) == pytest.approx(slow / 2 * temperature**2, rel=1e-3, abs=1e-4)
-    assert float(found) >= -1e-5
+    assert float(found) >= -1e-3
 
 
 @given(batches, scales)

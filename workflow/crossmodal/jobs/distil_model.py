@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from crossmodal.adaptation.reach import reached_parameters
 from crossmodal.adaptation.trainable import hold_statistics, tower_of
 from crossmodal.errors import UserError
 from crossmodal.jobs.run import Folder, In, Ins, Out, Spec, Timed, run
@@ -30,9 +31,10 @@ def main(
     student, inherited = distilled.create(params, seed, teacher, folder)
     if params.holds_statistics():
         hold_statistics(student)
+    data = load_training_set(student, train)
+    reached = reached_parameters(student, data.tokens)
     history = distil(
-        student, teacher, load_training_set(student, train),
-        load_training_set(student, validation) if validation else None,
+        student, teacher, data, load_training_set(student, validation) if validation else None,
         params.losses, TrainingParameters.model_validate(parameters["training"]), seed,
         checkpoints, training, checkpoints.name,
     )  # fmt: skip
@@ -51,6 +53,7 @@ def main(
         "share": {key: sizes["own"][key] / sizes["teacher"][key] for key in sizes["own"]},
         "towers": towers,
         "inherited": sum(tensors[name].numel() for name in inherited if name in tensors),
+        "trainable": sum(reached.values()),
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch,
         "seconds": sum(epoch.seconds for epoch in history.epochs),
