@@ -1,4 +1,4 @@
-"""Jobs that make a student: of a base model and of a cell, with a card of its sizes, to the same bytes each time."""
+"""Jobs that make a student, of a base model and of a cell: its card, and the same bytes each time."""
 
 import json
 from pathlib import Path
@@ -148,7 +148,9 @@ def test_a_student_of_a_fine_tuned_cell(teacher, data, cut, adapted, tmp_path: P
     distil(tmp_path / "base", teacher, data, cut)
     card = distil(tmp_path / "cell", teacher, data, cut, adapted({"kind": "lora", "rank": 2}), cell="lora")
     assert card["cell"] == "lora" and card["inherited"] == card["parameters"]["total"]
-    weights = [clip.read_tensors(tmp_path / name / "open_clip_model.safetensors") for name in ("base", "cell")]
+    weights = [
+        clip.read_tensors(tmp_path / name / "open_clip_model.safetensors") for name in ("base", "cell")
+    ]
     name = "text.transformer.encoder.layer.0.attention.self.query.weight"
     assert (weights[0][name] - weights[1][name]).abs().max() > 1e-3
 
@@ -172,7 +174,10 @@ def test_the_text_tower_of_a_student_is_described_in_its_teachers_words(bert: Pa
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [('{"model_type": "t5"}', "it is t5, whose sizes have other names"), ("{", "no text tower that a student")],
+    [
+        ('{"model_type": "t5"}', "it is t5, whose sizes have other names"),
+        ("{", "no text tower that a student"),
+    ],
 )
 def test_no_description_of_a_text_tower(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "config.json"

@@ -72,7 +72,9 @@ def test_a_narrower_student_inherits_what_has_its_shape(teacher: CLIP) -> None:
     name = "visual.conv1.weight"
     assert torch.equal(student.state_dict()[name], again.state_dict()[name])
     assert not torch.equal(student.state_dict()[name], other.state_dict()[name])
-    assert "token_embedding.weight" in inherited and "transformer.resblocks.0.attn.in_proj_weight" in inherited
+    assert (
+        "token_embedding.weight" in inherited and "transformer.resblocks.0.attn.in_proj_weight" in inherited
+    )
     assert not any(name.startswith("visual.transformer") for name in inherited)
     assert "text_projection" not in inherited, "the joint space is narrower"
 
@@ -91,7 +93,7 @@ def test_a_student_of_two_towers(towers: CLIP, cut: str) -> None:
 def test_another_image_tower_is_random_and_all_of_it(towers: CLIP, cut: str) -> None:
     """What has the same name and shape in another network does other work there."""
     smaller = params(image={"architecture": "test_efficientnet_gn"}, largest_share=1.0)
-    student, inherited = distilled.create(smaller, 0, towers, cut)
+    _, inherited = distilled.create(smaller, 0, towers, cut)
     assert not any(name.startswith("visual.") for name in inherited)
     assert any(name.startswith("text.transformer.encoder.layer.0.") for name in inherited)
     assert not smaller.holds_statistics() and params().holds_statistics()
@@ -109,7 +111,10 @@ def test_the_default_towers_have_a_student_of_half_their_size(tmp_path: Path) ->
     values = {"weights": "folder", "folder": str(tmp_path / "minilm")}
     image = {"architecture": "tf_efficientnet_lite0", "weights": "random", "size": 64}
     of = registry.parse("models", tiny_towers.values(image, values) | {"embed_dim": 512})
-    config = {"model_cfg": of.model_cfg(str(tmp_path / "minilm")), "preprocess_cfg": of.image.preprocess_cfg()}
+    config = {
+        "model_cfg": of.model_cfg(str(tmp_path / "minilm")),
+        "preprocess_cfg": of.image.preprocess_cfg(),
+    }
     half = params(image={"architecture": "mobilenetv2_050"})
     with torch.device("meta"):
         teacher = clip.build_clip(config)
@@ -137,7 +142,10 @@ def test_layers_of_a_longer_stack_are_those_of_the_teacher() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"image": {"layers": 4}, "text": {"layers": 2}}, r"100% of its teacher's .*; at most 55% are allowed"),
+        (
+            {"image": {"layers": 4}, "text": {"layers": 2}},
+            r"100% of its teacher's .*; at most 55% are allowed",
+        ),
         ({"largest_share": 0.25}, "take fewer layers, a narrower width or a smaller image.architecture"),
         ({"image": {"layers": 9}}, "the student of base: image.layers is 9, the teacher's is 4"),
         ({"config": "vit-nano-32"}, "the student of base: it takes images of 32 px and the teacher of 48 px"),
@@ -149,8 +157,12 @@ def test_a_student_that_cannot_be(teacher: CLIP, values: dict[str, Any], message
 
 
 def test_a_teacher_of_another_tokenizer(towers: CLIP, teacher: CLIP) -> None:
-    small = dict(VIT.config, model_cfg=VIT.config["model_cfg"] | {"vision_cfg": {"image_size": 32, "patch_size": 8}})
-    with pytest.raises(UserError, match="its tokenizer is CLIP's own .* choose a teacher with that tokenizer"):
+    small = dict(
+        VIT.config, model_cfg=VIT.config["model_cfg"] | {"vision_cfg": {"image_size": 32, "patch_size": 8}}
+    )
+    with pytest.raises(
+        UserError, match=r"its tokenizer is CLIP's own .* choose a teacher with that tokenizer"
+    ):
         distilled.create(params(config=small), 0, towers)
 
 

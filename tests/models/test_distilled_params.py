@@ -37,7 +37,9 @@ def test_wrong_parameters(values: dict[str, Any], message: str) -> None:
         parse(**values)
 
 
-@pytest.mark.parametrize("values", [{}, {"config": "vit-nano-32"}, {"image": {"architecture": "mobilenetv2_050"}}])
+@pytest.mark.parametrize(
+    "values", [{}, {"config": "vit-nano-32"}, {"image": {"architecture": "mobilenetv2_050"}}]
+)
 def test_a_spec_is_parsed_again_to_the_same(values: dict[str, Any]) -> None:
     student = parse(**values)
     assert registry.parse("models", json.loads(json.dumps(student.model_dump(mode="json")))) == student
@@ -46,7 +48,11 @@ def test_a_spec_is_parsed_again_to_the_same(values: dict[str, Any]) -> None:
 def test_what_follows_from_the_teacher() -> None:
     teacher, student = registry.parse("models", TOWERS), parse(image={"architecture": "mobilenetv2_050"})
     assert student.bind(teacher) is None
-    assert student.cuts_text_tower and student.packages() == () and student.modules() == ["crossmodal.models.distilled"]
+    assert (
+        student.cuts_text_tower
+        and student.packages() == ()
+        and student.modules() == ["crossmodal.models.distilled"]
+    )
     assert student.tower_files("t") == [f"t/minilm/{name}" for name in TOWER_FILES]
     assert student.model_cfg()["vision_cfg"]["timm_model_name"] == "mobilenetv2_050"
     assert student.model_cfg()["text_cfg"]["hf_tokenizer_name"] == "minilm"

@@ -20,7 +20,12 @@ VIT: dict[str, Any] = {
 }
 TOWERS: dict[str, Any] = {
     "embed_dim": 64,
-    "vision_cfg": {"timm_model_name": "resnet18", "timm_pool": "avg", "timm_proj": "linear", "image_size": 64},
+    "vision_cfg": {
+        "timm_model_name": "resnet18",
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+        "image_size": 64,
+    },
     "text_cfg": {"hf_model_name": "data/bert", "hf_pooler_type": "mean_pooler", "context_length": 32},
     "custom_text": True,
 }
@@ -35,7 +40,11 @@ def of(
     embed_dim: int | None = None, folder: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     return student_cfg(
-        teacher, StudentImage.model_validate(image or {}), StudentText.model_validate(text or {}), embed_dim, folder
+        teacher,
+        StudentImage.model_validate(image or {}),
+        StudentText.model_validate(text or {}),
+        embed_dim,
+        folder,
     )
 
 

@@ -47,8 +47,12 @@ def test_a_teacher_that_no_cell_adapts_is_made_too() -> None:
 
 def test_a_student_changes_no_other_job() -> None:
     plain, found = load_study(DEFAULTS, {}), study()
-    before = {(rule, *wildcards.values()): spec(plain, rule, **wildcards) for rule, wildcards in grid.jobs(plain)}
-    after = {(rule, *wildcards.values()): spec(found, rule, **wildcards) for rule, wildcards in grid.jobs(found)}
+    before = {
+        (rule, *wildcards.values()): spec(plain, rule, **wildcards) for rule, wildcards in grid.jobs(plain)
+    }
+    after = {
+        (rule, *wildcards.values()): spec(found, rule, **wildcards) for rule, wildcards in grid.jobs(found)
+    }
     own = {key for key in after if key not in before}
     assert {key[0] for key in own} == {
         "cut_text_tower", "distil_model", "adapt_model", "embed_target", "embed_domains", "evaluate_target",
@@ -81,7 +85,10 @@ def test_a_cell_that_teaches_is_in_the_spec_by_its_method() -> None:
 @pytest.mark.parametrize(
     ("student", "message"),
     [
-        ({"teacher": "tower"}, 'models.student.teacher: got "tower", which is no model; did you mean "towers"'),
+        (
+            {"teacher": "tower"},
+            'models.student.teacher: got "tower", which is no model; did you mean "towers"',
+        ),
         ({"teacher": "student"}, "models.student.teacher: got student: no model teaches itself"),
         ({"teacher": "second"}, "models.student.teacher: got second of student: no model teaches itself"),
         ({"cell": "fulll"}, 'models.student.cell: got "fulll", which is no cell; did you mean "full"'),

@@ -1,4 +1,4 @@
-"""A student beside its teacher: what is trained, what is exponentiated, and that an interruption changes no bit."""
+"""A student beside its teacher: what is trained and exponentiated, and that an interruption changes no bit."""
 
 import math
 import os
@@ -58,7 +58,9 @@ def models(seed=0, width=32):
     return found
 
 
-def train(pair, folder, patterns, after_epoch=None, losses=LOSSES, validation=True, identity="job", **changes):
+def train(
+    pair, folder, patterns, after_epoch=None, losses=LOSSES, validation=True, identity="job", **changes
+):
     settings = TrainingParameters.model_validate(
         {"epochs": EPOCHS, "batch_size": 8, "learning_rate": 3e-3} | changes
     )
@@ -99,11 +101,15 @@ def test_a_step_has_the_loss_of_the_papers(patterns, width) -> None:
         )
         mapped = own._replace(scale=1 / 0.07)
         if width != 32:
-            images, texts = (x @ layer.weight.T for x, layer in ((own[0], bridge.image), (own[1], bridge.text)))
-            mapped = Embedded(images / images.norm(dim=1, keepdim=True), texts / texts.norm(dim=1, keepdim=True), 1 / 0.07)
+            images, texts = (
+                x @ layer.weight.T for x, layer in ((own[0], bridge.image), (own[1], bridge.text))
+            )
+            mapped = Embedded(
+                images / images.norm(dim=1, keepdim=True), texts / texts.norm(dim=1, keepdim=True), 1 / 0.07
+            )
         expected = distillation_loss(own, mapped, target, labels, LOSSES)
         found = loss_of((student, teacher), bridge, LOSSES, patterns)
-    assert START == math.log(1 / 0.07)
+    assert math.log(1 / 0.07) == START
     assert float(found) == pytest.approx(float(expected), rel=1e-4)
 
 
@@ -216,7 +222,9 @@ def test_the_best_epoch_on_validation_data_is_the_result(tmp_path, patterns) -> 
     """The student before training is one of the candidates."""
     pair = models()
     start = fingerprint(pair[0].state_dict())
-    history = train(pair, tmp_path, patterns, learning_rate=1e-12, weight_decay=0.0, early_stopping_patience=1)
+    history = train(
+        pair, tmp_path, patterns, learning_rate=1e-12, weight_decay=0.0, early_stopping_patience=1
+    )
     scores = [(epoch.validation_mrr, -epoch.validation_loss) for epoch in history.rows]
     assert history.best_epoch == max(range(len(scores)), key=lambda i: scores[i])
     assert history.best_epoch or fingerprint(pair[0].state_dict()) == start

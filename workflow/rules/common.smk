@@ -146,7 +146,9 @@ def students_of_the_study(cut=False):
 
 def teacher_file(name):
     """Return the input function of a file of the model that a student is made from."""
-    return lambda wildcards: f"<results>/models/{STUDY.models[wildcards.model].teacher}/{name}"
+    return (
+        lambda wildcards: f"<results>/models/{STUDY.models[wildcards.model].teacher}/{name}"
+    )
 
 
 def teacher_adapter(wildcards):

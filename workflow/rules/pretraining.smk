@@ -25,8 +25,6 @@ rule unpack_text_tower:
 
 
 rule build_model:
-    wildcard_constraints:
-        model=any_of(n for n in STUDY.models if n not in students_of_the_study()),
     input:
         sources=lambda wildcards: STUDY.models[wildcards.model].sources(
             "<data>/sources", "<data>/towers"
@@ -46,6 +44,8 @@ rule build_model:
         manifest="<results>/models/{model}/manifest.json",
     log:
         "<results>/logs/pretraining/{model}.log",
+    wildcard_constraints:
+        model=any_of(n for n in STUDY.models if n not in students_of_the_study()),
     # Everything waits for the models.
     priority: 20
     conda:
@@ -63,8 +63,6 @@ rule build_model:
 
 
 rule cut_text_tower:
-    wildcard_constraints:
-        model=any_of(students_of_the_study(cut=True)),
     input:
         tower=lambda wildcards: tower_files(STUDY.models[wildcards.model].teacher)[0],
     output:
@@ -72,6 +70,8 @@ rule cut_text_tower:
         manifest="<results>/models/{model}/text/manifest.json",
     log:
         "<results>/logs/pretraining/{model}-text.log",
+    wildcard_constraints:
+        model=any_of(students_of_the_study(cut=True)),
     conda:
         ENVIRONMENT
     resources:
@@ -84,8 +84,6 @@ rule cut_text_tower:
 
 
 rule distil_model:
-    wildcard_constraints:
-        model=any_of(students_of_the_study()),
     input:
         teacher_config=teacher_file("open_clip_config.json"),
         teacher_weights=teacher_file("open_clip_model.safetensors"),
@@ -108,6 +106,8 @@ rule distil_model:
         manifest="<results>/models/{model}/manifest.json",
     log:
         "<results>/logs/pretraining/{model}.log",
+    wildcard_constraints:
+        model=any_of(students_of_the_study()),
     priority: 20
     conda:
         ENVIRONMENT

@@ -39,7 +39,9 @@ def main(
         checkpoints, training, checkpoints.name,
     )  # fmt: skip
     save_clip(student, config, weights)
-    sizes = {name: distilled.size(model)._asdict() for name, model in (("own", student), ("teacher", teacher))}
+    sizes = {
+        name: distilled.size(model)._asdict() for name, model in (("own", student), ("teacher", teacher))
+    }
     tensors = dict(student.named_parameters())
     towers = dict.fromkeys(("image", "text", "joint"), 0)
     for name, tensor in tensors.items():

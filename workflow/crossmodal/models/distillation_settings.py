@@ -13,8 +13,8 @@ class DistillationParameters(Parameters):
     task: NotNegative = 1.0
     """Of the contrastive loss of the student alone, that of every training."""
     feature: NotNegative = 2000.0
-    """Of the squared distance of the student's embeddings from the teacher's. It is a mean over elements, and those
-    of unit vectors are small: hence the size (CLIP-KD)."""
+    """Of the squared distance of the student's embeddings from the teacher's. It is a mean over elements, and
+    those of unit vectors are small: hence the size (CLIP-KD)."""
     interactive: NotNegative = 1.0
     """Of the contrastive loss of the student's images against the teacher's captions, and the reverse."""
     affinity: NotNegative = 1.0

@@ -35,8 +35,8 @@ def size(model: CLIP) -> Size:
 def config_of(params: Params, teacher: Config, folder: str | None = None) -> Config:
     """Return the configuration of the student of a model with the configuration `teacher`.
 
-    `folder` is where the config.json of its text tower lies, if that is one of Hugging Face. Raises UserError where
-    the teacher has no such student, or reads other tokens or pixels.
+    `folder` is where the config.json of its text tower lies, if that is one of Hugging Face. Raises UserError
+    where the teacher has no such student, or reads other tokens or pixels.
     """
     try:
         if params.config is not None:
@@ -55,9 +55,9 @@ def config_of(params: Params, teacher: Config, folder: str | None = None) -> Con
 def create(params: Params, seed: int, teacher: CLIP, folder: str | None = None) -> tuple[CLIP, list[str]]:
     """Return the student of `params`, not yet trained, in eval(), fp32, on the CPU, and what it inherited.
 
-    `teacher` is a bare model, with an adapter merged, and `folder` as in `config_of`. Inherited are the tensors with
-    the returned names; the others are the random ones that `seed` gives. torch's random state is left as it was.
-    Raises UserError where the student does not fit its teacher or is larger than it may be.
+    `teacher` is a bare model, with an adapter merged, and `folder` as in `config_of`. Inherited are the
+    tensors with the returned names; the others are the random ones that `seed` gives. torch's random state is
+    left as it was. Raises UserError where the student does not fit its teacher or is larger than it may be.
     """
     config = config_of(params, teacher.config, folder)
     with torch.random.fork_rng(devices=[]):
@@ -65,7 +65,9 @@ def create(params: Params, seed: int, teacher: CLIP, folder: str | None = None) 
         student = build_clip(config, f"the student of {params.teacher}")
     check_size(size(student), size(teacher), params)
     # Another network has other features, so not even its projection can be the teacher's.
-    networks = {model.config["model_cfg"]["vision_cfg"].get("timm_model_name") for model in (student, teacher)}
+    networks = {
+        model.config["model_cfg"]["vision_cfg"].get("timm_model_name") for model in (student, teacher)
+    }
     return student, inherit(student, teacher, ("visual.",) if len(networks) > 1 else ())
 
 
@@ -74,7 +76,8 @@ def check_size(student: Size, teacher: Size, params: Params) -> None:
     share = student.without_token_table / teacher.without_token_table
     if share > params.largest_share:
         raise UserError(
-            f"the student of {params.teacher} has {student.without_token_table:,} parameters without the token table,"
-            f" {share:.0%} of its teacher's {teacher.without_token_table:,}; at most {params.largest_share:.0%} are"
-            " allowed (largest_share): take fewer layers, a narrower width or a smaller image.architecture"
+            f"the student of {params.teacher} has {student.without_token_table:,} parameters without the token"
+            f" table, {share:.0%} of its teacher's {teacher.without_token_table:,}; at most"
+            f" {params.largest_share:.0%} are allowed (largest_share): take fewer layers, a narrower width or a"
+            " smaller image.architecture"
         )

@@ -25,8 +25,8 @@ class Params(ModelParameters):
     teacher: Name
     """The model of the study that it learns from and whose weights it inherits, where shapes allow."""
     cell: Name | None = None
-    """A cell that adapts `teacher`: the adapted model, with the cell's first seed, is then the teacher; null for the
-    base model itself. Its method has to be one that can be merged."""
+    """A cell that adapts `teacher`: the adapted model, with the cell's first seed, is then the teacher; null
+    for the base model itself. Its method has to be one that can be merged."""
     image: StudentImage = Field(default_factory=StudentImage)
     """What is different about its image tower."""
     text: StudentText = Field(default_factory=StudentText)
@@ -40,10 +40,10 @@ class Params(ModelParameters):
     losses: DistillationParameters = Field(default_factory=DistillationParameters)
     """What it learns from its teacher."""
     largest_share: Share = 0.55
-    """Greatest share of the teacher's parameters that it may have, the token table left out of both: half, and room
-    for what stands outside the layers. A larger one is refused before it is trained."""
+    """Greatest share of the teacher's parameters that it may have, the token table left out of both: half,
+    and room for what stands outside the layers. A larger one is refused before it is trained."""
 
-    _teacher: ModelParameters | None = PrivateAttr(default=None)
+    _teacher: Any = PrivateAttr(default=None)
 
     @field_validator("config", mode="before")
     @classmethod
@@ -68,8 +68,8 @@ class Params(ModelParameters):
                 raise ValueError(f"image.{_first(error)}") from None
         return self
 
-    def bind(self, teacher: ModelParameters) -> str | None:
-        """Take the `teacher` that the study has by that name; return why it cannot be that, in words, if so.
+    def bind(self, teacher: Any) -> str | None:
+        """Take the parameters of `teacher`; return why it cannot be this student's, in words, if it cannot.
 
         What follows from the teacher (`model_cfg`, `tower_files`) can be asked for afterwards.
         """
@@ -77,7 +77,8 @@ class Params(ModelParameters):
         try:
             text = teacher.model_cfg()["text_cfg"]
             if self.config is None and text.get("hf_model_name") and not teacher.tower_files(""):
-                return f"the text tower of its teacher, {text['hf_model_name']}, is no folder here; give it a config"
+                name = text["hf_model_name"]
+                return f"the text tower of its teacher, {name}, is no folder here; give it a config"
             return misfit(self.model_cfg(), teacher.model_cfg())
         except ValueError as error:
             return str(error)
@@ -87,7 +88,7 @@ class Params(ModelParameters):
         """Whether its text tower is one of Hugging Face with fewer layers: a config.json of its own."""
         return self.config is None and bool(self._bound().model_cfg()["text_cfg"].get("hf_model_name"))
 
-    def _bound(self) -> ModelParameters:
+    def _bound(self) -> Any:
         if self._teacher is None:
             raise RuntimeError("what follows from a student's teacher is known where a study has bound it")
         return self._teacher
@@ -97,13 +98,14 @@ class Params(ModelParameters):
         if self.config is not None:
             config: dict[str, Any] = self.config["model_cfg"]
             return config
-        teacher = self._bound().model_cfg()
+        teacher: dict[str, Any] = self._bound().model_cfg()
         folder = teacher["text_cfg"].get("hf_model_name")
         return student_cfg(teacher, self.image, self.text, self.embed_dim, folder)
 
     def tower_files(self, towers: str) -> list[str]:
         """Return the teacher's files, of which the tokenizer is the student's too."""
-        return self._bound().tower_files(towers) if self.cuts_text_tower else []
+        files: list[str] = self._bound().tower_files(towers) if self.cuts_text_tower else []
+        return files
 
     def holds_statistics(self) -> bool:
         """Return whether the image tower, and the statistics with it, are the teacher's."""

@@ -1,7 +1,7 @@
 """What a student looks like that is derived from its teacher, in open_clip's words. Free of torch.
 
-The tower of a transformer keeps its form: fewer layers, a narrower width, heads of the same size. A network of timm
-has no such numbers in open_clip's configuration; another one takes its place.
+The tower of a transformer keeps its form: fewer layers, a narrower width, heads of the same size. A network
+of timm has no such numbers in open_clip's configuration; another one takes its place.
 """
 
 import json
@@ -19,7 +19,10 @@ _TEXT = {"width": 512, "heads": 8}
 
 _HUGGING_FACE = (
     # BERT, RoBERTa, MPNet; then DistilBERT.
-    {"layers": "num_hidden_layers", "width": "hidden_size", "heads": "num_attention_heads", "inner": "intermediate_size"},
+    {
+        "layers": "num_hidden_layers", "width": "hidden_size", "heads": "num_attention_heads",
+        "inner": "intermediate_size",
+    },
     {"layers": "n_layers", "width": "dim", "heads": "n_heads", "inner": "hidden_dim"},
 )  # fmt: skip
 """What config.json calls the sizes of a text tower."""
@@ -90,7 +93,9 @@ def _vision(teacher: Cfg, image: StudentImage) -> Cfg:
     whole = _VISION | teacher
     width = _at_most("image.width", image.width, whole["width"])
     if width % whole["head_width"]:
-        raise ValueError(f"image.width {width} is no multiple of the teacher's head_width {whole['head_width']}")
+        raise ValueError(
+            f"image.width {width} is no multiple of the teacher's head_width {whole['head_width']}"
+        )
     return teacher | {"layers": _half("image.layers", image.layers, layers), "width": width}
 
 
@@ -103,7 +108,11 @@ def _text(teacher: Cfg, text: StudentText, folder: str | None) -> Cfg:
     whole = _TEXT | teacher
     width = _at_most("text.width", text.width, whole["width"])
     layers = _half("text.layers", text.layers, teacher.get("layers", _LAYERS))
-    return teacher | {"layers": layers, "width": width, "heads": _heads(width, whole["width"], whole["heads"])}
+    return teacher | {
+        "layers": layers,
+        "width": width,
+        "heads": _heads(width, whole["width"], whole["heads"]),
+    }
 
 
 def cut_tower_config(teacher: Cfg, text: StudentText) -> Cfg:
@@ -133,7 +142,9 @@ def _half(key: str, asked: int | None, teacher: int) -> int:
 
 def _at_most(key: str, asked: int | None, teacher: int) -> int:
     if asked is not None and asked > teacher:
-        raise ValueError(f"{key} is {asked}, the teacher's is {teacher}: a student is no larger than its teacher")
+        raise ValueError(
+            f"{key} is {asked}, the teacher's is {teacher}: a student is no larger than its teacher"
+        )
     return teacher if asked is None else asked
 
 
@@ -154,7 +165,9 @@ def misfit(student: Cfg, teacher: Cfg) -> str | None:
         )
     sizes = [cfg["vision_cfg"].get("image_size", 224) for cfg in (student, teacher)]
     if sizes[0] != sizes[1]:
-        return f"it takes images of {sizes[0]} px and the teacher of {sizes[1]} px; a student takes those of its teacher"
+        return (
+            f"it takes images of {sizes[0]} px and the teacher of {sizes[1]} px: give it the teacher's size"
+        )
     return None
 
 

@@ -1,8 +1,8 @@
 """Training a student beside its frozen teacher: epochs, checkpoints and selection as in `loop`, another loss.
 
-As there a run is a function of its arguments: two runs agree to the bit on the CPU, and so do a run that was cut off
-and resumed and one that was not. What is trained beside the student (`teaching.Bridge`) is a module of it meanwhile,
-so that it is optimised, kept and resumed with it, and is taken off at the end.
+As there a run is a function of its arguments: two runs agree to the bit on the CPU, and so do a run that was
+cut off and resumed and one that was not. What is trained beside the student (`teaching.Bridge`) is a module
+of it meanwhile, so that it is optimised, kept and resumed with it, and is taken off at the end.
 """
 
 from collections.abc import Callable
@@ -42,18 +42,21 @@ BRIDGE = "bridge"
 
 def distil(
     student: CLIP, teacher: CLIP, train: TrainingSet, validation: TrainingSet | None,
-    losses: DistillationParameters, settings: TrainingParameters, seed: int, folder: Path, log: Path, identity: str,
-    after_epoch: Callable[[Epoch], None] | None = None,
+    losses: DistillationParameters, settings: TrainingParameters, seed: int, folder: Path, log: Path,
+    identity: str, after_epoch: Callable[[Epoch], None] | None = None,
 ) -> History:  # fmt: skip
     """Train all parameters of `student`, in place, by `losses`, and return what happened.
 
-    `teacher` is frozen, in eval(), and sees the pixels and tokens of `train` as the student does. Which epoch is the
-    result, what `log` gets, the checkpoints in `folder` with their `identity`, and `after_epoch` are as `loop.fit`
-    has them; a checkpoint of another teacher is not used. Both models end in eval() on the devices where they were.
-    Raises UserError where `fit` does, and for `activation_checkpointing`, which is not offered here.
+    `teacher` is frozen, in eval(), and sees the pixels and tokens of `train` as the student does. Which epoch
+    is the result, what `log` gets, the checkpoints in `folder` with their `identity`, and `after_epoch` are
+    as `loop.fit` has them; a checkpoint of another teacher is not used. Both models end in eval() on the
+    devices where they were. Raises UserError where `fit` does, and for `activation_checkpointing`, which is
+    not offered here.
     """
     if settings.activation_checkpointing:
-        raise UserError("distillation: activation_checkpointing is not offered; use forward_chunk to save memory")
+        raise UserError(
+            "distillation: activation_checkpointing is not offered; use forward_chunk to save memory"
+        )
     distributed.require(settings.processes, smallest_batch(len(train), settings.batch_size))
     first, device = distributed.rank() == 0, find_device()
     homes = [next(model.parameters()).device for model in (student, teacher)]
@@ -122,7 +125,11 @@ def _save(
     """Keep the state after the last epoch; where that is the best one its tensors are stored once."""
     kept = {} if history.best_epoch == len(history.epochs) else best
     state = Checkpoint(
-        model_state(trainer.model), kept, optimiser_state(trainer.optimiser), history, trainer.precision.state()
+        model_state(trainer.model),
+        kept,
+        optimiser_state(trainer.optimiser),
+        history,
+        trainer.precision.state(),
     )
     save_checkpoint(folder, identity, start, state)
 

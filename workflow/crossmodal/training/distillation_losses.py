@@ -12,8 +12,8 @@ arXiv 2307.12732) and TinyCLIP (Wu et al. 2023, ICCV, arXiv 2309.12314).
   each model with a τ of its own (CLIP-KD's contrastive relational distillation; TinyCLIP's affinity mimicking
   has the cross-entropy, which differs from it by a constant).
 
-In the published code of CLIP-KD the scale of the interactive loss starts at log(1/0.07) and is never exponentiated;
-here it is.
+In the published code of CLIP-KD the scale of the interactive loss starts at log(1/0.07) and is never
+exponentiated; here it is.
 """
 
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def interactive_loss(student: Embedded, teacher: Embedded, labels: Tensor, scale: Tensor | float) -> Tensor:
-    """Return CLIP-KD's L_ICL, a float32 scalar in nats: each modality of the student asks the other of the teacher.
+    """Return CLIP-KD's L_ICL, a float32 scalar in nats: the student's images ask the teacher's texts, and back.
 
     Both models' embeddings are of one width d. Pairs with equal `labels` [n], integers, are positives; `scale` is
     that of these logits, exponentiated, and takes the place of the models' own.
@@ -83,8 +83,8 @@ def distillation_loss(
 ) -> Tensor:
     """Return the weighted sum of the four losses, a float32 scalar; one whose weight is 0 is not computed.
 
-    `mapped` are the student's embeddings in the teacher's space, with the scale of the interactive loss: where both
-    spaces have one width they are the student's own. The teacher's embeddings have no gradient.
+    `mapped` are the student's embeddings in the teacher's space, with the scale of the interactive loss:
+    where both spaces have one width they are the student's own. The teacher's embeddings have no gradient.
     """
     total = torch.zeros((), device=student.images.device)
     if weights.task:

@@ -1,4 +1,4 @@
-"""A frozen teacher beside a student that is trained: what it makes of each batch is what the student is to learn."""
+"""A frozen teacher beside a student that is trained: what it makes of each batch is to be learnt."""
 
 import math
 from typing import cast
@@ -17,13 +17,14 @@ from crossmodal.training.optimiser import MAX_LOGIT_SCALE
 from crossmodal.training.step import Prepared
 
 START = math.log(1 / 0.07)
-"""The logarithm of the first scale of logits between the two models, as CLIP's own starts (Radford et al. 2021)."""
+"""The logarithm of the scale of logits between the two models at the start, CLIP's own (Radford et al. 2021)."""
 
 
 class Bridge(nn.Module):
     """From the student's space to the teacher's: trained along with the student, which does not keep it.
 
-    Where the spaces have one width embeddings pass as they are, else a linear map for each modality takes them there.
+    Where the spaces have one width embeddings pass as they are, else a linear map for each modality takes
+    them there.
     """
 
     def __init__(self, student: CLIP, teacher: CLIP, seed: int) -> None:
@@ -41,7 +42,7 @@ class Bridge(nn.Module):
                     nn.init.orthogonal_(layer.weight)
 
     def forward(self, images: Tensor, texts: Tensor) -> Embedded:
-        """Return the student's embeddings [n, d] in the teacher's space, and the scale of logits between the two."""
+        """Return the student's embeddings [n, d] in the teacher's space, and the scale between the two."""
         scale = self.cross_scale.clamp(max=MAX_LOGIT_SCALE).exp()
         if isinstance(self.image, nn.Identity):
             return Embedded(images, texts, scale)
@@ -60,12 +61,18 @@ class Teacher:
         self.model, self.bridge, self.losses = model, bridge, losses
 
     def prepare(
-        self, model: CLIP, pixels: Tensor, tokens: Tensor, labels: Tensor, generator: Generator, progress: float
+        self,
+        model: CLIP,
+        pixels: Tensor,
+        tokens: Tensor,
+        labels: Tensor,
+        generator: Generator,
+        progress: float,
     ) -> Prepared:
         """Return the batch as it is, with the loss of the student's embeddings beside the teacher's.
 
-        The teacher sees the very pixels, augmented as they are. With several processes the loss is that of the whole
-        batch in each. `model`, the student, `generator` and `progress` have no influence.
+        The teacher sees the very pixels, augmented as they are. With several processes the loss is that of
+        the whole batch in each. `model`, the student, `generator` and `progress` have no influence.
         """
         with torch.no_grad():
             images, texts = encode_images(self.model, pixels), encode_texts(self.model, tokens)
