@@ -111,7 +111,7 @@ def test_a_student_that_is_its_teacher(batch, scale) -> None:
     assert float(feature.detach()) == 0
     feature.backward()
     assert not student.images.grad.any() and not student.texts.grad.any()
-    assert float(affinity_loss(student, teacher)) == 0
+    assert float(affinity_loss(teacher, teacher)) == 0
     plain = contrastive_loss(teacher.images, teacher.texts, numbers, scale)
     assert torch.equal(interactive_loss(teacher, teacher, numbers, scale), plain)
     whole = distillation_loss(teacher, teacher, teacher, numbers, DistillationParameters())
