@@ -136,7 +136,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn_of_features(patterns
         task=0.0, feature=2000.0, interactive=0.0, affinity=0.0
     ), patterns)  # fmt: skip
     # Not to the bit: torch computes attention otherwise where nothing asks for a gradient.
-    assert float(loss) == pytest.approx(0, abs=1e-6)
+    assert float(loss.detach()) == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("width", [32, 16])
