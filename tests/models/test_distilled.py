@@ -103,7 +103,7 @@ def test_the_default_towers_have_a_student_of_half_their_size(tmp_path: Path) ->
     """EfficientNet-Lite0 and MiniLM, counted without memory for them."""
     import transformers
 
-    for layers, folder in ((6, tmp_path / "minilm"), (3, tmp_path / "cut")):
+    for layers, folder in ((6, tmp_path / "minilm"), (3, tmp_path / "cut"), (2, tmp_path / "shorter")):
         transformers.BertConfig(
             vocab_size=30522, hidden_size=384, num_hidden_layers=layers, num_attention_heads=12,
             intermediate_size=1536,
@@ -124,6 +124,14 @@ def test_the_default_towers_have_a_student_of_half_their_size(tmp_path: Path) ->
     assert 0.45 < own.without_token_table / theirs.without_token_table < 0.5
     assert 0.6 < own.total / theirs.total < 0.75, "the token table stays"
     distilled.check_size(own, theirs, half)
+    with torch.device("meta"):
+        kept = distilled.size(
+            clip.build_clip(distilled.config_of(params(), config, str(tmp_path / "shorter")))
+        )
+    assert 0.5 < kept.without_token_table / theirs.without_token_table < 0.55, (
+        "its image tower is the teacher's"
+    )
+    distilled.check_size(kept, theirs, params(text={"layers": 2}))
 
 
 def test_layers_of_a_longer_stack_are_those_of_the_teacher() -> None:
