@@ -19,7 +19,7 @@ from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 ALONE = {
-    "adapt_fold", "build_model", "adapt_model", "merge_model", "tune_model",
+    "adapt_fold", "build_model", "distil_model", "adapt_model", "merge_model", "tune_model",
     "gather_real", "fit_density", "draw_shard", "search_shard_exhaustively", "train_scale_index",
     "fill_scale_index", "merge_scale_index", "build_scale_hnsw", "choose_scale_point", "answer_scale",
 }  # fmt: skip
@@ -87,9 +87,10 @@ def test_asking_for_gpus_is_part_of_no_spec() -> None:
     absent = {
         "embed_domains", "evaluate_domains", "fetch_package", "fetch_hub_file", "unpack_text_tower", "tune_model",
         "number_tuning", "draw_tuning", "embed_tokens", "embed_fold_tokens", "embed_scale", "build_scale_hnsw",
+        "cut_text_tower", "distil_model",
     }  # fmt: skip
     assert {rule for rule, _ in jobs} == set(rules()) - absent, (
-        "the tiny study has one domain, no package, no tokens and no graph"
+        "the tiny study has one domain, no package, no student, no tokens and no graph"
     )
     for rule, wildcards in jobs:
         assert spec(without, rule, **wildcards) == spec(wanting, rule, **wildcards), rule

@@ -56,8 +56,11 @@ def test_a_job_without_torch_does_not_import_it(study: Study) -> None:
     import sys
 
     entries = sorted({rule.entry for name, rule in rules_of(study).items() if name not in WITH_TORCH})
-    # With torch and in no default grid: a model on request, tokens, vectors that `search` embeds already.
-    elsewhere = {"jobs.merge_model", "experiments.search.embed_tokens", "experiments.scale.embed_source"}
+    # With torch and in no default grid: students, models on request, tokens, vectors that `search` has.
+    elsewhere = {
+        "jobs.distil_model", "jobs.merge_model", "experiments.search.embed_tokens",
+        "experiments.scale.embed_source",
+    }  # fmt: skip
     assert {f"crossmodal.{name}" for name in elsewhere} <= set(entries)
     entries = [entry for entry in entries if entry.removeprefix("crossmodal.") not in elsewhere]
     code = (

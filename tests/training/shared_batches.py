@@ -1,6 +1,7 @@
 """What the tests do in one process and in each of two: `python shared_batches.py RANK STORE FOLDER`."""
 
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from conftest import CONFIG, make_patterns
 from crossmodal.adaptation.hooks import Hooks
 from crossmodal.models.alignment_settings import AlignmentParameters
 from crossmodal.models.clip import build_clip
+from crossmodal.models.distillation_settings import DistillationParameters
 from crossmodal.registry import load, parse
 from crossmodal.training import distributed
 from crossmodal.training.adversary import make_adversary
@@ -19,6 +21,7 @@ from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.alignment import align
 from crossmodal.training.augmentation import augment
 from crossmodal.training.batches import epoch_batches
+from crossmodal.training.distillation import distil
 from crossmodal.training.gradcache import cached_backward
 from crossmodal.training.loop import fit
 from crossmodal.training.optimiser import trainable
@@ -107,6 +110,19 @@ def run_alignment(folder):
     return {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
 
 
+def run_distillation(folder, processes=1):
+    """Return the weights after `distil`, of a student whose embeddings are of another width than its teacher's."""
+    student, config = make_model("full"), deepcopy(CONFIG)
+    config["model_cfg"]["embed_dim"] = 16
+    torch.manual_seed(1)
+    distil(
+        student, build_clip(config), make_patterns(), make_patterns(1), DistillationParameters(feature=20.0),
+        TrainingParameters(epochs=2, batch_size=PAIRS, processes=processes), 0,
+        folder / "checkpoints", folder / "log.csv", "job",
+    )  # fmt: skip
+    return {name: tensor.contiguous().clone() for name, tensor in student.state_dict().items()}
+
+
 class Cut(Exception):
     """Stands for whatever ends a job."""
 
@@ -126,6 +142,7 @@ def main(rank, store, folder):
         "attacked": step_gradients("full", adversary=ADVERSARY),
         "fare-chunk": step_gradients("full", chunk=2, adversary=FARE),
         "aligned": run_alignment(folder / "aligned"),
+        "distilled": run_distillation(folder / "distilled", processes=2),
         "fit": run(folder / "fit", processes=2),
         "fit-lora": run(folder / "fit-lora", "lora", processes=2, gradient_accumulation=2, forward_chunk=2),
     }

@@ -18,6 +18,7 @@ from shared_batches import (
     make_model,
     run,
     run_alignment,
+    run_distillation,
     step_gradients,
 )
 
@@ -117,6 +118,15 @@ def test_of_two_processes_one_aligns_and_both_have_the_result(pair, tmp_path):
     for got in pair("aligned"):
         assert_equal(got, expected, 0)
     assert len((pair.folder / "aligned/log.csv").read_text().splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_two_processes_distil_as_one_does(pair, tmp_path):
+    expected = run_distillation(tmp_path)
+    first, second = pair("distilled")
+    assert_equal(first, expected, 1e-4)
+    assert_equal(second, first, 0)
+    assert len((pair.folder / "distilled/log.csv").read_text().splitlines()) == 4
 
 
 def test_one_process_alone_gathers_and_averages_nothing():

@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 
@@ -6,7 +7,7 @@ from crossmodal.errors import UserError
 from crossmodal.provenance.folders import check_writable, settle_times
 from crossmodal.provenance.ledger import study_folders
 from crossmodal.provenance.recorded import record_overlay
-from crossmodal.study import grid
+from crossmodal.study import grid, students
 from crossmodal.study.arguments import argument_lines, write_arguments
 from crossmodal.study.configuration import (
     keep_freed_memory,
@@ -129,9 +130,45 @@ def model_file(name):
     return lambda wildcards: f"<results>/models/{STUDY.model_of(wildcards.cell)}/{name}"
 
 
+def cut_tower(model):
+    """Return the configuration of a student's text tower where that is a part of its teacher's."""
+    cut = students.cuts_text_tower(STUDY.models[model])
+    return [f"<results>/models/{model}/text/config.json"] if cut else []
+
+
 def tower_files(model):
     """Return the files of a base model's text tower that loading the model takes, if it has any."""
-    return STUDY.models[model].tower_files("<data>/towers")
+    return [
+        *cut_tower(model),
+        *STUDY.models[model].tower_files("<data>/towers"),
+    ]
+
+
+def any_of(names):
+    """Return the pattern of a wildcard that is one of `names`."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def students_of_the_study(cut=False):
+    """Return the models that are made from another model; of these those with `cut` text towers, if asked for."""
+    found = filter(lambda name: students.teacher_of(STUDY.models[name]), STUDY.models)
+    return [name for name in found if cut_tower(name) or not cut]
+
+
+def teacher_file(name):
+    """Return the input function of a file of the model that a student is made from."""
+    return (
+        lambda wildcards: f"<results>/models/{STUDY.models[wildcards.model].teacher}/{name}"
+    )
+
+
+def teacher_adapter(wildcards):
+    """Return the adapter of the cell that teaches a student, with the cell's first seed, if it is a cell."""
+    cell = STUDY.models[wildcards.model].cell
+    if cell is None:
+        return []
+    names = ("adapter_config.json", "adapter_model.safetensors")
+    return [adapter(cell, STUDY.seeds_of(cell)[0], name) for name in names]
 
 
 def tower_of(wildcards):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from crossmodal import registry
 from crossmodal.jobs.rules import Wildcards
+from crossmodal.study import students
 from crossmodal.study.study import Study
 
 
@@ -33,7 +34,9 @@ def _jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     for dataset in datasets:
         yield "build_dataset", {"dataset": dataset}
     for model in study.used_models():
-        yield "build_model", {"model": model}
+        if students.cuts_text_tower(study.models[model]):
+            yield "cut_text_tower", {"model": model}
+        yield "distil_model" if students.teacher_of(study.models[model]) else "build_model", {"model": model}
     for cell, seed in study.runs():
         run = {"cell": cell, "seed": str(seed)}
         yield "adapt_model", run

@@ -97,6 +97,23 @@ def _model(study: Study, model: str) -> Job:
     )
 
 
+def _text_part(study: Study, model: str) -> Job:
+    return Job({"text": plain(study.models[model].text)})
+
+
+def _student(study: Study, model: str) -> Job:
+    params = study.models[model]
+    # The teacher is adapted only where it is a cell, and then by code that is loaded by name.
+    adapted = ("crossmodal.adaptation.methods", method_module(study, params.cell)) if params.cell else ()
+    return Job(
+        {"model": params.kind_parameters(), "training": plain(params.training)},
+        seed=params.seed,
+        threads=params.training.threads,
+        modules=(*params.modules(), *adapted),
+        models=(model, params.teacher),
+    )
+
+
 def _adaptation(study: Study, cell: str, seed: str) -> Job:
     params = study.adaptation.cells[cell]
     adversary = params.adversary
@@ -188,6 +205,8 @@ RULES: dict[str, Rule] = {
     "build_dataset": Rule("crossmodal.jobs.build_dataset", _dataset, "datasets"),
     "shift_dataset": Rule("crossmodal.jobs.shift_dataset", _shift, "datasets"),
     "build_model": Rule("crossmodal.jobs.build_model", _model),
+    "cut_text_tower": Rule("crossmodal.jobs.cut_text_tower", _text_part, "sources"),
+    "distil_model": Rule("crossmodal.jobs.distil_model", _student),
     "adapt_model": Rule("crossmodal.jobs.adapt_model", _adaptation),
     "merge_model": Rule("crossmodal.jobs.merge_model", _merging),
     "embed_target": Rule(EMBED, embedding, "embeddings"),

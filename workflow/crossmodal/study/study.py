@@ -19,6 +19,7 @@ from crossmodal.models.pretrained import TEXT_TOWERS
 from crossmodal.parameters import Check, Name, Parameters, Seeds, nearest
 from crossmodal.provenance.closure import check_sources
 from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.study import students
 from crossmodal.study.configuration import merge, typed_scalars, validate
 from crossmodal.study.sections import (
     Adaptation,
@@ -75,6 +76,8 @@ class Study(Parameters):
             raise PydanticCustomError(
                 "unknown_name", "seed_groups: cell {cell} stands in two groups", {"cell": twice}
             )
+        if problem := students.bind_teachers(self):
+            raise PydanticCustomError("unknown_name", "{problem}", {"problem": problem})
         for name, cell in self.adaptation.cells.items():
             if problem := self._misfit(name, cell.method):
                 raise PydanticCustomError(
@@ -110,6 +113,8 @@ class Study(Parameters):
         for name, model in self.models.items():
             yield Check(f"models.{name}.datasets", model.datasets, self.datasets, "dataset")
             yield Check(f"models.{name}.validation", [model.validation], self.datasets, "dataset")
+            yield Check(f"models.{name}.teacher", [students.teacher_of(model)], self.models, "model")
+            yield Check(f"models.{name}.cell", [getattr(model, "cell", None)], cells, "cell")
         yield Check("adaptation.dataset", [self.adaptation.dataset], self.datasets, "dataset")
         yield Check("evaluation.domains", self.evaluation.domains, self.datasets, "dataset")
         for name, group in self.seed_groups.items():
@@ -146,8 +151,9 @@ class Study(Parameters):
         return self.adaptation.cells[cell].model or next(iter(self.models))
 
     def used_models(self) -> list[str]:
-        """Return the base models that some cell adapts, in the order of params.yaml."""
-        used = {self.model_of(cell) for cell in self.adaptation.cells}
+        """Return the base models that some cell adapts, and their teachers, in the order of params.yaml."""
+        adapted = {self.model_of(cell) for cell in self.adaptation.cells}
+        used = {name for model in adapted for name in students.lineage(self, model)}
         return [name for name in self.models if name in used]
 
     def packages(self) -> dict[str, Pinned]:
@@ -164,7 +170,8 @@ class Study(Parameters):
     def text_towers(self) -> list[str]:
         """Return the published text towers that the base models have, each once."""
         texts = [getattr(self.models[name], "text", None) for name in self.used_models()]
-        return list(dict.fromkeys(text.weights for text in texts if text and text.weights in TEXT_TOWERS))
+        weights = [getattr(text, "weights", None) for text in texts]
+        return list(dict.fromkeys(name for name in weights if name in TEXT_TOWERS))
 
     def target_of(self, cell: str) -> str:
         """Return the dataset that `cell` is adapted to."""
