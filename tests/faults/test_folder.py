@@ -61,5 +61,5 @@ def test_a_new_study_in_a_read_only_folder_is_one_line_before_any_job(fresh, mou
 
 def test_a_job_in_a_read_only_folder_is_one_line(finished, mount, one_line, tmp_path: Path) -> None:
     disk = mount("-t", "tmpfs", "-o", "size=1m,ro", "tmpfs", at=tmp_path / "disk")
-    done = finished.job("results/tiny/search/lora-r8-pgd/s0/flat/test/manifest.json", disk / "out")
+    done = finished.job("results/tiny/search/lora-r8-pgd/s0/own/flat/r0/manifest.json", disk / "out")
     one_line(done, str(disk / "out"), "cannot be written (Read-only file system)")
