@@ -99,9 +99,22 @@ OF_THE_HUB = {
     "datasets": {"pairs": {"kind": "huggingface", "hub": PINNED, "splits": {"test": "test"}}},
     "evaluation": {"domains": ["pairs"]},
 }
+OF_A_STUDENT = {
+    "models": {
+        "half": {"kind": "distilled", "teacher": "towers", "text": {"layers": 2}, "datasets": ["web"]}
+    },
+    "adaptation": {
+        "cells": {"zero-shot-half": {"method": {"kind": "zero_shot"}, "model": "half", "seeds": [0]}}
+    },
+}
 STUDIES = [
     load_study(DEFAULTS, overlay)
-    for overlay in ({}, OF_THE_HUB, *(read_yaml(path) for path in sorted((ROOT / "studies").glob("*.yaml"))))
+    for overlay in (
+        {},
+        OF_THE_HUB,
+        OF_A_STUDENT,
+        *(read_yaml(path) for path in sorted((ROOT / "studies").glob("*.yaml"))),
+    )
 ]
 
 
