@@ -99,10 +99,11 @@ OF_THE_HUB = {
     "datasets": {"pairs": {"kind": "huggingface", "hub": PINNED, "splits": {"test": "test"}}},
     "evaluation": {"domains": ["pairs"]},
 }
+STUDENT = {
+    "kind": "distilled", "teacher": "towers", "text": {"layers": 2}, "datasets": ["web"], "training": {"epochs": 1},
+}  # fmt: skip
 OF_A_STUDENT = {
-    "models": {
-        "half": {"kind": "distilled", "teacher": "towers", "text": {"layers": 2}, "datasets": ["web"]}
-    },
+    "models": {"half": STUDENT},
     "adaptation": {
         "cells": {"zero-shot-half": {"method": {"kind": "zero_shot"}, "model": "half", "seeds": [0]}}
     },
