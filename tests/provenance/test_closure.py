@@ -100,7 +100,8 @@ OF_THE_HUB = {
     "evaluation": {"domains": ["pairs"]},
 }
 STUDENT = {
-    "kind": "distilled", "teacher": "towers", "text": {"layers": 2}, "datasets": ["web"], "training": {"epochs": 1},
+    "kind": "distilled", "teacher": "towers", "text": {"layers": 2}, "datasets": ["web"],
+    "training": {"epochs": 1},
 }  # fmt: skip
 OF_A_STUDENT = {
     "models": {"half": STUDENT},
