@@ -73,12 +73,11 @@ def test_only_training_and_embedding_ask_for_a_gpu(runs) -> None:
 def test_small_jobs_are_submitted_in_groups(runs) -> None:
     # What was cancelled when a run was ended was submitted again.
     submissions = [job for job in runs.slurm.jobs("rule_") if job[1] != "CANCELLED"]
-    done = manifests(runs.there.folder).values()
-    assert len(done) > 30
+    assert len(manifests(runs.there.folder)) > 30
     # Those of search at scale go alone: there a shard is a job of minutes.
     alone = {name for name, rule in registry.room("scale", "jobs").RULES.items() if not rule.group}
-    grouped = [manifest for manifest in done if manifest["rule"] not in alone]
-    assert len(submissions) - (len(done) - len(grouped)) <= len(grouped) / 3, submissions
+    there = [manifest for manifest in manifests(runs.there.folder).values() if manifest["rule"] in alone]
+    assert len(submissions) <= 14 + len(there), submissions
 
 
 def test_both_runs_wrote_the_same_bytes(runs) -> None:
