@@ -105,9 +105,7 @@ def render(inputs: ReportInputs) -> str:
         seeds=_seeds(numbers, grid),
         count=len(numbers),
         level=format_level(inputs.level),
-        sections=[
-            (question, html, _own(hypotheses, question, inputs.questions)) for question, html, _ in sections
-        ],
+        sections=[(question, html, _own(hypotheses, question)) for question, html, _ in sections],
         hypotheses=hypotheses,
         verdicts=count_verdicts(hypotheses),
         wholes=wholes(hypotheses),
@@ -151,16 +149,13 @@ def _seeds(numbers: Numbers, grid: Grid) -> str:
     return f"{low} to {high} seeds a cell" if low < high else f"{high} seed{'s' if high > 1 else ''}"
 
 
-def _own(
-    hypotheses: Sequence[Hypothesis], question: Question, questions: Sequence[Question]
-) -> list[Hypothesis]:
-    """Return the claims of an experiment: those under its key and, where others share that, about its numbers."""
-    shared = sum(other.key == question.key for other in questions) > 1
+def _own(hypotheses: Sequence[Hypothesis], question: Question) -> list[Hypothesis]:
+    """Return the claims of an experiment: those under its key that are about its numbers, or about none."""
     return [
         hypothesis
         for hypothesis in hypotheses
         if hypothesis.id.partition(".")[0] == question.key
-        and not (shared and hypothesis.number_id.partition("/")[0] not in ("", question.name))
+        and hypothesis.number_id.partition("/")[0] in ("", question.name)
     ]
 
 
