@@ -54,7 +54,7 @@ class Study(Parameters):
     datasets: dict[Name, AnyDataset]
     shifts: dict[Name, AnyShift] = {}
     models: dict[Name, AnyModel] = Field(min_length=1)
-    """Base models; a cell that names none adapts the first."""
+    """Base models; a cell that names none adapts the first that is not made from another."""
     adaptation: Adaptation
     embeddings: Embeddings = Embeddings()
     evaluation: Evaluation = Evaluation()
@@ -147,8 +147,9 @@ class Study(Parameters):
                 yield cell, seed
 
     def model_of(self, cell: str) -> str:
-        """Return the name of the base model that `cell` adapts."""
-        return self.adaptation.cells[cell].model or next(iter(self.models))
+        """Return the name of the base model that `cell` adapts: the first that is no student, unless it names one."""
+        first = next((n for n, model in self.models.items() if not students.teacher_of(model)), "")
+        return self.adaptation.cells[cell].model or first or next(iter(self.models))
 
     def used_models(self) -> list[str]:
         """Return the base models that some cell adapts, and their teachers, in the order of params.yaml."""

@@ -1,0 +1,114 @@
+"""Icons with one name each, of sets of Iconify: a domain for zero-shot retrieval and classification."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crossmodal.data.built import Built, Reject
+from crossmodal.data.icon_sets import WHITE
+from crossmodal.data.icons import IconSet, draw, read_icons
+from crossmodal.data.images import decode
+from crossmodal.data.named_icons_params import Params
+from crossmodal.data.splits import rank
+from crossmodal.data.tables import Example
+from crossmodal.progress import progress
+
+LETTERS = 3
+"""A name with fewer letters than this names nothing."""
+
+
+class Chosen(NamedTuple):
+    """An icon that stands for a name."""
+
+    set_name: str
+    icon: str
+    name: str
+
+
+def build(params: Params, sources: Mapping[str, Path]) -> Built:
+    """Return the dataset drawn from the tarballs in `sources` (by package name), all of it in the test split.
+
+    Image id is "set/icon", caption the name in words, label the name. No two images have one label, no two are the
+    same picture. Icons that their set hides, that show nothing or that are, to the pixel, one drawn before are left
+    out and counted.
+    """
+    facts: Counter[str] = Counter()
+    rejects: list[Reject] = []
+    described: list[dict[str, Any]] = []
+    found: dict[str, Chosen] = {}
+    for set_name, package in zip(params.sets, params.packages(), strict=True):
+        icons = read_icons(sources[package.name])
+        for chosen in one_a_name(set_name, _shown(icons), params.endings):
+            found.setdefault(chosen.name, chosen)
+        described.append(_source(icons, package._asdict()))
+    ordered = sorted(found.values(), key=lambda one: (rank(one.name, params.seed), one.name))
+    kept = sorted(ordered[: params.limit], key=lambda one: (list(params.sets).index(one.set_name), one.name))
+
+    def examples() -> Iterator[Example]:
+        seen: set[bytes] = set()
+        tarballs = {name: sources[p.name] for name, p in zip(params.sets, params.packages(), strict=True)}
+        for set_name, tarball in tarballs.items():
+            own = [one for one in kept if one.set_name == set_name]
+            icons = read_icons(tarball) if own else None
+            for one in progress(own, f"drawing {set_name}", unit="icon"):
+                image_id = f"{set_name}/{one.icon}"
+                try:
+                    image = draw(icons, one.icon, params.image_size) if icons else b""
+                except ValueError as error:
+                    rejects.append(Reject(image_id, f"{image_id}.png", f"cannot be drawn: {error}"))
+                    continue
+                digest = hashlib.sha256(image).digest()
+                if digest in seen:
+                    facts["twins left out"] += 1
+                elif np.min(decode(image, params.image_size)) >= WHITE:
+                    facts["blank drawings left out"] += 1
+                else:
+                    seen.add(digest)
+                    words = one.name.replace("-", " ")
+                    yield Example(image_id, image, f"{image_id}.png", [words], one.name, set_name, set_name)
+
+    return Built({"train": (), "val": (), "test": examples()}, rejects, _sheet(params, described, facts))
+
+
+def one_a_name(set_name: str, icons: Sequence[str], endings: Sequence[str]) -> Iterator[Chosen]:
+    """Yield one icon for each name: the first, in the order of the alphabet, of those that differ by their endings."""
+    ending = re.compile(f"({'|'.join(endings)})$") if endings else None
+    taken = set()
+    for icon in sorted(icons):
+        name, before = icon, ""
+        while ending and name != before:
+            name, before = ending.sub("", name) or name, name
+        if name not in taken and sum(letter.isalpha() for letter in name) >= LETTERS:
+            taken.add(name)
+            yield Chosen(set_name, icon, name)
+
+
+def _shown(icons: IconSet) -> list[str]:
+    """Return the names of the icons that a set shows, without aliases."""
+    return [name for name, icon in icons.content["icons"].items() if not icon.get("hidden")]
+
+
+def _source(icons: IconSet, package: Mapping[str, str]) -> dict[str, str]:
+    author = icons.info.get("author", {})
+    licence, url = icons.info["license"]["title"], author.get("url", "")
+    return {**package, "licence": licence, "url": url, "author": author.get("name", "")}
+
+
+def _sheet(params: Params, sources: list[dict[str, Any]], facts: Counter[str]) -> dict[str, Any]:
+    return {
+        "title": f"Icons of {' and '.join(params.sets)}, one a name",
+        "description": "Icons on white, black where they have no colours of their own.",
+        "sources": sources,
+        "captions": "One caption an icon: its name, with spaces for dashes.",
+        "splits": "All in the test split: nothing is trained on it.",
+        "facts": facts,
+        "known_limits": [
+            "Names were chosen to find icons by: they say what an icon is for and how it is drawn.",
+            "Drawings of one thing under two names count as two things.",
+        ],
+    }

@@ -1,0 +1,39 @@
+"""Parameters of the dataset kind `named_icons`: which packages of Iconify, and what of their names says nothing."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from crossmodal.data.base import DatasetParameters
+from crossmodal.data.icon_sets_params import SCOPE, Pin
+from crossmodal.data.packages import Package
+from crossmodal.parameters import Count, Name
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"got {value!r}, which is no regular expression: {error}") from None
+    return value
+
+
+class Params(DatasetParameters):
+    """One icon for each name, all of them in the test split: a domain that a model is tried on and never trained on."""
+
+    kind: Literal["named_icons"]
+    sets: dict[Name, Pin] = Field(min_length=1)
+    """The sets by the name that their package has after `@iconify-json/`; where two have a name, the first has it."""
+    image_size: Count = 64
+    """Width and height of the stored images, px."""
+    endings: list[Annotated[str, AfterValidator(_pattern)]] = ["-outline", r"-\d+(px)?"]
+    """Endings of names that tell drawings of one thing apart, regular expressions: of `bed`, `bed-2` and
+    `bed-outline` the first is kept, and `cat-3` is called cat."""
+    limit: Count | None = None
+    """Icons that are kept, drawn by a hash of their names; null keeps all."""
+    seed: int = 0
+    """Seed of that hash."""
+
+    def packages(self) -> tuple[Package, ...]:
+        return tuple(Package(f"{SCOPE}{name}", pin.version, pin.sha512) for name, pin in self.sets.items())

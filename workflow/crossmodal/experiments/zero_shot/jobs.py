@@ -1,0 +1,61 @@
+"""The jobs of H4 beside its numbers and its section: domains are embedded by each cell, and their queries scored."""
+
+from collections.abc import Iterator
+
+from crossmodal.experiments.zero_shot.params import CLEAN, PROMPTED
+from crossmodal.jobs.rules import Job, Rule, Wildcards
+from crossmodal.study.rules import EVALUATE, method_module, plain, retrieval
+from crossmodal.study.study import SetName, Study
+
+PARAMETERS = ("embeddings", "zero_shot")
+"""The keys of params.yaml that its jobs depend on beside those of every experiment."""
+
+
+def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
+    """Yield (rule, wildcards) of each job that a study asks for."""
+    for cell, seed in tried_runs(study):
+        for rule in ("embed_zero_shot", "evaluate_zero_shot"):
+            yield rule, {"cell": cell, "seed": str(seed)}
+
+
+def tried_runs(study: Study) -> Iterator[tuple[str, int]]:
+    """Yield the (cell, seed) that are tried on the domains."""
+    room = study.room("zero_shot")
+    chosen = room.tried()
+    for cell, seed in study.runs() if room.domains else ():
+        if chosen is None or cell in chosen:
+            yield cell, seed
+
+
+def tried_sets(study: Study, variant: str = CLEAN) -> list[SetName]:
+    """Return the domains: with their own captions, or with what stands for their classes."""
+    return [SetName(name, "test", variant) for name in study.room("zero_shot").domains]
+
+
+def asked_sets(study: Study) -> list[SetName]:
+    """Return all sets whose queries are scored."""
+    return [*tried_sets(study, CLEAN), *tried_sets(study, PROMPTED)]
+
+
+def known_sets(study: Study) -> list[SetName]:
+    """Return what the first base model was trained on: whose words a domain's names may have been among."""
+    model = study.used_models()[0]
+    return [SetName(name, "train", CLEAN) for name in study.models[model].datasets]
+
+
+def trained_models(study: Study) -> list[str]:
+    """Return the students among the models of the cells that are tried."""
+    models = dict.fromkeys(study.model_of(cell) for cell, _ in tried_runs(study))
+    return [name for name in models if getattr(study.models[name], "teacher", None)]
+
+
+def _embedding(study: Study, cell: str, seed: str) -> Job:
+    parameters = plain(study.embeddings) | {"prompts": study.room("zero_shot").prompts}
+    modules, models = (method_module(study, cell),), (study.model_of(cell),)
+    return Job(parameters, seed=int(seed), modules=modules, models=models)
+
+
+RULES = {
+    "embed_zero_shot": Rule("crossmodal.experiments.zero_shot.embed_domains", _embedding, "embeddings"),
+    "evaluate_zero_shot": Rule(EVALUATE, retrieval, "embeddings"),
+}

@@ -1,0 +1,112 @@
+"""Job: the numbers of H4: what cells and students find on each domain, what that took, and who finds more."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from crossmodal.experiments.zero_shot.claims import claims
+from crossmodal.experiments.zero_shot.costs import cost_numbers
+from crossmodal.experiments.zero_shot.known import unmet_images
+from crossmodal.experiments.zero_shot.params import CLEAN, Params
+from crossmodal.experiments.zero_shot.records import Footprint, StudentCard
+from crossmodal.experiments.zero_shot.transfer import (
+    ROOM,
+    beside_itself_numbers,
+    gain_numbers,
+    quality_numbers,
+    quality_of,
+    retention_numbers,
+)
+from crossmodal.jobs.run import Ins, Out, Spec, run
+from crossmodal.statistics.card import AdapterCard
+from crossmodal.statistics.cells import cells_of, retrieval_record
+from crossmodal.statistics.estimates import Place
+from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
+from crossmodal.statistics.panel import Panel, Result, read_result, restricted
+from crossmodal.statistics.records import cell_facts
+from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.subsets import on_subset
+from crossmodal.statistics.targets import Target, targets_of
+
+UNMET = "unmet"
+"""The part of a domain's queries whose name is in no caption that the base model learnt from."""
+
+
+def main(
+    queries: Ins, domains: Ins, known: Ins, footprints: Ins, cards: Ins, students: Ins, numbers: Out, spec: Spec
+) -> None:
+    values = spec["parameters"]
+    cells, room = cell_facts(values["cells"]), Params.model_validate(values["room"])
+    parameters = StatisticsParameters.model_validate(values["statistics"])
+    results = [read_result(_record(path, room)) for path in queries]
+    targets = targets_of(claims(room, values["target"], cells))
+    found = transfer_numbers(results, room, parameters, targets)
+    unmet = unmet_images(domains, known)
+    found += share_numbers(results, unmet)
+    parts = [part for result in results if (part := restricted(result, unmet))]
+    prefixes = ("recall@", "accuracy@", "retention_", "gain_over_")
+    found += on_subset(transfer_numbers(parts, room, parameters), UNMET, prefixes, [*domains, *known])
+    found += cost_numbers(
+        [footprint for path in footprints for footprint in Footprint.read(path, **_run(path))],
+        [card for path in cards for card in AdapterCard.read(path)],
+        [card for path in students for card in StudentCard.read(path)],
+        cells,
+        room,
+    )
+    write_numbers(numbers, found)
+
+
+def transfer_numbers(
+    results: Sequence[Result],
+    room: Params,
+    parameters: StatisticsParameters,
+    targets: Mapping[str, Target] | None = None,
+) -> list[Number]:
+    """Return quality, retention, gains over students, and the adapted cell beside itself.
+
+    All domains are resampled together, so that their mean has an interval of its own.
+    """
+    if not results:
+        return []
+    panel, level = Panel(results, parameters), parameters.level
+    found = {cell: quality_of(panel.measure(cell), room.domains) for cell in cells_of(results)}
+    numbers: list[Number] = []
+    for cell, own in found.items():
+        numbers += quality_numbers(cell, own, level)
+        if room.baseline in found and cell != room.baseline:
+            numbers += retention_numbers(cell, own, found[room.baseline], level)
+        if cell not in room.students:
+            for student in room.students:
+                numbers += gain_numbers(cell, own, student, found.get(student, {}), level, targets or {})
+    if room.cell in found:
+        numbers += beside_itself_numbers(room.cell, found[room.cell], level)
+    return numbers
+
+
+def share_numbers(results: Sequence[Result], unmet: set[str]) -> list[Number]:
+    """Return `queries_share` of each domain: which part of its images has a name that the base model has not met."""
+    numbers = []
+    for domain in dict.fromkeys(result.record.dataset for result in results):
+        whole = next(r for r in results if r.record.dataset == domain and r.record.variant == CLEAN)
+        images = {cluster for sums in whole.sums.values() for cluster in sums.clusters}
+        share = len(images & unmet) / len(images)
+        place = Place(ROOM, "-", domain, "test", f"{CLEAN}@{UNMET}", "-")
+        numbers.append(
+            place.plain(ALL_SEEDS, "queries_share", share, "fraction", [str(whole.record.path)], len(images))
+        )
+    return numbers
+
+
+def _record(path: Path, room: Params):  # type: ignore[no-untyped-def]
+    """Return what a result is of; that of a student's cell is of the student, the cells are its seeds."""
+    record = retrieval_record(path, ROOM)
+    student = room.student_of(record.cell)
+    return record.model_copy(update=dict(zip(("cell", "seed"), student, strict=True))) if student else record
+
+
+def _run(path: Path) -> dict[str, str]:
+    """Read cell and seed from the place of a footprint: .../<cell>/s<seed>/<file>."""
+    return {"cell": path.parts[-3], "seed": path.parts[-2][1:]}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,28 @@
+"""What embedding the domains counts, and what making a student took."""
+
+from crossmodal.statistics.records import Record
+
+
+class Footprint(Record):
+    """What a cell's encoders are and take, of one image and one caption."""
+
+    cell: str
+    seed: int
+    flops_image: int
+    """Floating-point operations, a multiplication and an addition counted as two."""
+    flops_text: int
+    parameters: int
+    parameters_without_tokens: int
+    """All but the table of tokens."""
+    source: str = ""
+
+
+class StudentCard(Record):
+    """What distilling a model took."""
+
+    model: str
+    trainable: int
+    """Parameters that can get a gradient."""
+    seconds: float
+    """Wall time of training."""
+    source: str = ""
