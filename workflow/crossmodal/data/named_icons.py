@@ -33,9 +33,9 @@ class Chosen(NamedTuple):
 def build(params: Params, sources: Mapping[str, Path]) -> Built:
     """Return the dataset drawn from the tarballs in `sources` (by package name), all of it in the test split.
 
-    Image id is "set/icon", caption the name in words, label the name. No two images have one label, no two are the
-    same picture. Icons that their set hides, that show nothing or that are, to the pixel, one drawn before are left
-    out and counted.
+    Image id is "set/icon", caption the name in words, label the name. No two images have one label, and no two are
+    the same picture. Icons that their set hides are left out; so are those that show nothing or that are, to the
+    pixel, one drawn before, and these are counted.
     """
     facts: Counter[str] = Counter()
     rejects: list[Reject] = []
@@ -76,7 +76,7 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
 
 
 def one_a_name(set_name: str, icons: Sequence[str], endings: Sequence[str]) -> Iterator[Chosen]:
-    """Yield one icon for each name: the first, in the order of the alphabet, of those that differ by their endings."""
+    """Yield one icon for each name: the first, by the alphabet, of those that differ by their endings."""
     ending = re.compile(f"({'|'.join(endings)})$") if endings else None
     taken = set()
     for icon in sorted(icons):

@@ -1,4 +1,4 @@
-"""Parameters of the dataset kind `named_icons`: which packages of Iconify, and what of their names says nothing."""
+"""Parameters of the dataset kind `named_icons`: packages of Iconify, and what of their names says nothing."""
 
 import re
 from typing import Annotated, Literal
@@ -20,11 +20,11 @@ def _pattern(value: str) -> str:
 
 
 class Params(DatasetParameters):
-    """One icon for each name, all of them in the test split: a domain that a model is tried on and never trained on."""
+    """One icon for each name, all in the test split: a domain to try a model on that was not trained on it."""
 
     kind: Literal["named_icons"]
     sets: dict[Name, Pin] = Field(min_length=1)
-    """The sets by the name that their package has after `@iconify-json/`; where two have a name, the first has it."""
+    """The sets by the name that their package has after `@iconify-json/`; a name that two have is the first's."""
     image_size: Count = 64
     """Width and height of the stored images, px."""
     endings: list[Annotated[str, AfterValidator(_pattern)]] = ["-outline", r"-\d+(px)?"]

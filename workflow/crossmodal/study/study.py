@@ -147,7 +147,7 @@ class Study(Parameters):
                 yield cell, seed
 
     def model_of(self, cell: str) -> str:
-        """Return the name of the base model that `cell` adapts: the first that is no student, unless it names one."""
+        """Return the base model that `cell` adapts: the first that is no student, unless it names one."""
         first = next((n for n, model in self.models.items() if not students.teacher_of(model)), "")
         return self.adaptation.cells[cell].model or first or next(iter(self.models))
 

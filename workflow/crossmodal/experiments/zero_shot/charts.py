@@ -1,7 +1,7 @@
 """The chart of H4: what each cell and student finds on each domain."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 import pandas as pd
@@ -47,4 +47,4 @@ def domains_chart(frame: pd.DataFrame, styles: Styles) -> alt.LayerChart:
         ),
     ]
     height = max(60, ROW * (len(shown) + 1) * len(domains))
-    return alt.layer(*layers).properties(width="container", height=height)
+    return cast(alt.LayerChart, alt.layer(*layers).properties(width="container", height=height))

@@ -35,11 +35,11 @@ def cost_numbers(
         counted = [footprint for footprint in footprints if footprint.cell in own]
         for metric, unit in _COUNTS.items():
             values = [_count(footprint, metric) for footprint in counted]
-            sources = [footprint.source for footprint in counted]
-            numbers.append(place.plain(ALL_SEEDS, metric, average(values), unit, sources))
+            files = [footprint.source for footprint in counted]
+            numbers.append(place.plain(ALL_SEEDS, metric, average(values), unit, files))
         adapted = [card for card in cards if card.cell in own]
         distilled = [card for card in students if card.model in {cells[cell].model for cell in own}]
-        sources = [card.source for card in (*adapted, *distilled)]
+        sources = [*(card.source for card in adapted), *(card.source for card in distilled)]
         if adapted:
             trained = average(card.trainable for card in adapted)
             trained += average(card.trainable for card in distilled) if distilled else 0

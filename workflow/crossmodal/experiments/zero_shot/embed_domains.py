@@ -1,4 +1,4 @@
-"""Job: embed the images, the captions and the classes of domains with one adapted model, and count what that takes."""
+"""Job: embed images, captions and classes of domains with one adapted model, and count what that takes."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The jobs of H4 beside its numbers and its section: domains are embedded by each cell, and their queries scored."""
+"""The jobs of H4 beside its numbers and its section: each cell embeds the domains, and queries are scored."""
 
 from collections.abc import Iterator
 

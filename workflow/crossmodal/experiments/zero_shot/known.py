@@ -1,4 +1,4 @@
-"""Which names of a domain the base model has met: those that stand, word for word, in a caption that it learnt from."""
+"""Which names of a domain the base model has met: those that are, word for word, in a caption it learnt from."""
 
 import re
 from collections.abc import Iterable
@@ -18,13 +18,12 @@ def phrase(text: str) -> Phrase:
 
 
 def met_phrases(files: Iterable[Path]) -> set[Phrase]:
-    """Return every run of up to `LONGEST` words of the captions of datasets, each caption as a whole, and labels."""
+    """Return every run of up to `LONGEST` words of captions and labels of datasets, and each as a whole."""
     met: set[Phrase] = set()
     for path in files:
         table = read_table(path, ["captions", "label"])
         texts = {text for own in table["captions"].to_pylist() for text in own}
-        for text in [*texts, *set(table["label"].to_pylist())]:
-            found = phrase(text)
+        for found in {phrase(text) for text in (*texts, *table["label"].to_pylist())}:
             met.add(found)
             met.update(
                 found[start : start + length]

@@ -22,7 +22,7 @@ from crossmodal.statistics.cells import cells_of, retrieval_record
 from crossmodal.statistics.estimates import Place
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
 from crossmodal.statistics.panel import Panel, Result, read_result, restricted
-from crossmodal.statistics.records import cell_facts
+from crossmodal.statistics.records import QueryRecord, cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.subsets import on_subset
 from crossmodal.statistics.targets import Target, targets_of
@@ -32,7 +32,14 @@ UNMET = "unmet"
 
 
 def main(
-    queries: Ins, domains: Ins, known: Ins, footprints: Ins, cards: Ins, students: Ins, numbers: Out, spec: Spec
+    queries: Ins,
+    domains: Ins,
+    known: Ins,
+    footprints: Ins,
+    cards: Ins,
+    students: Ins,
+    numbers: Out,
+    spec: Spec,
 ) -> None:
     values = spec["parameters"]
     cells, room = cell_facts(values["cells"]), Params.model_validate(values["room"])
@@ -83,7 +90,7 @@ def transfer_numbers(
 
 
 def share_numbers(results: Sequence[Result], unmet: set[str]) -> list[Number]:
-    """Return `queries_share` of each domain: which part of its images has a name that the base model has not met."""
+    """Return `queries_share` of each domain: the share of its images whose name the base model has not met."""
     numbers = []
     for domain in dict.fromkeys(result.record.dataset for result in results):
         whole = next(r for r in results if r.record.dataset == domain and r.record.variant == CLEAN)
@@ -96,11 +103,11 @@ def share_numbers(results: Sequence[Result], unmet: set[str]) -> list[Number]:
     return numbers
 
 
-def _record(path: Path, room: Params):  # type: ignore[no-untyped-def]
+def _record(path: Path, room: Params) -> QueryRecord:
     """Return what a result is of; that of a student's cell is of the student, the cells are its seeds."""
     record = retrieval_record(path, ROOM)
     student = room.student_of(record.cell)
-    return record.model_copy(update=dict(zip(("cell", "seed"), student, strict=True))) if student else record
+    return record.model_copy(update={"cell": student[0], "seed": student[1]}) if student else record
 
 
 def _run(path: Path) -> dict[str, str]:

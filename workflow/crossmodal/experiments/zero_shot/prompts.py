@@ -1,4 +1,4 @@
-"""What stands for a class: the mean of the embeddings of its name in several prompts (Radford et al. 2021, 3.1.4)."""
+"""What stands for a class: the mean of its name's embeddings in several prompts (Radford et al. 2021, 3.1.4)."""
 
 from collections.abc import Sequence
 

@@ -90,9 +90,7 @@ def costs_table(numbers: Numbers, grid: Grid, students: Sequence[str]) -> Table:
     nowhere = dict.fromkeys(("dataset", "split", "variant", "direction"), "-")
     wanted: list[Wanted] = [("recall@1", _at(MEAN, "recall@1")), *((metric, nowhere) for metric in COSTS)]
     spans = [("found", 1), ("what was made", 4), ("one item", 2)]
-    return _table(
-        "zero-shot-costs", numbers, grid, students, spans, ["R@1 %", *COSTS.values()], wanted
-    )
+    return _table("zero-shot-costs", numbers, grid, students, spans, ["R@1 %", *COSTS.values()], wanted)
 
 
 def _at(dataset: str, metric: str) -> dict[str, str]:

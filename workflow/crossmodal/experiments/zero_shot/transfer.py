@@ -43,14 +43,18 @@ def quality_of(measured: Measured, domains: Sequence[str]) -> Found:
     for domain in domains:
         for metric in RECALLS:
             keys = {d: Key(ROOM, domain, CLEAN, d, metric) for d in DIRECTIONS}
-            directions = with_mean({d: aggregate(measured[key]) for d, key in keys.items() if key in measured})
+            directions = with_mean(
+                {d: aggregate(measured[key]) for d, key in keys.items() if key in measured}
+            )
             found |= {(domain, direction, metric): seeds for direction, seeds in directions.items()}
         for recall, metric in ACCURACIES.items():
             key = Key(ROOM, domain, PROMPTED, IMAGE_TO_TEXT, recall)
             if key in measured:
                 found[domain, IMAGE_TO_TEXT, metric] = aggregate(measured[key])
     for direction, metric in dict.fromkeys((d, m) for _, d, m in found):
-        parts = [found[domain, direction, metric] for domain in domains if (domain, direction, metric) in found]
+        parts = [
+            found[domain, direction, metric] for domain in domains if (domain, direction, metric) in found
+        ]
         if len(parts) == len(domains):
             found[MEAN, direction, metric] = merge(mean, parts)
     return found
@@ -94,7 +98,7 @@ def gain_numbers(
 
 
 def beside_itself_numbers(cell: str, own: Found, level: float) -> list[Number]:
-    """Return what a cell differs by from itself with other seeds, over all domains; nothing where it has one seed."""
+    """Return what a cell differs by from itself with other seeds, over all domains; nothing for one seed."""
     seeds = {d: own[MEAN, d, COMPARED] for d in DIRECTIONS if (MEAN, d, COMPARED) in own}
     return aa_numbers(
         lambda direction: _place(cell, MEAN, direction, COMPARED), COMPARED, seeds, level, ("aa_difference",)
