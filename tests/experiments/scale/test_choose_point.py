@@ -118,7 +118,7 @@ def test_more_candidates_are_tried_where_they_are_refined() -> None:
     tried = list(further(points_of(params, N), params))
     for nprobe in {point.nprobe for point in tried}:
         own = [point.k_factor for point in tried if point.nprobe == nprobe]
-        assert own == sorted(own) and tuple(own[-3:]) == FURTHER
+        assert own == sorted(own) and tuple(own[-len(FURTHER) :]) == FURTHER
     graph = parse("search", {"kind": "hnsw"})
     assert list(further(points_of(graph, N), graph)) == points_of(graph, N)
     given = parse("search", INDEX | {"k_factor": 5.0})

@@ -13,7 +13,13 @@ from crossmodal.search.card import describe
 from crossmodal.search.checks import check_captions, check_count, check_training
 from crossmodal.search.clustering import centroids, fast_codebooks
 from crossmodal.search.nnn import append_bias, bias_path, nnn_bias, write_bias
-from crossmodal.search.settings import IndexParameters, InvertedParameters
+from crossmodal.search.settings import (
+    CODEBOOK_SAMPLE,
+    IndexParameters,
+    InvertedParameters,
+    ProductParameters,
+)
+from crossmodal.search.spread import spreads
 from crossmodal.search.store import VectorStore
 
 PACKAGE = "search"
@@ -81,16 +87,18 @@ def train_index(
     factory = kind.factory(params, dimension, count)
     check_training(kind.__name__.rpartition(".")[2], len(sample), params.least(count))
     extra = params.extra(dimension)
-    if bias is not None:
+    if bias is None:
+        bias = np.zeros(len(sample), np.float32)
+    if extra:
         sample = append_bias(sample, bias, extra)
     if params.caption_share:
         words = check_captions(captions, "caption_share")
-        words = append_bias(words, np.full(len(words), bias.mean()), extra) if bias is not None else words
+        words = append_bias(words, np.full(len(words), bias.mean()), extra) if extra else words
         sample = _mixed(sample, words, params.caption_share, seed)
     index = faiss.index_factory(dimension + extra, factory, faiss.METRIC_INNER_PRODUCT)
     if hasattr(kind, "prepare"):
         kind.prepare(index, params, seed)
-    _train(index, np.ascontiguousarray(sample), params, count, seed)
+    _train(index, np.ascontiguousarray(sample), params, dimension, count, seed)
     return index
 
 
@@ -101,8 +109,9 @@ def fill_index(trained: Any, blocks: Iterable[Vectors], bias: Vectors | None = N
     """
     for block in blocks:
         extra, first = trained.d - block.shape[1], trained.ntotal
-        if bias is not None:
-            block = append_bias(block, bias[first : first + len(block)], extra)
+        if extra:
+            more = np.zeros(len(block), np.float32) if bias is None else bias[first : first + len(block)]
+            block = append_bias(block, more, extra)
         trained.add(np.ascontiguousarray(block, dtype=np.float32))
     return trained
 
@@ -127,20 +136,31 @@ def _mixed(sample: Vectors, captions: Vectors, share: float, seed: int) -> Vecto
     return mixed
 
 
-def _train(index: Any, sample: Vectors, params: IndexParameters, count: int, seed: int) -> None:
+def _train(
+    index: Any, sample: Vectors, params: IndexParameters, dimension: int, count: int, seed: int
+) -> None:
     """Train rotation, centroids and codebooks, each on what the one before makes of the sample."""
     inner: Any = faiss.downcast_index(index)
+    further = np.eye(
+        1, sample.shape[1], dimension, dtype=np.float32
+    )  # the column of the number that is added
     if isinstance(inner, faiss.IndexPreTransform):
         outer, inner = inner, faiss.downcast_index(inner.index)
         chain: Any = outer.chain
         for number in range(chain.size()):
-            sample = _rotated(faiss.downcast_VectorTransform(chain.at(number)), sample, params, seed)
+            rotation = faiss.downcast_VectorTransform(chain.at(number))
+            sample = _rotated(rotation, sample, params, dimension, seed)
+            further = rotation.apply(further)
     if isinstance(params, InvertedParameters):
         found = centroids(sample, inner.nlist, two_level=params.in_two_levels(count), seed=seed)
         quantiser = faiss.downcast_index(inner.quantizer)
         if isinstance(quantiser, faiss.IndexHNSW):
             quantiser.hnsw.efConstruction = 200  # a few thousand centroids: seconds, for better links
         quantiser.add(found)
+        if isinstance(params, ProductParameters) and params.spread:
+            found += params.spread * spreads(quantiser, sample, seed)[:, None] * further
+            quantiser.reset()
+            quantiser.add(found)
     if hasattr(inner, "pq"):
         inner.pq.cp.seed, inner.pq.cp.min_points_per_centroid = seed, 1
         with fast_codebooks(inner.pq):
@@ -150,17 +170,35 @@ def _train(index: Any, sample: Vectors, params: IndexParameters, count: int, see
     index.is_trained = True
 
 
-def _rotated(rotation: Any, sample: Vectors, params: IndexParameters, seed: int) -> Vectors:
-    """Train `rotation` on `sample` and return the rotated sample."""
+def _some(sample: Vectors, most: int, seed: int) -> Vectors:
+    """Return `most` rows of `sample`, drawn with `seed`, or all where there are no more."""
+    if len(sample) <= most:
+        return sample
+    drawn = np.random.default_rng([seed, 3]).choice(len(sample), most, replace=False)
+    some: Vectors = sample[np.sort(drawn)]
+    return some
+
+
+def _rotated(rotation: Any, sample: Vectors, params: IndexParameters, dimension: int, seed: int) -> Vectors:
+    """Train `rotation` on `sample`, the first `dimension` columns of it, and return the rotated sample."""
     if isinstance(rotation, faiss.OPQMatrix):
-        rotation.niter = params.alternations  # type: ignore[attr-defined]
-        rotation.max_train_points = 2**16
-        codes = faiss.ProductQuantizer(rotation.d_out, rotation.M, 8)
+        kept = params.kept(dimension)  # type: ignore[attr-defined]
+        own = faiss.OPQMatrix(dimension, params.m, kept)  # type: ignore[attr-defined]
+        own.niter = params.alternations  # type: ignore[attr-defined]
+        codes = faiss.ProductQuantizer(kept, own.M, 8)
         codes.cp.seed, codes.cp.min_points_per_centroid = seed, 1
-        rotation.pq = codes
+        own.pq = codes
         with fast_codebooks(codes):
-            rotation.train(sample)
-        rotation.pq = None
+            own.train(_some(sample, CODEBOOK_SAMPLE, seed)[:, :dimension].copy())
+        own.pq = None
+        # A number that is added to vectors gets a subquantiser of its own behind those of the rotated ones.
+        whole = np.zeros((rotation.d_out, rotation.d_in), np.float32)
+        whole[:kept, :dimension] = faiss.vector_to_array(own.A).reshape(kept, dimension)
+        if rotation.d_in > dimension:
+            whole[kept, dimension] = 1
+        faiss.copy_array_to_vector(whole.ravel(), rotation.A)
+        rotation.is_trained = True
+        rotation.set_is_orthonormal()
     elif isinstance(rotation, faiss.RandomRotationMatrix):
         rotation.init(seed)
     rotated: Vectors = rotation.apply(sample)

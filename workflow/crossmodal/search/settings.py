@@ -47,9 +47,14 @@ class IndexParameters(Parameters):
     caption_share: Share = 0.0
     """Share of training captions among the vectors that the index is trained on: queries lie off the images."""
 
+    @property
+    def augmented(self) -> bool:
+        """Whether the index holds one more number of each vector, which queries have as 1."""
+        return self.nnn is not None
+
     def extra(self, dimension: int) -> int:
-        """Return how many columns are added to vectors of `dimension` to hold the correction of NNN."""
-        return UNUSED_WIDTH if self.nnn else 0
+        """Return how many columns are added to vectors of `dimension` to hold that number."""
+        return UNUSED_WIDTH if self.augmented else 0
 
     def training_size(self, count: int) -> int:
         """Return how many of `count` vectors the index is trained on."""
@@ -108,6 +113,14 @@ class ProductParameters(InvertedParameters):
     """Bits of each subquantiser's code."""
     fast_scan: bool = False
     """Scan codes of four bits in registers (André et al. 2017): faster and coarser."""
+    spread: NotNegative = 0.0
+    """How much lists are preferred whose items lie far from their centroid (search/spread.py); 0 for not at all.
+    A query that is near no image finds its best items far from their centroids."""
+
+    @property
+    def augmented(self) -> bool:
+        """Whether centroids, or vectors, have one more number, which queries have as 1."""
+        return self.nnn is not None or self.spread > 0
 
     @model_validator(mode="after")
     def _fast_scan_takes_four_bits(self) -> Self:
@@ -116,8 +129,8 @@ class ProductParameters(InvertedParameters):
         return self
 
     def extra(self, dimension: int) -> int:
-        """Return the width of one subquantiser, so that the correction of NNN has a code of its own."""
-        return dimension // self.m if self.nnn else 0
+        """Return the width of one subquantiser, so that the further number has a code of its own."""
+        return dimension // self.m if self.augmented else 0
 
     def least(self, count: int) -> int:
         """Return how many training vectors an index needs: one a list and one for each entry of a codebook."""
@@ -130,7 +143,7 @@ class ProductParameters(InvertedParameters):
         of the training time of a small index and which this search does not use; `fsr` quantises what is left
         of a vector after its centroid, as the plain kind does.
         """
-        m = self.m + bool(self.nnn)
+        m = self.m + self.augmented
         return f"PQ{m}x4fsr" if self.fast_scan else f"PQ{m}x{self.bits}np"
 
 

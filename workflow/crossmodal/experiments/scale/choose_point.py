@@ -16,7 +16,7 @@ from crossmodal.search.points import Choice, Point, choose_point, points_of
 from crossmodal.search.searcher import Searcher, read_index
 from crossmodal.search.store import open_store
 
-FURTHER = (150.0, 200.0, 300.0)
+FURTHER = (150.0, 200.0, 300.0, 500.0)
 """Candidates refined for each result beside those that every study tries: among ten million the tenth is hardly
 better than the thousandth, and codes do not tell them apart."""
 NEARLY = 0.002

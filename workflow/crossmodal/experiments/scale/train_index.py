@@ -16,8 +16,9 @@ def main(vectors: Ins, captions: Ins, trained: Out, cost: Timed, spec: Spec) -> 
     words = read_embeddings(captions[0]).vectors if captions else None
     with measured(cost, "train"):
         rows = sample_rows(size, params, spec["seed"])
-        sample = open_store(vectors).rows(rows)
-        write_index(train_index(sample, params, size, spec["seed"], words), trained)
+        # Nothing here holds the sample, so that training need not keep it beside what it makes of it.
+        index = train_index(open_store(vectors).rows(rows), params, size, spec["seed"], words)
+        write_index(index, trained)
 
 
 if __name__ == "__main__":
