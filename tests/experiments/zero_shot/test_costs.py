@@ -37,8 +37,8 @@ def test_costs_of_an_adapted_cell_and_of_a_student() -> None:
     ]
     found = cost_numbers(footprints, cards, students, CELLS, ROOM)
     told = {(number.cell, number.metric): number.value for number in found}
-    assert told["lora", "trained_parameters"] == 4 and told["lora", "trained_seconds"] == 40
-    assert told["half", "trained_parameters"] == 50 and told["half", "trained_seconds"] == 120
+    assert told["lora", "trained_parameters"] == 4 and told["lora", "training_seconds"] == 40
+    assert told["half", "trained_parameters"] == 50 and told["half", "training_seconds"] == 120
     assert told["half", "flops_image"] == 11 and told["lora", "flops_pair"] == 25
     assert told["half", "parameters_without_tokens"] == 60
     assert ("h0", "parameters") not in told

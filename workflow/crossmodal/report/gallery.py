@@ -100,11 +100,12 @@ def select_queries(
         frame = frame.assign(order=[hashlib.sha256(id.encode()).hexdigest() for id in frame["query_id"]])
         frame = frame.sort_values("order").drop_duplicates("cluster")
         for rows in (frame[frame["rank"] == 1], frame[frame["rank"] > 1]):
-            out += [_query(row, gallery) for _, row in rows.head(each).iterrows()]
+            out += [query_of(row, gallery) for _, row in rows.head(each).iterrows()]
     return out
 
 
-def _query(row: pd.Series, gallery: Gallery) -> Query:
+def query_of(row: pd.Series, gallery: Gallery) -> Query:
+    """Return the query of a row of results (columns COLUMNS) with what it found."""
     direction, query_id, cluster = str(row["direction"]), str(row["query_id"]), str(row["cluster"])
     label, found, rank = gallery.label(cluster), [str(id) for id in row["top"]][:SHOWN], int(row["rank"])
     items = [

@@ -21,7 +21,7 @@ def cost_numbers(
 ) -> list[Number]:
     """Return what every cell and student cost, counts and means over seeds.
 
-    `trained_parameters` and `trained_seconds`: of all that was trained after the base model, distillation and
+    `trained_parameters` and `training_seconds`: of all that was trained after the base model, distillation and
     adaptation; `parameters`, `parameters_without_tokens`; `flops_image`, `flops_text`, `flops_pair` of one item.
     The adapter is merged where it can be, so that what it adds to an encoder is nothing.
     """
@@ -47,7 +47,7 @@ def cost_numbers(
         if adapted and all(card.seconds is not None for card in adapted):
             seconds = average(card.seconds or 0.0 for card in adapted)
             seconds += average(card.seconds for card in distilled) if distilled else 0
-            numbers.append(place.plain(ALL_SEEDS, "trained_seconds", seconds, "s", sources))
+            numbers.append(place.plain(ALL_SEEDS, "training_seconds", seconds, "s", sources))
     return numbers
 
 

@@ -25,7 +25,7 @@ COSTS = {
     "parameters": "parameters",
     "parameters_without_tokens": "without the token table",
     "trained_parameters": "trained",
-    "trained_seconds": "training s",
+    "training_seconds": "training s",
     "flops_image": "MFLOP an image",
     "flops_text": "MFLOP a caption",
 }
