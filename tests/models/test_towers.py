@@ -29,6 +29,7 @@ from crossmodal.models.dual_encoder import GROUP, encode_images, encode_texts, t
 from crossmodal.models.encoder_costs import measure_encoders
 from crossmodal.models.footprint import count_flops
 from crossmodal.models.pretrained import IMAGE_WEIGHTS, TEXT_TOWERS, TOWER_FILES
+from crossmodal.models.projections import projection
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +224,21 @@ def test_captions_of_many_lengths_are_encoded_as_if_each_were_alone(model: CLIP)
     (gradient,) = torch.autograd.grad(together[:, 0].sum(), delta)
     (expected,) = torch.autograd.grad(torch.cat(alone)[:, 0].sum(), delta)
     torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ["mobilenetv3_small_050", "lcnet_035"])
+def test_networks_with_a_layer_behind_their_pooling_project_from_it(
+    architecture: str, bert: Path, tmp_path: Path
+) -> None:
+    """open_clip's own projection is as wide as what is pooled and fits no image; the classifier's place fits."""
+    text = {"weights": "folder", "folder": str(bert)}
+    model = create({"architecture": architecture}, text)
+    trunk = model.visual.trunk
+    assert trunk.classifier.in_features == trunk.head_hidden_size != trunk.num_features
+    assert projection(model, "image").held is trunk.classifier
+    clip.save_clip(model, tmp_path / "open_clip_config.json", tmp_path / "open_clip_model.safetensors")
+    opened = open_clip.create_model(f"local-dir:{tmp_path}").eval()
+    with torch.no_grad():
+        images, _ = embeddings(model)
+        normalised = (pixels() - model.pixel_mean) / model.pixel_std
+        assert functional.normalize(opened.encode_image(normalised)) == pytest.approx(images, abs=1e-5)

@@ -15,7 +15,13 @@ from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
 
 PROJECTIONS = {
-    "image": ("visual.proj", "visual.attnpool.c_proj", "visual.head.proj", "visual.head.mlp"),
+    "image": (
+        "visual.proj",
+        "visual.attnpool.c_proj",
+        "visual.head.proj",
+        "visual.head.mlp",
+        "visual.trunk.classifier",
+    ),
     "text": ("text_projection", "text.text_projection", "text.proj"),
 }
 """Where open_clip keeps them: in its transformers, its ResNets, timm's models and Hugging Face's."""

@@ -10,10 +10,11 @@ from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
 
 PLACES = {
-    "image": ("visual.head.proj", "visual.proj"),
+    "image": ("visual.head.proj", "visual.proj", "visual.trunk.classifier"),
     "text": ("text.proj", "text.text_projection", "text_projection"),
 }
-"""Where open_clip keeps them: in its timm models and transformers; in Hugging Face's, its own, and its CLIP."""
+"""Where open_clip keeps them: in its timm models and transformers, or in place of a timm model's classifier; in
+Hugging Face's, its own, and its CLIP."""
 
 
 class Projection(NamedTuple):

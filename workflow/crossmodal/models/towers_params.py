@@ -15,6 +15,8 @@ from crossmodal.models.pretrained import IMAGE_WEIGHTS, TEXT_TOWERS, TOWER_FILES
 from crossmodal.parameters import Count, Parameters, nearest
 
 IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+WIDER_BEHIND_POOLING = ("mobilenetv3", "mobilenetv4", "fbnetv3", "lcnet", "hardcorenas")
+"""Networks of timm with a layer between pooling and classifier: the first letters of their names."""
 LOCAL_FILES = (
     *TOWER_FILES, "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json", "spiece.model",
     "sentencepiece.bpe.model", "tokenizer.model",
@@ -76,6 +78,16 @@ class ImageTower(Parameters):
     def is_file(self) -> bool:
         """Whether the weights are a local file."""
         return self.weights.endswith(".safetensors")
+
+    @property
+    def ends_in_classifier(self) -> bool:
+        """Whether the projection takes the place of the network's classifier.
+
+        Behind the pooling of these networks stands one more layer. open_clip 3.3 makes a projection of its own as
+        wide as what is pooled (`num_features`) in place of what that layer gives (`head_hidden_size`), and it fits
+        no image.
+        """
+        return self.architecture.removeprefix("tf_").startswith(WIDER_BEHIND_POOLING)
 
     def preprocess_cfg(self) -> dict[str, Any]:
         """Return how images are prepared, in open_clip's words."""
@@ -169,7 +181,7 @@ class Params(ModelParameters):
         vision = {
             "timm_model_name": self.image.architecture,
             "timm_pool": self.image.pool,
-            "timm_proj": "linear",
+            "timm_proj": "" if self.image.ends_in_classifier else "linear",
             "image_size": self.image.size,
         }
         text = self.text.text_cfg(folder or self.text.folder or self.text.weights)
