@@ -179,7 +179,7 @@ rule train_scale_index:
         ENVIRONMENT
     threads: SCALE.threads
     resources:
-        mem_mb=scaled(16000),
+        mem_mb=scaled(20000),
         runtime=scaled(120),
     params:
         arguments=arguments_of("train_scale_index"),
