@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmodal.experiments.scale.judge_stage import ABSENT, like, put_in, ranks_of
-from crossmodal.experiments.scale.judged import kept, read_judged
+from crossmodal.experiments.scale.judge_stage import like, put_in, ranks_of
+from crossmodal.experiments.scale.judged import ABSENT, kept, read_judged
 from crossmodal.search.exhaustive import exhaustive
 from crossmodal.search.store import VectorStore, store_of
 from crossmodal.statistics.settings import StatisticsParameters

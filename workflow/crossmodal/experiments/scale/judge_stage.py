@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crossmodal.experiments.scale.asked import asking
+from crossmodal.experiments.scale.judged import ABSENT
 from crossmodal.experiments.scale.params import INDEX, TOP
 from crossmodal.experiments.scale.systems import labels_of, open_searchers, second_stage
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
@@ -22,8 +23,6 @@ from crossmodal.models.embeddings import Vectors, read_embeddings
 from crossmodal.search.store import Part, Positions, VectorStore, open_store
 
 BATCH = 64
-ABSENT = 0
-"""The rank of what is not among the candidates."""
 
 
 def main(

@@ -6,12 +6,13 @@ import numpy as np
 
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.scale.found import Found
-from crossmodal.experiments.scale.judge_stage import ABSENT
 from crossmodal.experiments.scale.params import EXACT, INDEX, RERANK
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.estimates import Estimate, difference
 from crossmodal.statistics.settings import StatisticsParameters
 
+ABSENT = 0
+"""The rank of what is not among the candidates."""
 MRR, RECALL = "validation_mrr", "validation_recall@10"
 WAYS = {"exact": f"{INDEX}+{EXACT}", "rerank": f"{INDEX}+{EXACT}+{RERANK}"}
 """Columns of what the job writes, and the ways to search that they are of."""
