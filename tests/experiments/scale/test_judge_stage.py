@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmodal.experiments.scale.judge_stage import like, put_in, ranks_of
+from crossmodal.experiments.scale.judge_stage import put_in, ranks_of
 from crossmodal.experiments.scale.judged import ABSENT, kept, read_judged
+from crossmodal.experiments.scale.likeness import like
 from crossmodal.search.exhaustive import exhaustive
 from crossmodal.search.store import VectorStore, store_of
 from crossmodal.statistics.settings import StatisticsParameters
@@ -52,7 +53,7 @@ def test_ranks_begin_at_one_and_what_is_not_there_has_none() -> None:
 
 def test_items_without_a_label_are_like_nothing() -> None:
     found = like(np.array([[0, 1, 2, -1], [0, 1, 2, -1]]), ["cat", ""], ["cat", "dog"])
-    assert found[0].tolist() == [True, False, False, False]
+    assert found.tolist() == [[True, False, False, False], [False] * 4]
 
 
 def write(path: Path, exact: list[int], staged: list[int]) -> Path:

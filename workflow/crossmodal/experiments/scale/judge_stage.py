@@ -5,7 +5,6 @@ among the candidates that the gallery gives for it, at the place that its exact 
 the gallery. Items that show the same are left out, as they are for test captions.
 """
 
-from collections.abc import Sequence
 from math import ceil
 
 import faiss
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 
 from crossmodal.experiments.scale.asked import asking
 from crossmodal.experiments.scale.judged import ABSENT
+from crossmodal.experiments.scale.likeness import like
 from crossmodal.experiments.scale.params import INDEX, TOP
 from crossmodal.experiments.scale.systems import labels_of, open_searchers, second_stage
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
@@ -55,14 +55,6 @@ def main(
     pq.write_table(pa.table(columns), judged, compression="zstd")
 
 
-def like(positions: Positions, asked: Sequence[str], labels: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which of `positions` [q, k] hold items of the labels `asked` for [q]; drawn items have none."""
-    known = np.asarray([*labels, ""], dtype=object)
-    places = np.where((positions >= 0) & (positions < len(labels)), positions, len(labels))
-    found: npt.NDArray[np.bool_] = (known[places] == np.asarray(asked, dtype=object)[:, None]).astype(bool)
-    return found
-
-
 def put_in(
     scores: Vectors, positions: Positions, left_out: npt.NDArray[np.bool_], store: VectorStore, queries: Vectors,
     wanted: Positions,
@@ -71,7 +63,7 @@ def put_in(
 
     What is then one too many, the last, is dropped; places where nothing is left are -1 and their scores -inf.
     """
-    own = np.array([store.scores(q, w[None])[0] for q, w in zip(queries, wanted, strict=True)], np.float32)
+    own = np.vecdot(store.rows(wanted), queries)
     every = np.concatenate([np.where(left_out, -np.inf, scores), own[:, None]], axis=1)
     held = np.concatenate([np.where(left_out, -1, positions), wanted[:, None]], axis=1)
     order = np.argsort(-every, axis=1, kind="stable")[:, :-1]
