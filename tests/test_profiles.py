@@ -22,6 +22,7 @@ ALONE = {
     "adapt_fold", "build_model", "distil_model", "adapt_model", "merge_model", "tune_model",
     "gather_real", "fit_density", "draw_shard", "search_shard_exhaustively", "train_scale_index",
     "fill_scale_index", "merge_scale_index", "build_scale_hnsw", "choose_scale_point", "answer_scale",
+    "judge_scale_stage",
 }  # fmt: skip
 """Rules whose jobs are long enough to be submitted alone, or run on request only."""
 

@@ -24,7 +24,7 @@ from search_page import PICTURE, draw_curves, equal_recall_table, rows_table, se
 from crossmodal.errors import UserError
 from crossmodal.study.configuration import read_yaml
 
-OURS = ("ours", "ours, fast scan", "ours, RaBitQ", "exact")
+OURS = ("ours", "ours, rotated", "ours, fast scan", "ours, RaBitQ", "exact")
 PEERS = {
     "autofaiss": "autofaiss",
     "hnswlib": "hnswlib",

@@ -23,6 +23,7 @@ from crossmodal.search.store import open_store, store_of, write_store
 
 KINDS: dict[str, dict[str, Any]] = {
     "ours": {"kind": "ivf_pq", "m": 64},
+    "ours, rotated": {"kind": "opq_ivf_pq", "m": 96, "dimensions": 384, "spread": 0.2},
     "ours, fast scan": {"kind": "ivf_pq", "m": 128, "bits": 4, "fast_scan": True},
     "ours, RaBitQ": {"kind": "ivf_rabitq", "bits": 1},
 }

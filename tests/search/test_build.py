@@ -23,6 +23,10 @@ KINDS = {
     "opq_fast_scan": {
         "kind": "opq_ivf_pq", "nlist": 8, "m": 4, "bits": 4, "fast_scan": True, "alternations": 2,
     },
+    "spread": {"kind": "ivf_pq", "nlist": 8, "m": 8, "bits": 6, "spread": 0.2},
+    "opq_narrow": {
+        "kind": "opq_ivf_pq", "nlist": 8, "m": 4, "bits": 5, "dimensions": 8, "spread": 0.2, "alternations": 2,
+    },
     "rabitq": {"kind": "ivf_rabitq", "nlist": 8},
     "rabitq4": {"kind": "ivf_rabitq", "nlist": 8, "bits": 4},
     "hnsw": {"kind": "hnsw", "links": 8},
@@ -150,6 +154,15 @@ def test_recall_rises_with_probes_with_code_length_and_with_refinement(unit, tmp
 def test_m_must_divide_the_dimension(unit, tmp_path, name):
     with pytest.raises(UserError, match=r"m=\d .*dimension 22"):
         build_index(store_of(unit(300, 22)), parsed(name), 0, tmp_path / "i")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"), [(6, "m=4 must divide the dimension 6"), (20, "16 dimensions have no 20 to keep")]
+)
+def test_what_a_rotation_keeps_fits_the_vectors(unit, tmp_path, kept, told):
+    with pytest.raises(UserError, match=told):
+        build_index(store_of(unit(300, D)), parsed("opq_narrow", dimensions=kept), 0, tmp_path / "i")
     assert not list(tmp_path.iterdir())
 
 

@@ -16,7 +16,7 @@ HEAVY = {"torch", "open_clip_torch", "transformers", "safetensors"}
 WITH_TORCH = {
     "build_model", "adapt_model", "embed_target", "embed_domains", "embed_shifted", "embed_galleries",
     "evaluate_attacks", "validate_attacks", "measure_encoders", "adapt_fold", "embed_fold", "train_reranker",
-    "answer_queries", "time_searches", "answer_scale", "time_scale",
+    "answer_queries", "time_searches", "answer_scale", "judge_scale_stage", "time_scale",
 }  # fmt: skip
 """The rules whose jobs compute with a network; all others start without torch, and outlive another version
 of it."""

@@ -179,7 +179,7 @@ rule train_scale_index:
         ENVIRONMENT
     threads: SCALE.threads
     resources:
-        mem_mb=scaled(16000),
+        mem_mb=scaled(20000),
         runtime=scaled(120),
     params:
         arguments=arguments_of("train_scale_index"),
@@ -301,6 +301,32 @@ rule answer_scale:
         "python -m crossmodal.experiments.scale.answer @{params.arguments:q} > {log:q} 2>&1"
 
 
+rule judge_scale_stage:
+    input:
+        indexes="<results>/scale/{cell}/s{seed}/{size}/index.faiss",
+        points="<results>/scale/{cell}/s{seed}/{size}/index.points.json",
+        vectors=scale_shards,
+        names="<results>/scale/{cell}/s{seed}/items.parquet",
+        captions=scale_embedding(TARGET, "val", "captions"),
+        images=scale_embedding(TARGET, "val", "images") if SCALE.reranker else [],
+        bank=training_captions,
+        reranker=SCALE_RERANKER,
+    output:
+        judged="<results>/scale/{cell}/s{seed}/{size}/judged.parquet",
+        manifest="<results>/scale/{cell}/s{seed}/{size}/judged.manifest.json",
+    log:
+        "<results>/logs/scale/{cell}-s{seed}-{size}-judge.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+    params:
+        arguments=arguments_of("judge_scale_stage"),
+    shell:
+        "python -m crossmodal.experiments.scale.judge_stage @{params.arguments:q} > {log:q} 2>&1"
+
+
 rule time_scale:
     input:
         indexes=of_kinds("<results>/scale/{cell}/s{seed}/{size}/{kind}.faiss"),
@@ -336,6 +362,7 @@ rule number_scale:
         points=run_files(STUDY, "{size}/{kind}.points.json"),
         costs=cost_files(STUDY),
         answers=run_files(STUDY, "{size}/answers.parquet"),
+        judged=run_files(STUDY, "{size}/judged.parquet") if SCALE.reranker else [],
         times=run_files(STUDY, "{size}/times/{process}.json"),
     output:
         numbers="<results>/numbers/scale.parquet",

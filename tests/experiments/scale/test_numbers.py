@@ -15,7 +15,7 @@ from crossmodal.experiments.scale import section as section_job
 from crossmodal.experiments.scale.answer import table_of
 from crossmodal.experiments.scale.charts import CHARTS, scale_charts, scale_frame
 from crossmodal.experiments.scale.gather_real import write_items
-from crossmodal.experiments.scale.growth import POWER, exact, growth
+from crossmodal.experiments.scale.growth import exponent
 from crossmodal.experiments.scale.records import Times
 from crossmodal.experiments.scale.timed import read_times
 from crossmodal.report.cells import Grid
@@ -61,7 +61,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """Files of a run of three sizes: times grow with the square root of items, codes take ten bytes an item."""
     run = tmp_path_factory.mktemp("results") / "scale/lora-r8/s0"
     generator = np.random.default_rng(0)
-    found: dict[str, list[Path]] = {name: [] for name in ("cards", "points", "costs", "answers", "times")}
+    found: dict[str, list[Path]] = {
+        name: [] for name in ("cards", "points", "costs", "answers", "judged", "times")
+    }
     for size in SIZES:
         folder = run / str(size)
         held = {
@@ -145,6 +147,8 @@ def test_numbers_are_what_was_written_and_every_size_says_how_many_are_drawn(tab
     growth = found[PLACE.format("index+exact", "growth_latency_p50")]
     assert growth.value == pytest.approx(0.5, abs=0.05) and growth.ci_low < growth.value < growth.ci_high
     assert value("index", "per_decade_index_recall@10") == pytest.approx(0, abs=0.01)
+    assert PLACE.format("index", "per_decade_recall@10") not in found
+    assert value("index", "growth_recall@10") < 0 < value("index", "growth_bytes")
     assert PLACE.format("exhaustive", "growth_latency_p50") not in found, "measured at one size only"
     assert value("drawn", "density_nearest_50") == 0.7 and value("drawn", "density_least_move") == 0.4
     p_value = found[PLACE.format("index+exact@1000", "p_claim_latency_p95")]
@@ -154,7 +158,7 @@ def test_numbers_are_what_was_written_and_every_size_says_how_many_are_drawn(tab
 def test_what_differs_from_run_to_run_is_known_as_such(table: Path) -> None:
     for number in read_numbers(table):
         measured = number.metric.removeprefix("p_claim_").startswith(
-            ("latency", "aa_", "qps", "growth_", "build", "memory")
+            ("latency", "aa_", "qps", "growth_latency", "growth_build", "build", "memory")
         )
         assert is_timed(number.metric) == measured, number.metric
 
@@ -212,7 +216,8 @@ def test_a_way_to_search_has_one_colour_in_every_chart(table: Path) -> None:
 def test_nothing_measured_is_said_in_a_sentence(tmp_path: Path) -> None:
     spec = {"parameters": SPEC["parameters"] | {"room": ROOM | {"cell": None}}}
     empty: dict[str, list[Path]] = {
-        name: [] for name in ("names", "comparisons", "cards", "points", "costs", "answers", "times")
+        name: []
+        for name in ("names", "comparisons", "cards", "points", "costs", "answers", "judged", "times")
     }
     numbers_job.main(**empty, numbers=tmp_path / "none.parquet", spec=spec)
     assert read_numbers(tmp_path / "none.parquet") == []
@@ -238,7 +243,6 @@ def test_processes_that_measured_different_things_are_refused(
 
 
 def test_a_line_through_two_sizes_is_no_fit() -> None:
-    sizes = {size: exact(float(size), 10, "f") for size in (10, 100, 1000)}
-    slope = growth(sizes, POWER)
-    assert slope is not None and slope.value == pytest.approx(1)
-    assert growth({size: sizes[size] for size in (10, 100)}, POWER) is None
+    sizes = {size: float(size) for size in (10, 100, 1000)}
+    assert exponent(sizes) == pytest.approx(1)
+    assert exponent({size: sizes[size] for size in (10, 100)}) is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossmodal.experiments.scale.growth import DECADE, POWER, exact, growth
+from crossmodal.experiments.scale.growth import DECADE, POWER, exponent, growth
 from crossmodal.experiments.scale.percentiles import BLOCKS, nearest_rank, percentile_of
 from crossmodal.statistics.estimates import Estimate
 from crossmodal.statistics.settings import StatisticsParameters
@@ -49,6 +49,10 @@ def test_few_calls_have_a_percentile_too() -> None:
     assert found.value == 4 and np.isfinite(found.samples).all()
 
 
+def exact(value: float, resamples: int, source: str) -> Estimate:
+    return Estimate(value, np.full(resamples, value), 1, (source,))
+
+
 def test_growth_is_the_exponent_or_the_slope_by_decade() -> None:
     sizes = (100, 1000, 10_000)
     power = {size: exact(3 * size**0.25, 10, "a") for size in sizes}
@@ -59,6 +63,8 @@ def test_growth_is_the_exponent_or_the_slope_by_decade() -> None:
     assert slope and slope.value == pytest.approx(-0.1) and slope.sources == ("a",)
     assert growth({100: exact(1.0, 10, "a")}, POWER) is None
     assert growth({size: exact(0.0, 10, "a") for size in sizes}, POWER) is None
+    assert exponent({size: 7 * size**1.5 for size in sizes}) == pytest.approx(1.5)
+    assert exponent({100: 1.0, 1000: 2.0}) is None and exponent(dict.fromkeys(sizes, 0.0)) is None
 
 
 def test_growth_keeps_samples_of_sizes_paired() -> None:

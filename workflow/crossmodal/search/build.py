@@ -141,9 +141,8 @@ def _train(
 ) -> None:
     """Train rotation, centroids and codebooks, each on what the one before makes of the sample."""
     inner: Any = faiss.downcast_index(index)
-    further = np.eye(
-        1, sample.shape[1], dimension, dtype=np.float32
-    )  # the column of the number that is added
+    # The direction of the number that is added to vectors: what is behind their own columns.
+    further = np.eye(1, sample.shape[1], dimension, dtype=np.float32)
     if isinstance(inner, faiss.IndexPreTransform):
         outer, inner = inner, faiss.downcast_index(inner.index)
         chain: Any = outer.chain

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crossmodal.experiments.scale.asked import asking, read_found
+from crossmodal.experiments.scale.likeness import like
 from crossmodal.experiments.scale.params import EXHAUSTIVE, RERANK, TOP
 from crossmodal.experiments.scale.systems import labels_of, open_searchers, second_stage, ways
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
@@ -56,9 +57,7 @@ def table_of(
     others with good reason that is left empty. `labels` are those of the first items of the gallery; the others
     have none.
     """
-    known = np.asarray([*labels, ""], dtype=object)
-    places = np.where((positions >= 0) & (positions < len(labels)), positions, len(labels))
-    relevant = (known[places] == np.asarray(asked, dtype=object)[:, None]).astype(bool)
+    relevant = like(positions, asked, labels)
     columns = {
         "system": [system] * len(ids),
         "query_id": list(ids),

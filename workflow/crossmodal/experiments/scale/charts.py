@@ -13,7 +13,7 @@ from crossmodal.experiments.scale.params import size_of, system_of
 from crossmodal.experiments.scale.tables import EXPERIMENT
 from crossmodal.report.chart_parts import colours, legend_width, percent_axis
 from crossmodal.report.figures import defined
-from crossmodal.report.lookup import Numbers
+from crossmodal.report.lookup import Number, Numbers
 
 COLUMNS = ["system", "items", "synthetic", "value", "low", "high", "fitted", "number_id"]
 
@@ -32,11 +32,11 @@ CHARTS = {
     "scale-found": Shown(
         "index_recall@10", "exhaustive top ten found, %", False, "per_decade_index_recall@10"
     ),
-    "scale-recall": Shown("recall@10", "R@10, %", False, "per_decade_recall@10"),
+    "scale-recall": Shown("recall@10", "R@10, %", True, "growth_recall@10", 100.0),
     "scale-p50": Shown("latency_p50", "p50, ms", True, "growth_latency_p50"),
     "scale-p99": Shown("latency_p99", "p99, ms", True, "growth_latency_p99"),
-    "scale-bytes": Shown("bytes", "memory of the index, MB", True, "", 1e-6),
-    "scale-building": Shown("build_seconds", "building, s", True, ""),
+    "scale-bytes": Shown("bytes", "memory of the index, MB", True, "growth_bytes", 1e-6),
+    "scale-building": Shown("build_seconds", "building, s", True, "growth_build_seconds"),
 }
 
 
@@ -66,7 +66,7 @@ def scale_frame(numbers: Numbers, shown: Shown) -> pd.DataFrame:
                 "items": size_of(number.variant),
                 "synthetic": synthetic.value if synthetic else 0,
                 "value": number.value * shown.factor,
-                "low": (number.value if number.ci_low is None else number.ci_low) * shown.factor,
+                "low": _lower(number, shown.log) * shown.factor,
                 "high": (number.value if number.ci_high is None else number.ci_high) * shown.factor,
                 "fitted": None,
                 "number_id": number.number_id,
@@ -80,6 +80,12 @@ def scale_frame(numbers: Numbers, shown: Shown) -> pd.DataFrame:
                 list(own["items"]), list(own["value"]), slope.value, shown.log
             )
     return frame
+
+
+def _lower(number: Number, log: bool) -> float:
+    """Return where an interval begins; one from 0 begins, on a logarithmic axis, at a tenth of the value."""
+    low = number.value if number.ci_low is None else number.ci_low
+    return low if low > 0 or not log else number.value / 10
 
 
 def _line(sizes: list[int], values: list[float], slope: float, log: bool) -> list[float]:

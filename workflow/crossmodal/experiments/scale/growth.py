@@ -1,4 +1,9 @@
-"""How a number grows with the size of the gallery: a power of it, or so much for every factor of ten."""
+"""How a number grows with the size of the gallery: a power of it, or so much for every factor of ten.
+
+Times, bytes and the share of right items are powers of it: they have no bounds but 0, and a line through them
+would fall below that. The share that is found of what exhaustive search finds is bounded on either side, hardly
+moves, and is lost by so much for every factor of ten.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -42,6 +47,11 @@ def growth(estimates: Mapping[int, Estimate], kind: str) -> Estimate | None:
     )
 
 
-def exact(value: float, resamples: int, source: str) -> Estimate:
-    """Return a value that was counted or measured once: without what would differ if it were done again."""
-    return Estimate(value, np.full(resamples, value), 1, (source,))
+def exponent(values: Mapping[int, float]) -> float | None:
+    """Return the exponent b of a n^b through `values`, by size, that were counted or measured once.
+
+    None for fewer than FEWEST sizes and for values that are not positive.
+    """
+    once = {size: Estimate(value, np.array([value]), 1, ()) for size, value in values.items()}
+    fitted = growth(once, POWER)
+    return fitted.value if fitted else None

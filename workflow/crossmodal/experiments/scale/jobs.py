@@ -57,6 +57,8 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
         for kind in room.kinds(size):
             yield "choose_scale_point", sized | {"kind": kind}
         yield "answer_scale", sized
+        if room.reranker:
+            yield "judge_scale_stage", sized
         for process in range(room.latency.processes):
             yield "time_scale", sized | {"process": str(process)}
 
@@ -99,11 +101,12 @@ def cost_files(study: Study) -> list[str]:
 
 
 def needed(study: Study) -> list[Embedded]:
-    """Return the embeddings that the jobs read: queries of two splits, real images, training captions if
-    any.
+    """Return the embeddings that the jobs read: queries of two splits, real images, and what a second stage, or
+    something else that learns from captions, asks for.
     """
     room, target = study.room("scale"), study.adaptation.dataset
     learns = [(target, "train", "captions")] if room.learns_from_captions() else []
+    learns += [(target, "val", "images")] if room.reranker else []
     images = [(target, "test", "images"), *((name, "train", "images") for name in room.sources)]
     return [*images, (target, "test", "captions"), (target, "val", "captions"), *learns]
 
@@ -195,6 +198,13 @@ def _answers(study: Study, cell: str, seed: str, size: str) -> Job:
     return Job(values, seed=int(seed), modules=modules)
 
 
+def _judging(study: Study, cell: str, seed: str, size: str) -> Job:
+    values, modules = _systems(study, size)
+    own = [pair for pair in values["indexes"] if pair[0] != HNSW]
+    values = {key: value for key, value in values.items() if key != "systems"}
+    return Job(values | {"indexes": own}, seed=int(seed), modules=modules)
+
+
 def _times(study: Study, cell: str, seed: str, size: str, process: str) -> Job:
     values, modules = _systems(study, size)
     # How many processes there are is none of a process's business: one more makes no other one stale.
@@ -215,5 +225,6 @@ RULES = {
     "build_scale_hnsw": Rule(f"{WORK}.build_hnsw", _hnsw),
     "choose_scale_point": Rule(f"{WORK}.choose_point", _choice),
     "answer_scale": Rule(f"{WORK}.answer", _answers),
+    "judge_scale_stage": Rule(f"{WORK}.judge_stage", _judging),
     "time_scale": Rule(f"{WORK}.time_systems", _times, TIMED),
 }

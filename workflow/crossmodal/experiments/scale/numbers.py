@@ -1,7 +1,7 @@
 """Job: the numbers of H3 at size: what is found and lost, times, building, bytes, and how they grow."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.scale.claims import claims
 from crossmodal.experiments.scale.found import Found, by_system, read_answers
-from crossmodal.experiments.scale.growth import DECADE, POWER, growth
-from crossmodal.experiments.scale.params import HNSW, INDEX, Params, variant
+from crossmodal.experiments.scale.growth import DECADE, POWER, exponent, growth
+from crossmodal.experiments.scale.judged import WAYS, kept, read_judged
+from crossmodal.experiments.scale.params import HNSW, INDEX, Params, size_of, system_of, variant
 from crossmodal.experiments.scale.records import Card, Comparison, Cost, Points, Times
 from crossmodal.experiments.scale.timed import Timed, read_times
 from crossmodal.jobs.run import Ins, Out, Spec, run
@@ -25,8 +26,8 @@ MEMORY = ("codes", "ids", "centroids", "graphs", "bias")
 
 
 def main(
-    names: Ins, comparisons: Ins, cards: Ins, points: Ins, costs: Ins, answers: Ins, times: Ins, numbers: Out,
-    spec: Spec,
+    names: Ins, comparisons: Ins, cards: Ins, points: Ins, costs: Ins, answers: Ins, judged: Ins, times: Ins,
+    numbers: Out, spec: Spec,
 ) -> None:  # fmt: skip
     values = spec["parameters"]
     room = Params.model_validate(values["room"])
@@ -41,17 +42,22 @@ def main(
     real = read_table(names[0], ["id"]).num_rows
 
     found: dict[int, Found] = {_size(path): read_answers(path, cell, parameters) for path in answers}
+    judgements: dict[int, Found] = {_size(path): read_judged(path, cell, parameters) for path in judged}
     timed: dict[int, Timed] = {}
     for size in room.sizes:
         records = [record for path in times if _size(path) == size for record in Times.read(path)]
         timed[size] = read_times(records, parameters)
     rows = [
         *maker.estimates(found, "fraction"),
+        *maker.estimates(judgements, "fraction"),
         *maker.estimates(timed, "ms"),
-        *maker.grown(by_system(found), DECADE),
-        *maker.grown(by_system(timed), POWER),
+        *maker.grown(by_system(found), DECADE, r"(loss_|index_)recall@\d+"),
+        *maker.grown(by_system(found), POWER, r"recall@\d+"),
+        *maker.grown(by_system(timed), POWER, r"latency_p\d+"),
         *maker.plain(counted(room, real, [str(names[0])])),
-        *maker.plain(built(cards, points, costs)),
+        *maker.plain(of_building := list(built(cards, points, costs))),
+        *maker.plain(grown_once(of_building)),
+        *maker.plain(keeping(judgements)),
         *maker.plain(rates(timed)),
         *maker.plain(memory(room, times)),
         *maker.plain(density(comparisons)),
@@ -87,11 +93,13 @@ class Maker:
                         self.targets,
                     )  # fmt: skip
 
-    def grown(self, systems: Mapping[str, Mapping[str, Mapping[int, Any]]], kind: str) -> Iterator[Number]:
-        """Yield how each metric grows with size."""
+    def grown(
+        self, systems: Mapping[str, Mapping[str, Mapping[int, Any]]], kind: str, which: str
+    ) -> Iterator[Number]:
+        """Yield how each metric grows with size that the pattern `which` names."""
         for system, metrics in systems.items():
             for metric, by_size in metrics.items():
-                if kind == POWER and not re.fullmatch(r"latency_p\d+", metric):
+                if not re.fullmatch(which, metric):
                     continue
                 if (slope := growth(by_size, kind)) is None:
                     continue
@@ -99,7 +107,7 @@ class Maker:
                 name = f"{kind}_{metric}"
                 yield from numbers_of(self.at(system), name, aggregate({self.seed: slope}), self.level, unit)
 
-    def plain(self, rows: Iterator[Plain]) -> Iterator[Number]:
+    def plain(self, rows: Iterable[Plain]) -> Iterator[Number]:
         """Yield what was counted or measured once."""
         for name, metric, value, unit, sources in rows:
             for seed in (self.seed, ALL_SEEDS):
@@ -144,6 +152,26 @@ def built(cards: Sequence[Path], points: Sequence[Path], costs: Sequence[Path]) 
         for step, some in own.items() if len(own) > 1 else ():
             seconds = sum(cost.seconds for cost in some)
             yield name, f"build_seconds_{step}", seconds, "s", [cost.source for cost in some]
+
+
+def grown_once(rows: Sequence[Plain]) -> Iterator[Plain]:
+    """Yield the exponents of an index's bytes and of the seconds of its building."""
+    for metric in ("bytes", "build_seconds"):
+        own = [row for row in rows if row[1] == metric]
+        for system in dict.fromkeys(system_of(row[0]) for row in own):
+            same = [row for row in own if system_of(row[0]) == system]
+            fitted = exponent({size_of(row[0]): row[2] for row in same if row[2] is not None})
+            if fitted is not None:
+                sources = [source for row in same for source in row[4]]
+                yield system, f"{POWER}_{metric}", fitted, "exponent", sources
+
+
+def keeping(judgements: Mapping[int, Found]) -> Iterator[Plain]:
+    """Yield whether validation would keep the second stage, by size."""
+    for size, found in judgements.items():
+        staged = WAYS["rerank"]
+        sources = next(iter(found[staged].values())).sources
+        yield variant(staged, size), "validation_keeps", float(kept(found)), "yes/no", sources
 
 
 def rates(timed: Mapping[int, Timed]) -> Iterator[Plain]:

@@ -12,6 +12,8 @@ ANSWERS = {
     "recall@10": "R@10 %",
     "loss_recall@10": "lost R@10 %",
     "index_recall@10": "exhaustive top ten found %",
+    "validation_gain_mrr": "validation MRR gained %",
+    "validation_keeps": "kept by validation",
     "latency_p50": "p50 ms",
     "latency_p95": "p95 ms",
     "latency_p99": "p99 ms",
@@ -45,7 +47,9 @@ BUILDING = {
 GROWTH = {
     "growth_latency_p50": "p50, exponent",
     "growth_latency_p99": "p99, exponent",
-    "per_decade_recall@10": "R@10, % for ten times the items",
+    "growth_bytes": "bytes, exponent",
+    "growth_build_seconds": "building, exponent",
+    "growth_recall@10": "R@10, exponent",
     "per_decade_loss_recall@10": "lost R@10, % for ten times the items",
     "per_decade_index_recall@10": "top ten found, % for ten times the items",
 }
