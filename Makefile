@@ -8,7 +8,7 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study smoke flickr8k test test-fast test-faults test-slurm lint format lock generate publish bench-overhead bench-training bench-search bench-embed
+.PHONY: help setup study smoke flickr8k test test-fast test-faults test-slurm test-gpu lint format lock generate publish bench-overhead bench-training bench-search bench-embed
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ test-slurm: setup  ## Run the tiny study on a real Slurm, started on this machin
 	@for program in slurmctld slurmd sbatch; do PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || \
 	  { echo "error: no $$program here: apt-get install --no-install-recommends slurmctld slurmd slurm-client" >&2; exit 1; }; done
 	python -m pytest tests/slurm
+
+test-gpu: setup  ## Compare training, search and export on a GPU with the CPU (skips where there is none)
+	python -m pytest tests/gpu -rsP --session-timeout=480
 
 lint: setup  ## Check code, rules and types
 	ruff check .

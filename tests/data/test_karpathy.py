@@ -198,6 +198,16 @@ def test_missing_inputs_are_one_line(folder: Folder) -> None:
         build(params, {"split_file": folder.json})
 
 
+def test_half_a_split_file_is_not_what_is_expected(folder: Folder) -> None:
+    for name, split in {"a.jpg": "train", "b.jpg": "val", "c.jpg": "test"}.items():
+        folder.add(name, photo(), split)
+    counts = {"images": 3, "captions": 15, "labels": 3, "train": 1, "val": 1, "test": 1}
+    folder.build(expected=counts, citation="Someone (2020)")
+    for key in counts:
+        with pytest.raises(UserError, match=rf"^expected\.{key}: the files list \d+ .* where 99 are expected"):
+            folder.build(expected={**counts, key: 99})
+
+
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the sample of Flickr8K is not on this machine")
 def test_the_sample_of_flickr8k(tmp_path: Path) -> None:
     params = Params(

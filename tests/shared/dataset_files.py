@@ -47,6 +47,19 @@ def imagefolder(root: Path, items: Iterable[Item]) -> dict[str, Any]:
     return {"kind": "imagefolder", "folder": str(root / "pictures"), "splits": splits}
 
 
+def class_lists(root: Path, items: Iterable[Item]) -> dict[str, Any]:
+    """split_zhou.json in CoOp's form, and pictures/NAME; there is one class, and captions are made of it."""
+    lists: dict[str, list[Any]] = {"train": [], "val": [], "test": []}
+    for item in items:
+        write(root / "pictures" / item.name, item.data)
+        lists[item.split].append([item.name, 0, "a_thing"])
+    (root / "pictures").mkdir(exist_ok=True)
+    write(root / "split_zhou.json", json.dumps(lists).encode())
+    return {
+        "kind": "class_lists", "images": str(root / "pictures"), "split_file": str(root / "split_zhou.json"),
+    }  # fmt: skip
+
+
 def coco(root: Path, items: Iterable[Item]) -> dict[str, Any]:
     """captions_SPLIT2017.json and SPLIT2017/NAME."""
     parts: dict[str, list[Item]] = {}
@@ -233,7 +246,7 @@ def mteb(root: Path, items: Sequence[Item]) -> dict[str, Any]:
 
 
 MAKERS: dict[str, Maker] = {
-    "imagefolder": imagefolder, "coco": coco, "webdataset": webdataset, "parquet": parquet,
+    "imagefolder": imagefolder, "class_lists": class_lists, "coco": coco, "webdataset": webdataset, "parquet": parquet,
     "parquet_paths": parquet_paths, "huggingface": huggingface, "csv": csv_rows, "json_lines": json_lines,
     "beir": beir, "mteb": mteb,
 }  # fmt: skip

@@ -8,13 +8,15 @@ from threading import Thread
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves `files`, by path, of one dataset at one commit."""
+    """Serves `files`, by path, of one dataset at one commit, and of `models` at the same one."""
 
     daemon_threads = True
 
     def __init__(self, repo: str, revision: str, files: dict[str, bytes]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repo, self.revision, self.files = repo, revision, files
+        self.models: dict[str, dict[str, bytes]] = {}
+        """Files, by path, of each model."""
         self.breaks: list[int] = []
         """After how many bytes the next downloads break off, one after the other."""
         self.ranges: list[str] = []
@@ -35,15 +37,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, with_body: bool) -> None:
-        prefix = f"/datasets/{self.server.repo}/resolve/"
-        revision, _, path = self.path.removeprefix(prefix).partition("/")
-        if not self.path.startswith(prefix):
+        repo, _, place = self.path.partition("/resolve/")
+        revision, _, path = place.partition("/")
+        files = {f"/{name}": own for name, own in self.server.models.items()}
+        files[f"/datasets/{self.server.repo}"] = self.server.files
+        if repo not in files:
             return self._refuse("RepoNotFound")
         if revision != self.server.revision:
             return self._refuse("RevisionNotFound")
-        if path not in self.server.files:
+        if path not in files[repo]:
             return self._refuse("EntryNotFound")
-        content = self.server.files[path]
+        content = files[repo][path]
         start = 0
         if with_body:
             asked = self.headers.get("Range", "")

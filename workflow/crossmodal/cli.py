@@ -19,7 +19,9 @@ from crossmodal.commands.context import PARAMS, StudyOption, is_overlay, name_of
 from crossmodal.commands.crate import crate
 from crossmodal.commands.embed import embed
 from crossmodal.commands.evaluate import evaluate
+from crossmodal.commands.export import export
 from crossmodal.commands.index import index
+from crossmodal.commands.plan import plan
 from crossmodal.commands.publish import publish
 from crossmodal.commands.reproduce import reproduce
 from crossmodal.commands.restore import restore
@@ -42,9 +44,11 @@ app.command()(accept)
 app.command()(restore)
 app.command()(reproduce)
 app.command()(publish)
+app.command()(plan)
 app.command()(shift)
 app.command()(attack)
 app.command()(evaluate)
+app.command()(export)
 app.command()(embed)
 app.command()(index)
 app.command()(search)

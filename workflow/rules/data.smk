@@ -23,7 +23,7 @@ rule fetch_hub_file:
     log:
         "<results>/logs/data/fetch-{hub_file}.log",
     wildcard_constraints:
-        hub_file=r"hub-[0-9a-f]{16}-[^/]+\.parquet",
+        hub_file=r"hub-[0-9a-f]{16}-[^/]+\.(parquet|safetensors)",
     retries: 1
     conda:
         ENVIRONMENT

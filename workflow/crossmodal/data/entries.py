@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from crossmodal.data.base import Splits
 from crossmodal.data.built import Built, Reject
 from crossmodal.data.captions import is_storable, normalised
+from crossmodal.data.expected import check_expected
 from crossmodal.data.file_dataset import FileDataset
 from crossmodal.data.karpathy import stored_image
 from crossmodal.data.splits import assign, rank
@@ -179,18 +180,10 @@ def _check_expected(
     captions: int,
     refused: int,
 ) -> None:
-    """Raise UserError that names the first count which is not the expected one."""
     by_split = Counter(splits.values())
     labels = {image_id if label is None else label for image_id, (_, label) in listed.items()}
     counts = {"images": len(listed) + refused, "captions": captions, "labels": len(labels)}
-    counts |= {split: by_split[split] for split in SPLITS}
-    for key, expected in params.expected.model_dump().items():
-        if expected is not None and counts[key] != expected:
-            what = f"images in {key}" if key in SPLITS else key
-            raise UserError(
-                f"expected.{key}: the files list {counts[key]} {what} where {expected} are expected; complete "
-                f"the files, or correct expected.{key} if this is another version of the dataset"
-            )
+    check_expected(params.expected, counts | {split: by_split[split] for split in SPLITS})
 
 
 def _sheet(params: FileDataset, about: About, facts: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def _download(file: HubFile, part: Path) -> None:
     from huggingface_hub.utils import build_hf_headers
 
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
-    url = hf_hub_url(file.repo, file.path, repo_type="dataset", revision=file.revision, endpoint=endpoint)
+    url = hf_hub_url(file.repo, file.path, repo_type=file.of, revision=file.revision, endpoint=endpoint)
     headers = build_hf_headers()
     try:
         found = get_hf_file_metadata(url, headers=headers)
@@ -82,7 +82,7 @@ def _download(file: HubFile, part: Path) -> None:
         if 400 <= status < 500 and status not in (408, 429):
             raise UserError(
                 f"{file}: the hub does not give it out ({_line(error)}); check repo, revision and path, and "
-                "HF_TOKEN where the dataset is gated"
+                "HF_TOKEN where the repository is gated"
             ) from None
         raise
 

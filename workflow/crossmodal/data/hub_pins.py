@@ -1,7 +1,7 @@
-"""Pins of files of the Hugging Face hub: which dataset, which commit, which bytes. Free of torch and pandas."""
+"""Pins of files of the Hugging Face hub: of which repository, which commit, which bytes. Free of torch and pandas."""
 
 from pathlib import PurePosixPath
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -9,16 +9,18 @@ from crossmodal.parameters import Parameters
 
 
 class HubFile(NamedTuple):
-    """One file of a dataset of the hub."""
+    """One file of a dataset or of a model of the hub."""
 
     repo: str
-    """The dataset's id, OWNER/NAME."""
+    """The repository's id, OWNER/NAME."""
     revision: str
     """The commit, 40 hexadecimal digits."""
     path: str
-    """The file's path in the dataset."""
+    """The file's path in the repository."""
     sha256: str
     """Its digest, 64 hexadecimal digits."""
+    of: Literal["dataset", "model"] = "dataset"
+    """What the repository is."""
 
     @property
     def name(self) -> str:
@@ -37,24 +39,54 @@ class HubFile(NamedTuple):
 def _below(path: str) -> str:
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
-        raise ValueError(f"got {path!r}; a path below the dataset's own folder is needed")
+        raise ValueError(f"got {path!r}; a path below the repository's own folder is needed")
+    return path
+
+
+def _table(path: str) -> str:
     if not path.endswith(".parquet"):
         raise ValueError(f"got {path!r}; only Parquet files are read, and need to be pinned")
     return path
 
 
-class Hub(Parameters):
-    """A dataset of the hub at one commit: a branch such as main moves, and is not accepted."""
+def _weights(path: str) -> str:
+    if not path.endswith(".safetensors"):
+        raise ValueError(f"got {path!r}; weights are read from a .safetensors file, other forms can hold code")
+    return path
+
+
+RepositoryPath = Annotated[str, AfterValidator(_below)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Pinned(Parameters):
+    """A repository of the hub at one commit: a branch such as main moves, and is not accepted."""
 
     repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
-    """The dataset's id, OWNER/NAME."""
+    """The repository's id, OWNER/NAME."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    """The commit that the files are taken from."""
-    files: dict[Annotated[str, AfterValidator(_below)], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = (
-        Field(min_length=1)
-    )
+    """The commit that files are taken from."""
+
+
+class Hub(Pinned):
+    """A dataset of the hub."""
+
+    files: dict[Annotated[RepositoryPath, AfterValidator(_table)], Digest] = Field(min_length=1)
     """The SHA-256 of each file that is used, by its path; the hub shows it beside every large file."""
 
     def pinned(self) -> list[HubFile]:
         """Return the files with all that pins them."""
         return [HubFile(self.repo, self.revision, path, digest) for path, digest in self.files.items()]
+
+
+class HubWeights(Pinned):
+    """The weights of a model of the hub."""
+
+    path: Annotated[RepositoryPath, AfterValidator(_weights)] = "open_clip_model.safetensors"
+    """The file in the repository."""
+    sha256: Digest
+    """Its SHA-256, which the hub shows beside it."""
+
+    def pinned(self) -> HubFile:
+        """Return the file with all that pins it."""
+        return HubFile(self.repo, self.revision, self.path, self.sha256, "model")

@@ -7,7 +7,7 @@ for COCO, `filepath` (the folder below the image folder).
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from crossmodal.data.built import Built, Reject
 from crossmodal.data.captions import is_storable, normalised
+from crossmodal.data.expected import check_expected
 from crossmodal.data.images import encode_png, open_rgb
 from crossmodal.data.karpathy_params import Params
 from crossmodal.data.tables import SPLITS, Example
@@ -66,6 +67,7 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
             parts[entry.split].append(entry)
         elif params.restval_as_train:
             parts["train"].append(entry)
+    check_expected(params.expected, _counts(parts, len(rejects)))
     kept = 1.0 if params.limit is None else min(1.0, params.limit / max(1, sum(map(len, parts.values()))))
     parts = {split: part[: math.ceil(len(part) * kept)] for split, part in parts.items()}
     return Built(
@@ -75,6 +77,13 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
         rejects=rejects,
         sheet=_sheet(params, name, restval),
     )
+
+
+def _counts(parts: Mapping[str, Sequence[Entry]], refused: int) -> dict[str, int]:
+    """Return what the split file lists; an image is its own label."""
+    listed = [entry for part in parts.values() for entry in part]
+    counts = {"images": len(listed) + refused, "captions": sum(len(entry.captions) for entry in listed)}
+    return counts | {"labels": len(listed)} | {split: len(part) for split, part in parts.items()}
 
 
 def read_split_file(path: Path) -> tuple[str, list[Any]]:
@@ -169,14 +178,16 @@ def _sheet(params: Params, name: str, restval: int) -> dict[str, Any]:
     """Return what is known about the dataset besides its counts."""
     return {
         "title": f"Photographs: {name}",
-        "description": "Photographs with captions written by people, in the Karpathy split.",
+        "description": "Photographs with captions written by people, in the Karpathy split."
+        + (f" To be cited: {params.citation}" if params.citation else ""),
         "sources": [
             {
                 "name": name,
                 "version": "Karpathy split",
                 "licence": params.licence,
                 "url": params.source,
-                "author": "",
+                "author": params.citation,
+                "citation": params.citation,
             }
         ],
         "captions": "As written by the annotators; white space is normalised, nothing else is changed.",

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from crossmodal.data.base import DatasetParameters
+from crossmodal.data.file_dataset import Expected
 from crossmodal.parameters import Count
 
 
@@ -26,6 +27,10 @@ class Params(DatasetParameters):
     """Where the images come from, for the data sheet."""
     licence: str = "not stated"
     """The terms under which the images may be used, for the data sheet."""
+    citation: str = ""
+    """The paper that asks to be cited, for the data sheet."""
+    expected: Expected = Expected()
+    """Counts to check the split file against."""
 
     def files(self) -> dict[str, str]:
         return {"split_file": self.split_file}

