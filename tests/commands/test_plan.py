@@ -31,22 +31,31 @@ def test_counts_are_those_that_are_expected() -> None:
     assert size(expected={"labels": 3}) is None
     assert size(expected={"train": 6, "val": 2, "test": 4}) == {"train": 6, "val": 2, "test": 4}
     assert size(expected={"images": 12, "test": 4}) == {"train": 4, "val": 4, "test": 4}
-    assert size(expected={"images": 100, "test": 20, "val": 0}) == {"train": 80, "val": 0, "test": 20}
     assert size(expected={"images": 1000, "train": 600, "val": 200, "test": 200}, limit=100) == {
         "train": 60, "val": 20, "test": 20,
     }  # fmt: skip
+    parts = {"kind": "imagefolder", "folder": "x", "splits": {"train": "train", "val": "test"}}
+    found = expected_size(registry.parse("data", {**parts, "expected": {"images": 100, "test": 20}}))
+    assert found and found.images == {"train": 80, "val": 0, "test": 20}, "there is no folder of validation"
     folder = {"kind": "imagefolder", "folder": "x", "templates": ["a {}", "{}"], "image_size": 100}
     shares = {"split": {"train": 0.5, "val": 0.1, "test": 0.4}, "expected": {"images": 200}}
     found = expected_size(registry.parse("data", folder | shares))
     assert found and found.images == {"train": 100, "val": 20, "test": 80}
-    assert found.captions["train"] == 200 and found.bytes == pytest.approx(200 * 1.7 * 100 * 100 * 4 / 3, abs=1)
+    assert found.captions["train"] == 200 and found.bytes == pytest.approx(
+        200 * 1.7 * 100 * 100 * 4 / 3, abs=1
+    )
 
 
 def test_a_network_without_memory_costs_what_one_with_weights_does() -> None:
     config = clip.read_config(CONFIGS / "vit-nano-32.json")
     with torch.device("meta"):
         empty = measure(clip.build_clip(config))
-    assert empty == measure(clip.build_clip(config))
+    real = measure(clip.build_clip(config))
+    for name in ("image_flops", "text_flops", "parameters", "dimension"):
+        assert getattr(empty, name) == getattr(real, name)
+    # What attention keeps is up to the kernel that a device has.
+    assert empty.image_activations == pytest.approx(real.image_activations, rel=0.1)
+    assert empty.text_activations == pytest.approx(real.text_activations, rel=0.1)
     batch = 2 * 32 * 32 * 3
     assert empty.image_flops > batch and empty.image_activations > 0 and empty.parameters > 0
 
@@ -56,7 +65,9 @@ def paper() -> Known:
     """The study of papers, with datasets of round sizes and one network for all of its models."""
     overlay = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
     study = load_study(yaml.safe_load((ROOT / "params.yaml").read_text()), overlay)
-    counts = Size({"train": 1000, "val": 100, "test": 200}, {"train": 5000, "val": 500, "test": 1000}, 10, False)
+    counts = Size(
+        {"train": 1000, "val": 100, "test": 200}, {"train": 5000, "val": 500, "test": 1000}, 10, False
+    )
     config = clip.read_config(CONFIGS / "vit-nano-32.json")
     network = measure(clip.build_clip(config))
     return Known(
@@ -66,7 +77,9 @@ def paper() -> Known:
 
 def test_every_job_is_planned_once_and_training_takes_its_passes(paper: Known) -> None:
     works = list(work_of(paper))
-    assert [(work.rule, dict(work.wildcards)) for work in works] == [(r, dict(w)) for r, w in jobs(paper.study)]
+    assert [(work.rule, dict(work.wildcards)) for work in works] == [
+        (r, dict(w)) for r, w in jobs(paper.study)
+    ]
     network = next(iter(paper.networks.values()))
     assert network
     pair = network.image_flops + network.text_flops

@@ -50,7 +50,9 @@ def test_what_is_no_record_is_rejected_and_the_rest_is_kept(tmp_path: Path) -> N
 
 
 def test_no_image_at_all_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no image with all that it needs; the first reject is train, entry 0"):
+    with pytest.raises(
+        UserError, match=r"no image with all that it needs; the first reject is train, entry 0"
+    ):
         read(rewritten(class_lists(tmp_path, []), {"train": [7]}))
 
 

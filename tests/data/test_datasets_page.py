@@ -20,4 +20,13 @@ def test_each_kind_of_files_has_a_block_that_is_right() -> None:
         kind for kind in registry.kinds("data") if issubclass(registry.kind_class("data", kind), FileDataset)
     }
     assert {params["kind"] for params in shown} == kinds
-    assert kinds == {"imagefolder", "class_lists", "coco", "webdataset", "huggingface", "parquet", "csv", "mteb"}
+    assert kinds == {
+        "imagefolder",
+        "class_lists",
+        "coco",
+        "webdataset",
+        "huggingface",
+        "parquet",
+        "csv",
+        "mteb",
+    }

@@ -81,3 +81,25 @@ def test_expected_counts_hold_what_was_refused_and_what_limits_leave_out() -> No
     assert built.sheet["facts"]["expected images, and found"] == 2
     with pytest.raises(UserError, match=r"^expected\.labels: the files list 1 labels where 2 are expected"):
         dataset(listed, False, expected={"labels": 2})
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"kind": "imagefolder", "folder": "x", "split": {}}, True),
+        ({"kind": "class_lists", "images": "x", "split_file": "y"}, True),
+        ({"kind": "parquet", "tables": {"test": ["x"]}}, False),
+        ({"kind": "parquet", "tables": {"test": ["x"]}, "columns": {"label": "person"}}, False),
+        (
+            {"kind": "parquet", "tables": {"test": ["x"]}, "columns": {"label": "c"}, "templates": ["a {}"]},
+            True,
+        ),
+        ({"kind": "coco", "root": "x", "parts": {"val2017": "test"}}, False),
+        ({"kind": "coco", "root": "x", "parts": {"val2017": "test"}, "labels": "category"}, True),
+        ({"kind": "webdataset", "shards": {"test": ["x"]}}, False),
+        ({"kind": "karpathy", "images": "x", "split_file": "y"}, False),
+        ({"kind": "emoji", "styles": ["noto"]}, True),
+    ],
+)
+def test_labels_are_classes_where_they_are_names_in_words(values: dict[str, Any], expected: bool) -> None:
+    assert registry.parse("data", values).has_classes() is expected

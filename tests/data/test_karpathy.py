@@ -204,7 +204,9 @@ def test_half_a_split_file_is_not_what_is_expected(folder: Folder) -> None:
     counts = {"images": 3, "captions": 15, "labels": 3, "train": 1, "val": 1, "test": 1}
     folder.build(expected=counts, citation="Someone (2020)")
     for key in counts:
-        with pytest.raises(UserError, match=rf"^expected\.{key}: the files list \d+ .* where 99 are expected"):
+        with pytest.raises(
+            UserError, match=rf"^expected\.{key}: the files list \d+ .* where 99 are expected"
+        ):
             folder.build(expected={**counts, key: 99})
 
 

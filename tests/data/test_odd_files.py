@@ -81,9 +81,7 @@ def test_captions_and_splits_arrive_as_they_are(kind: str, tmp_path: Path) -> No
     )
     found = {stem(example.image_id): split for split, part in parts.items() for example in part}
     assert found == {stem(name): split for name, split in splits.items()}
-    expected = (
-        ["a photo of a a thing."] if kind in OF_CLASSES else [" ".join(text.split()) for text in texts]
-    )
+    expected = ["a photo of a a thing."] if kind in OF_CLASSES else [" ".join(text.split()) for text in texts]
     assert all(example.captions == expected for part in parts.values() for example in part)
     assert rejects == {}
 

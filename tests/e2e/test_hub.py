@@ -15,14 +15,14 @@ import pytest
 import safetensors.torch
 import torch
 import yaml
-from dataset_files import Item, table
-from local_hub import Hub, serving
-from picture_files import photo
 from tests.e2e.conftest import ROOT, Project
 
 from crossmodal import registry
 from crossmodal.models import clip
 from crossmodal.models.embeddings import read_embeddings
+from dataset_files import Item, table
+from local_hub import Hub, serving
+from picture_files import photo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -152,7 +152,11 @@ def test_a_hub_that_is_away_is_one_line(finished: Project, hub: Hub, weights: by
     values["models"]["clip"]["weights"]["revision"] = "f" * 40
     (finished.folder / "studies/other.yaml").write_text(yaml.safe_dump(values | {"study": "other"}))
     other = Project.__new__(Project)
-    other.folder, other.overlay, other.environment = finished.folder, "studies/other.yaml", finished.environment
+    other.folder, other.overlay, other.environment = (
+        finished.folder,
+        "studies/other.yaml",
+        finished.environment,
+    )
     done = other.snakemake("--until", "fetch_hub_file", "--retries", "0", "--keep-going")
     assert done.returncode != 0
     [line] = re.findall(r"error: .*clip-vit-b-32.*", done.stdout + done.stderr)

@@ -1,4 +1,4 @@
-"""FAISS on a GPU finds what it finds on a CPU, and exporting embeddings is not slowed by waiting for the device."""
+"""FAISS on a GPU finds what it finds on a CPU, and the rate of exporting embeddings."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -55,7 +55,9 @@ def test_embeddings_are_those_of_the_cpu_and_their_rate_is_stated(
     expected = dual_encoder.encode_images(model, pixels[:64]).detach()
     model.to("cuda")
     with torch.inference_mode():
-        assert torch.allclose(dual_encoder.encode_images(model, pixels[:64].cuda()).cpu(), expected, atol=1e-4)
+        assert torch.allclose(
+            dual_encoder.encode_images(model, pixels[:64].cuda()).cpu(), expected, atol=1e-4
+        )
         torch.cuda.synchronize()
         began = perf_counter()
         for first in range(0, IMAGES, BATCH):

@@ -1,4 +1,4 @@
-"""One epoch on a GPU is the same epoch on a CPU: of every method, of adversarial training, in chunks, in half precision."""
+"""A step on a GPU is that step on a CPU: of every method, against an adversary, in chunks, in half precision."""
 
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ METHODS = {
     "vit": [
         {"kind": "full"}, {"kind": "linear"}, {"kind": "bitfit"}, {"kind": "lora", "rank": 4},
         {"kind": "lora_blocks", "rank": 4}, {"kind": "adalora", "initial_rank": 4, "target_rank": 2},
-        {"kind": "adapter", "bottleneck": 8}, {"kind": "coop"}, {"kind": "vpt", "depth": "deep"}, {"kind": "maple"},
-        {"kind": "cocoop"},
+        {"kind": "adapter", "bottleneck": 8}, {"kind": "coop"}, {"kind": "vpt", "depth": "deep"},
+        {"kind": "maple"}, {"kind": "cocoop"},
     ],
     "timm": [{"kind": "full"}, {"kind": "lora", "rank": 4}, {"kind": "adapter", "bottleneck": 8}],
 }  # fmt: skip
@@ -26,10 +26,12 @@ CASES = [(model, method) for model, own in METHODS.items() for method in own]
 IMAGES = {"kind": "pgd_images", "epsilon": 0.05, "steps": 2, "random_start": False}
 TEXTS = {"kind": "pgd_texts", "epsilon": 0.5, "steps": 2, "random_start": False}
 SMALL = 1e-4
-"""SGD-like differences: a step of AdamW is the sign of a gradient at first, so gradients are compared, not weights."""
+"""A first step of AdamW is the sign of a gradient: gradients are compared, not weights."""
 
 
-def trainer(model: Any, values: dict[str, Any], train: Any, device: str, adversary: Any = None, **changes: Any):
+def trainer(
+    model: Any, values: dict[str, Any], train: Any, device: str, adversary: Any = None, **changes: Any
+):
     method = registry.parse("adaptation", values)
     methods.attach(model, method, seed=0)
     settings = {"epochs": 1, "batch_size": 12, "augmentation": None, "mixed_precision": "off"} | changes
@@ -79,7 +81,9 @@ def test_a_step_against_an_adversary_is_that_of_the_cpu(build: Any, data: Any, s
 
 
 @pytest.mark.parametrize("adversary", [None, {"images": IMAGES}])
-def test_a_batch_in_chunks_has_the_gradients_of_the_whole(build: Any, data: Any, adversary: dict | None) -> None:
+def test_a_batch_in_chunks_has_the_gradients_of_the_whole(
+    build: Any, data: Any, adversary: dict | None
+) -> None:
     values = {"kind": "full"}
     loss, gradients = outcome(build, data, "vit", values, "cuda", adversary=adversary, forward_chunk=5)
     expected, reference = outcome(build, data, "vit", values, "cuda", adversary=adversary)

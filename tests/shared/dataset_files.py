@@ -246,9 +246,9 @@ def mteb(root: Path, items: Sequence[Item]) -> dict[str, Any]:
 
 
 MAKERS: dict[str, Maker] = {
-    "imagefolder": imagefolder, "class_lists": class_lists, "coco": coco, "webdataset": webdataset, "parquet": parquet,
-    "parquet_paths": parquet_paths, "huggingface": huggingface, "csv": csv_rows, "json_lines": json_lines,
-    "beir": beir, "mteb": mteb,
+    "imagefolder": imagefolder, "class_lists": class_lists, "coco": coco, "webdataset": webdataset,
+    "parquet": parquet, "parquet_paths": parquet_paths, "huggingface": huggingface, "csv": csv_rows,
+    "json_lines": json_lines, "beir": beir, "mteb": mteb,
 }  # fmt: skip
 """Each kind that reads files, some in several forms."""
 

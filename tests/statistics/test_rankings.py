@@ -79,7 +79,10 @@ def test_trec_eval_finds_in_the_files_what_is_measured_here(
 ) -> None:
     folder = tmp_path_factory.mktemp("trec")
     kinds = min(items, queries, 5)
-    gallery, asked = table("image", items, kinds, seed, steps), table("caption", queries, kinds, seed + 1, steps)
+    gallery, asked = (
+        table("image", items, kinds, seed, steps),
+        table("caption", queries, kinds, seed + 1, steps),
+    )
     write_run(folder / "a.run", asked, gallery, "a model", depth=20)
     write_judgements(folder / "a.qrels", asked, gallery)
     with (folder / "a.run").open() as run, (folder / "a.qrels").open() as judgements:

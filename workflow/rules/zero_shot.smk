@@ -7,6 +7,7 @@ from crossmodal.experiments.zero_shot.jobs import (
 )
 
 TRIED = tried_sets(STUDY)
+PROMPTED = tried_sets(STUDY, "prompts")
 TRIED_RUNS = list(tried_runs(STUDY))
 
 
@@ -21,7 +22,7 @@ rule embed_zero_shot:
     output:
         images=embedding_files(TRIED, "images"),
         captions=embedding_files(TRIED, "captions"),
-        classes=embedding_files(tried_sets(STUDY, "prompts"), "captions"),
+        classes=embedding_files(PROMPTED, "captions"),
         footprint="<results>/evaluation/zero_shot/{cell}/s{seed}/footprint.json",
         manifest="<results>/embeddings/{cell}/s{seed}/zero_shot.manifest.json",
     log:
@@ -40,7 +41,9 @@ rule embed_zero_shot:
 
 rule evaluate_zero_shot:
     input:
-        images=embedding_files([*TRIED, *TRIED], "images"),
+        images=embedding_files(
+            [*TRIED, *(name._replace(variant="clean") for name in PROMPTED)], "images"
+        ),
         captions=embedding_files(asked_sets(STUDY), "captions"),
     output:
         queries=query_files(asked_sets(STUDY), kind="zero_shot"),

@@ -39,7 +39,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
 @pytest.fixture(scope="module")
 def numbers(results: list[Result]) -> dict[str, Number]:
     targets = targets_of(claims(ROOM, "target", {}))
-    found = transfer_numbers(results, ROOM, STATISTICS, targets)
+    found = transfer_numbers(results, ROOM, ROOM.domains, STATISTICS, targets)
     assert len({number.number_id for number in found}) == len(found)
     return {number.number_id: number for number in found}
 
@@ -95,8 +95,19 @@ def test_a_claim_is_judged_by_the_gain_over_all_domains(numbers) -> None:
 
 def test_a_student_of_one_seed_decides_nothing(results) -> None:
     few = [result for result in results if result.record.cell != "half" or result.record.seed == 0]
-    numbers = transfer_numbers(few, ROOM, STATISTICS, targets_of(claims(ROOM, "target", {})))
+    numbers = transfer_numbers(few, ROOM, ROOM.domains, STATISTICS, targets_of(claims(ROOM, "target", {})))
     assert judged(claims(ROOM, "target", {}), numbers)["H4.half"].verdict == "inconclusive"
+
+
+def test_the_mean_of_classes_is_over_the_domains_that_have_some(results) -> None:
+    some = [
+        result for result in results if (result.record.dataset, result.record.variant) != ("maps", "prompts")
+    ]
+    found = {n.number_id: n.value for n in transfer_numbers(some, ROOM, ["games"], STATISTICS)}
+    place = "zero_shot/lora/s*/{}/test/prompts/image_to_text/accuracy@1"
+    assert found[place.format("domains")] == found[place.format("games")]
+    assert place.format("maps") not in found
+    assert "zero_shot/lora/s*/domains/test/clean/mean/recall@1" in found
 
 
 def test_the_cells_of_a_student_are_its_seeds() -> None:

@@ -37,7 +37,9 @@ def export(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the files.")],
     layout: Annotated[
         str,
-        typer.Option("--format", help="trec (a run and judgements, for trec_eval) or mteb (JSON of results)."),
+        typer.Option(
+            "--format", help="trec (a run and judgements, for trec_eval) or mteb (JSON of results)."
+        ),
     ] = "trec",
     study: StudyOption = None,
     cell: Annotated[

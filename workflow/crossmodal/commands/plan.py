@@ -29,7 +29,9 @@ def plan(
     ] = None,
     teraflops: Annotated[
         float | None,
-        typer.Option(min=0.001, help="TFLOP/s that a GPU of yours reaches in training, where it is not here."),
+        typer.Option(
+            min=0.001, help="TFLOP/s that a GPU of yours reaches in training, where it is not here."
+        ),
     ] = None,
     measure: Annotated[bool, typer.Option(help="Measure the throughput now, whatever has run here.")] = False,
 ) -> None:
@@ -69,16 +71,18 @@ def _throughput(known: "Known", works: Sequence["Work"], measure: bool) -> "Thro
 
     found = None
     if not measure:
-        found = recorded(works, find_manifests(study_folders(known.study)), known.study.study)
+        found = recorded(works, find_manifests(study_folders(known.study.study)), known.study.study)
     return found or measured()
 
 
 def _sources(known: "Known") -> Table:
-    """Return what has to be there before the first job: datasets and weights, where they come from, which terms."""
+    """Return what has to be there before the first job: where it comes from, under which terms."""
     table = Table("", "images", "captions", "from", "licence", title="Downloads", title_justify="left")
     for name, size in known.sizes.items():
         params = known.study.datasets[name]
-        counts = ["?", "?"] if size is None else [f"{sum(c.values()):,}" for c in (size.images, size.captions)]
+        counts = (
+            ["?", "?"] if size is None else [f"{sum(c.values()):,}" for c in (size.images, size.captions)]
+        )
         packages = ", ".join(str(package) for package in params.packages())
         table.add_row(
             name, *counts, escape(packages or getattr(params, "source", "") or "made here"),
@@ -134,7 +138,7 @@ def _notes(
     """Yield what the tables rest on and what they leave out."""
     yield (
         f"Throughput of {throughput.device}: {throughput.training / 1e12:.3f} TFLOP/s in training, "
-        f"{throughput.inference / 1e12:.3f} in inference, of {throughput.source}; of one process, on a CPU one core."
+        f"{throughput.inference / 1e12:.3f} in inference, of {throughput.source}; one process, on a CPU one core."
     )
     if throughput.device == "cpu":
         of = "as given" if teraflops else f"{EXAMPLE:g} TFLOP/s is an example and not measured"
@@ -144,6 +148,7 @@ def _notes(
     if unknown:
         yield f"Not known before they are built, and counted as nothing: {', '.join(unknown)}."
     yield (
-        "Memory is that of weights, gradients, optimiser and one batch in float32, without the libraries; disk that of "
-        "built datasets, models and embeddings, beside what is downloaded. Rules without operations run on a CPU."
+        "Memory is that of weights, gradients, optimiser and one batch in float32, without the libraries; disk is "
+        "that of built datasets, models and embeddings, beside what is downloaded. "
+        "What has no operations runs on a CPU."
     )

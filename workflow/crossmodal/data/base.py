@@ -50,6 +50,10 @@ class DatasetParameters(Parameters):
         """Return the pinned source packages that `build` needs, by name in its `sources`."""
         return ()
 
+    def has_classes(self) -> bool:
+        """Return whether labels are names that one can ask for, and no mere numbers of images."""
+        return True
+
     def files(self) -> dict[str, str]:
         """Return name -> path of the input files that `build` needs, by name in its `sources`."""
         return {}

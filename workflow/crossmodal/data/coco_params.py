@@ -38,6 +38,9 @@ class Params(FileDataset):
     def split_key(self) -> str:
         return "a split for each of parts"
 
+    def has_classes(self) -> bool:
+        return self.labels == "category"
+
     def files(self) -> dict[str, str]:
         kinds = {
             "captions": self.captions,

@@ -54,6 +54,9 @@ class TableDataset(ClassDataset):
     splits: dict[str, SplitName] = SPLIT_NAMES
     """What each value of the split column, or each split of the data, is here; restval: train, for example."""
 
+    def has_classes(self) -> bool:
+        return self.columns.label is not None and bool(self.templates)
+
     def split_of(self, value: object) -> SplitName:
         """Return the split for a value of the split column; ValueError for one that no parameter names."""
         try:

@@ -8,7 +8,7 @@ from crossmodal.errors import UserError
 
 
 def check_expected(expected: Expected, counts: Mapping[str, int]) -> None:
-    """Raise UserError that names the first of the `counts`, by the keys of `expected`, which is not the expected one."""
+    """Raise UserError that names the first of `counts` which is not the expected one."""
     for key, wanted in expected.model_dump().items():
         if wanted is not None and counts[key] != wanted:
             what = f"images in {key}" if key in SPLITS else key

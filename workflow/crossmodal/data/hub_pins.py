@@ -1,4 +1,4 @@
-"""Pins of files of the Hugging Face hub: of which repository, which commit, which bytes. Free of torch and pandas."""
+"""Pins of files of the Hugging Face hub: repository, commit, bytes. Free of torch and pandas."""
 
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, NamedTuple
@@ -51,7 +51,9 @@ def _table(path: str) -> str:
 
 def _weights(path: str) -> str:
     if not path.endswith(".safetensors"):
-        raise ValueError(f"got {path!r}; weights are read from a .safetensors file, other forms can hold code")
+        raise ValueError(
+            f"got {path!r}; weights are read from a .safetensors file, other forms can hold code"
+        )
     return path
 
 

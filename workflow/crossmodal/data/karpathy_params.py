@@ -32,5 +32,8 @@ class Params(DatasetParameters):
     expected: Expected = Expected()
     """Counts to check the split file against."""
 
+    def has_classes(self) -> bool:
+        return False
+
     def files(self) -> dict[str, str]:
         return {"split_file": self.split_file}

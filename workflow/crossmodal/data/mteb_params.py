@@ -34,6 +34,9 @@ class Params(FileDataset):
     def split_key(self) -> str:
         return "qrels"
 
+    def has_classes(self) -> bool:
+        return False
+
     def files(self) -> dict[str, str]:
         sides = {"corpus": expand(self.corpus), "queries": expand(self.queries)}
         return {

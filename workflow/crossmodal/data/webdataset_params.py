@@ -29,5 +29,8 @@ class Params(ClassDataset):
     def split_key(self) -> str:
         return "shards by split"
 
+    def has_classes(self) -> bool:
+        return self.label is not None and bool(self.templates)
+
     def files(self) -> dict[str, str]:
         return {**named("shards", self.shards), **self.class_files()}

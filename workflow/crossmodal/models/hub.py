@@ -48,7 +48,7 @@ def create(params: Params, seed: int, sources: Sequence[Path] = ()) -> CLIP:
         if sources:
             reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
             raise UserError(
-                f"{sources[0]}: these are no weights of {name} ({reason}); check path and repo of the model's weights"
+                f"{sources[0]}: no weights of {name} ({reason}); check path and repo of the model's weights"
             ) from None
         reason = " ".join(str(error).split()).rpartition("Last error: ")[2].split(". ")[0][:200]
         raise UserError(
@@ -62,6 +62,6 @@ def create(params: Params, seed: int, sources: Sequence[Path] = ()) -> CLIP:
 
 
 def _preprocessing(name: str, tag: str) -> dict[str, Any]:
-    """Return what the weights `tag` expect of images, which open_clip looks up only where it fetches them itself."""
+    """Return what the weights `tag` expect of images; open_clip looks it up only where it fetches them itself."""
     config = get_pretrained_cfg(name, tag)
     return {key: config[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in config}

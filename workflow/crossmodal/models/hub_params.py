@@ -65,7 +65,7 @@ class Params(ModelParameters):
     pretrained: str
     """The tag of the weights, for example "openai" or "laion2b_s34b_b79k"."""
     weights: HubWeights | None = None
-    """Their file, pinned, which is fetched by a job of its own; null takes what the hub has when the model is made."""
+    """Their file, pinned, which a job fetches; null takes what the hub has when the model is made."""
 
     @model_validator(mode="after")
     def _known_and_fitting(self) -> Self:

@@ -1,7 +1,7 @@
-"""Retrieval as mteb's JSON of results, a file for each task: MODEL/REVISION/TASK.json, as its leaderboard reads it.
+"""Retrieval as mteb's JSON of results, a file for each task: MODEL/REVISION/TASK.json, as its leaderboard has it.
 
-mteb's `recall_at_k` is the share of a query's positives that are in the first k; what is called recall@k here, whether
-any is, is its `hit_rate_at_k`. Its own tasks rank texts and images of its own datasets: a task here is named after the
+mteb's `recall_at_k` is the share of a query's positives that are in the first k; what is called recall@k here,
+whether any is, is its `hit_rate_at_k`. Its own tasks are of its own datasets: a task here is named after the
 dataset of the study, so that none is taken for one of theirs.
 """
 

@@ -1,4 +1,4 @@
-"""Rankings of whole galleries, as other tools read them: the first items of each query, and metrics at many depths.
+"""Rankings of whole galleries, as other tools read them: first items of each query, metrics at many depths.
 
 Ties stand by the worst case, as everywhere here (statistics/metrics.py): all non-positives first.
 """

@@ -1,8 +1,8 @@
 """Rankings and judgements as TREC's text files, for trec_eval and what reads like it.
 
-A run has a line for each item found, `query Q0 item rank score tag`, and judgements one for each positive, `query 0
-item 1`. Names must be without space: what is none of the letters, digits and `_.-#/` is written as in an address
-(%20).
+A run has a line for each item found, `query Q0 item rank score tag`, and judgements one for each positive,
+`query 0 item 1`. Names must be without space: what is none of the letters, digits and `_.-#/` is written as in an
+address (%20).
 """
 
 from collections.abc import Iterator

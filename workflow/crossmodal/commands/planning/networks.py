@@ -80,7 +80,7 @@ def measure(model: CLIP) -> Network:
 
 
 def _kept_bytes(call: Callable[[], Any]) -> int:
-    """Return the bytes of the tensors that `call` keeps for the way back, each storage once, parameters left out."""
+    """Return the bytes of what `call` keeps for the way back, each storage once, parameters left out."""
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:

@@ -60,9 +60,12 @@ def expected_size(params: Any) -> Size | None:
     whole = total or limit
     if any(counts.values()):
         known = sum(count or 0 for count in counts.values())
-        open_ = [split for split, count in counts.items() if count is None]
+        there = set((getattr(params, "splits", None) and params.splits.values()) or SPLITS)
+        open_ = [split for split, count in counts.items() if count is None and split in there]
         rest = max(0, whole - known)
-        images = {split: rest // len(open_) if count is None else count for split, count in counts.items()}
+        images = {
+            split: rest // len(open_) if split in open_ else count or 0 for split, count in counts.items()
+        }
     elif getattr(params, "split", None):
         images = {split: round(whole * getattr(params.split, split)) for split in SPLITS}
     else:

@@ -7,8 +7,11 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from open_clip import get_model_config
 
+from crossmodal.commands.planning.networks import PREPROCESSING, measure
 from crossmodal.commands.planning.work import Work
+from crossmodal.models.clip import build_clip
 from crossmodal.provenance.account import seconds
 from crossmodal.torch_setup import device
 
@@ -35,8 +38,10 @@ class Throughput:
         return work.flops / (self.training if work.trains else self.inference) / 3600
 
 
-def recorded(works: Iterable[Work], manifests: Mapping[str, Mapping[str, Any]], study: str) -> Throughput | None:
-    """Return the throughput of the jobs of a study that ran here, on the device of most of them; None for too few."""
+def recorded(
+    works: Iterable[Work], manifests: Mapping[str, Mapping[str, Any]], study: str
+) -> Throughput | None:
+    """Return the throughput of the jobs of a study that ran here; None for too few."""
     ran = {(entry["rule"], *sorted(entry["wildcards"].items())): entry for entry in manifests.values()}
     totals: dict[str, dict[bool, list[float]]] = defaultdict(lambda: {True: [0.0, 0.0], False: [0.0, 0.0]})
     for work in works:
@@ -55,19 +60,14 @@ def recorded(works: Iterable[Work], manifests: Mapping[str, Mapping[str, Any]], 
 
 def measured() -> Throughput:
     """Return the throughput of this device on CLIP ViT-B/32 with random weights: some steps, a few seconds."""
-    import open_clip
-
     place = device()
     torch.set_num_threads(1)
-    model = open_clip.create_model("ViT-B-32", pretrained=None, load_weights=False).to(place)
+    config = {"model_cfg": get_model_config("ViT-B-32"), "preprocess_cfg": PREPROCESSING}
+    with torch.device("meta"):
+        costs = measure(build_clip(config))
+    model = build_clip(config).to(place)
     pixels = torch.rand(BATCH, 3, 224, 224, device=place)
     tokens = torch.randint(1, 1000, (BATCH, 77), device=place)
-    with torch.device("meta"):
-        from crossmodal.commands.planning.networks import PREPROCESSING, measure
-        from crossmodal.models.clip import build_clip
-
-        config = open_clip.get_model_config("ViT-B-32")
-        costs = measure(build_clip({"model_cfg": config, "preprocess_cfg": PREPROCESSING}))
     pair = BATCH * (costs.image_flops + costs.text_flops)
     kind = torch.bfloat16 if place == "cuda" else torch.float32
 
@@ -79,9 +79,9 @@ def measured() -> Throughput:
         if place == "cuda":
             torch.cuda.synchronize()
 
-    rates = {trains: (3 if trains else 1) * pair * _rate(lambda trains=trains: step(trains)) for trains in (True, False)}  # type: ignore[misc]
+    training, inference = 3 * pair * _rate(lambda: step(True)), pair * _rate(lambda: step(False))
     name = torch.cuda.get_device_name() if place == "cuda" else "cpu"
-    return Throughput(rates[True], rates[False], name, "some steps of CLIP ViT-B/32 on it, now")
+    return Throughput(training, inference, name, "some steps of CLIP ViT-B/32 on it, now")
 
 
 def _rate(call: Any) -> float:

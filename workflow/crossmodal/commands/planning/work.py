@@ -1,8 +1,8 @@
 """What each job of a study computes with a network: operations, memory of training, bytes that it leaves.
 
-A forward pass is one pass; the way back is one for activations and one for weights. So full fine-tuning takes three
-passes of both towers for a pair, a method that leaves the base model frozen two, one that trains behind the towers
-one; a step of an attack takes two passes of the tower that is attacked.
+A forward pass is one pass; the way back is one for activations and one for weights. So full fine-tuning takes
+three passes of both towers for a pair, a method that leaves the base model frozen two, one that trains behind the
+towers one; a step of an attack takes two passes of the tower that is attacked.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -142,7 +142,7 @@ def _attack(sides: Any, network: Network) -> float:
 
 
 def _steps(attack: Any) -> int:
-    """Return the steps of an attack from all its starts; attacks on finished embeddings take no pass of a tower."""
+    """Return the steps of an attack from all its starts; one on finished embeddings takes no pass of a tower."""
     if getattr(attack, "space", "") == "embeddings":
         return 0
     return int(getattr(attack, "steps", 1)) * int(getattr(attack, "restarts", 1))

@@ -30,12 +30,15 @@ def main(
     footprint.write_text(json.dumps(_footprint(model)) + "\n")
     model.to(device())
     made_by = f"{cached_md5(weights)}+{cached_md5(adapter)}"
-    values, encoded = spec["parameters"], Encoded()
-    for dataset, images_path, captions_path, path in zip(datasets, images, captions, classes, strict=True):
+    values, encoded, prompted = spec["parameters"], Encoded(), iter(classes)
+    for dataset, images_path, captions_path, asked in zip(
+        datasets, images, captions, values["with_classes"], strict=True
+    ):
         digests = {"model": made_by, "dataset": cached_md5(dataset)}
         batch_size = values["batch_size"]
         export_embeddings(model, dataset, images_path, captions_path, batch_size, digests, encoded)
-        _write_classes(model, dataset, values["prompts"], batch_size, path, digests)
+        if asked:
+            _write_classes(model, dataset, values["prompts"], batch_size, next(prompted), digests)
 
 
 def _write_classes(

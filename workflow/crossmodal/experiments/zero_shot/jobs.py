@@ -28,8 +28,11 @@ def tried_runs(study: Study) -> Iterator[tuple[str, int]]:
 
 
 def tried_sets(study: Study, variant: str = CLEAN) -> list[SetName]:
-    """Return the domains: with their own captions, or with what stands for their classes."""
-    return [SetName(name, "test", variant) for name in study.room("zero_shot").domains]
+    """Return the domains: with their own captions, or, where they have classes, with what stands for those."""
+    domains = study.room("zero_shot").domains
+    if variant == PROMPTED:
+        domains = [name for name in domains if study.datasets[name].has_classes()]
+    return [SetName(name, "test", variant) for name in domains]
 
 
 def asked_sets(study: Study) -> list[SetName]:
@@ -50,7 +53,11 @@ def trained_models(study: Study) -> list[str]:
 
 
 def _embedding(study: Study, cell: str, seed: str) -> Job:
-    parameters = plain(study.embeddings) | {"prompts": study.room("zero_shot").prompts}
+    classes = [name.dataset for name in tried_sets(study, PROMPTED)]
+    parameters = plain(study.embeddings) | {
+        "prompts": study.room("zero_shot").prompts,
+        "with_classes": [name in classes for name in study.room("zero_shot").domains],
+    }
     modules, models = (method_module(study, cell),), (study.model_of(cell),)
     return Job(parameters, seed=int(seed), modules=modules, models=models)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from crossmodal.experiments.zero_shot.claims import claims
 from crossmodal.experiments.zero_shot.costs import cost_numbers
 from crossmodal.experiments.zero_shot.known import unmet_images
-from crossmodal.experiments.zero_shot.params import CLEAN, Params
+from crossmodal.experiments.zero_shot.params import CLEAN, PROMPTED, Params
 from crossmodal.experiments.zero_shot.records import Footprint, StudentCard
 from crossmodal.experiments.zero_shot.transfer import (
     ROOM,
@@ -46,12 +46,15 @@ def main(
     parameters = StatisticsParameters.model_validate(values["statistics"])
     results = [read_result(_record(path, room)) for path in queries]
     targets = targets_of(claims(room, values["target"], cells))
-    found = transfer_numbers(results, room, parameters, targets)
+    classes = [name for name in room.domains if any(_asks_classes(result, name) for result in results)]
+    found = transfer_numbers(results, room, classes, parameters, targets)
     unmet = unmet_images(domains, known)
     found += share_numbers(results, unmet)
     parts = [part for result in results if (part := restricted(result, unmet))]
     prefixes = ("recall@", "accuracy@", "retention_", "gain_over_")
-    found += on_subset(transfer_numbers(parts, room, parameters), UNMET, prefixes, [*domains, *known])
+    found += on_subset(
+        transfer_numbers(parts, room, classes, parameters), UNMET, prefixes, [*domains, *known]
+    )
     found += cost_numbers(
         [footprint for path in footprints for footprint in Footprint.read(path, **_run(path))],
         [card for path in cards for card in AdapterCard.read(path)],
@@ -65,6 +68,7 @@ def main(
 def transfer_numbers(
     results: Sequence[Result],
     room: Params,
+    with_classes: Sequence[str],
     parameters: StatisticsParameters,
     targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
@@ -75,7 +79,7 @@ def transfer_numbers(
     if not results:
         return []
     panel, level = Panel(results, parameters), parameters.level
-    found = {cell: quality_of(panel.measure(cell), room.domains) for cell in cells_of(results)}
+    found = {cell: quality_of(panel.measure(cell), room.domains, with_classes) for cell in cells_of(results)}
     numbers: list[Number] = []
     for cell, own in found.items():
         numbers += quality_numbers(cell, own, level)
@@ -101,6 +105,10 @@ def share_numbers(results: Sequence[Result], unmet: set[str]) -> list[Number]:
             place.plain(ALL_SEEDS, "queries_share", share, "fraction", [str(whole.record.path)], len(images))
         )
     return numbers
+
+
+def _asks_classes(result: Result, domain: str) -> bool:
+    return (result.record.dataset, result.record.variant) == (domain, PROMPTED)
 
 
 def _record(path: Path, room: Params) -> QueryRecord:

@@ -34,10 +34,10 @@ Found = dict[tuple[str, str, str], Seeds]
 """Estimates by dataset, direction and metric, those of the mean over domains last."""
 
 
-def quality_of(measured: Measured, domains: Sequence[str]) -> Found:
+def quality_of(measured: Measured, domains: Sequence[str], with_classes: Sequence[str]) -> Found:
     """Return the recalls of captions and images, their mean and the accuracies, by domain and as the mean `MEAN`.
 
-    A mean over domains is there only where every domain has the measure.
+    A mean over domains is there only where every domain has the measure; accuracies are of those `with_classes`.
     """
     found: Found = {}
     for domain in domains:
@@ -55,7 +55,8 @@ def quality_of(measured: Measured, domains: Sequence[str]) -> Found:
         parts = [
             found[domain, direction, metric] for domain in domains if (domain, direction, metric) in found
         ]
-        if len(parts) == len(domains):
+        wanted = with_classes if metric in ACCURACIES.values() else domains
+        if len(parts) == len(wanted):
             found[MEAN, direction, metric] = merge(mean, parts)
     return found
 
