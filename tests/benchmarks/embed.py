@@ -146,7 +146,11 @@ def speed_table(rounds: Mapping[str, Sequence[Round]], peaks: Mapping[str, float
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f}, {max(values):.{digits}f}]"
+    middle, low, high = (
+        f"{round(value, digits) + 0.0:.{digits}f}"  # no minus before a zero
+        for value in (statistics.median(values), min(values), max(values))
+    )
+    return f"{middle} [{low}, {high}]"
 
 
 def cosines(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> dict[str, float]:
