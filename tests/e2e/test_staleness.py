@@ -207,7 +207,6 @@ TABLE = {
         | answered()
         | {f"evaluate_attacks {ATTACKED} 0"}
         | PROBED
-        | {f"judge_scale_stage {SEARCHED} 0 {SIZE}"}  # its file says how a rank is told from none
         | ALL_NUMBERS,
         code("statistics/metrics.py"),
     ),
