@@ -87,8 +87,8 @@ bench-overhead: setup  ## Measure what the machinery costs, and fill docs/perfor
 bench-training: setup  ## Measure the training loop beside open_clip's, and PGD beside its passes
 	python tests/benchmarks/training.py
 
-bench-search: setup  ## Measure search beside other libraries, on N=1000000 vectors (an hour and a half, 16 GB of memory)
-	python tests/benchmarks/search.py --count $(N)
+bench-search: setup  ## Measure search beside other libraries, on N=1000000 vectors of STUDY (an hour and a half, 16 GB of memory)
+	python tests/benchmarks/search.py --count $(N) $(if $(STUDY),--study $(STUDY))
 
 bench-embed: setup  ## Measure the export of embeddings beside open_clip and clip-retrieval (PHOTOGRAPHS=FOLDER)
 	python tests/benchmarks/embed.py $(if $(PHOTOGRAPHS),--photographs "$(PHOTOGRAPHS)")

@@ -122,6 +122,13 @@ def test_vectors_of_other_images_are_not_compared(modules) -> None:
         cosines(one, {"a": one["a"]})
 
 
+def test_a_start_of_two_seconds_is_told_from_a_hundred_images_a_second(modules) -> None:
+    from embed import Round
+
+    one = Round(images=800, seconds=2 + 8.0, part=200, part_seconds=2 + 2.0)
+    assert (one.rate, one.further_rate, one.start) == (80.0, 100.0, 2.0)
+
+
 def test_what_is_drawn_has_unit_length_and_text_like_queries_lie_off_it(modules) -> None:
     from search_data import mixture, mixture_queries
 

@@ -18,13 +18,6 @@ from crossmodal.study.specs import spec
 from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
-ALONE = {
-    "adapt_fold", "build_model", "distil_model", "adapt_model", "merge_model", "tune_model",
-    "gather_real", "fit_density", "draw_shard", "search_shard_exhaustively", "train_scale_index",
-    "fill_scale_index", "merge_scale_index", "build_scale_hnsw", "choose_scale_point", "answer_scale",
-    "judge_scale_stage",
-}  # fmt: skip
-"""Rules whose jobs are long enough to be submitted alone, or run on request only."""
 
 
 def profile(name: str) -> dict[str, Any]:
@@ -48,15 +41,13 @@ def test_both_profiles_say_the_same_about_staleness() -> None:
     assert {"rerun-triggers", "max-checksum-file-size", "rerun-incomplete"} <= set(default)
 
 
-def test_every_rule_is_in_a_group_or_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_rule_is_submitted_as_it_says_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     settings, said = profile("slurm"), dict(RULES)
     for room in registry.rooms():
         said |= room_rules(room)
     assert set(said) == set(rules()), "the rule files and the experiments' jobs.py name the same rules"
     assert settings["groups"] == {name: rule.group for name, rule in said.items() if rule.group}
-    assert set(settings["groups"]) | ALONE == set(rules())
-    assert not set(settings["groups"]) & ALONE
     assert set(settings["group-components"]) <= set(settings["groups"].values())
     assert set(settings["set-resources"]) <= set(rules())
     assert yaml.safe_load(slurm_profile()) == settings, "run `make generate`"

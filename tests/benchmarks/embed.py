@@ -1,7 +1,8 @@
 """Export of embeddings beside open_clip's loop and clip-retrieval: `make bench-embed` fills docs/performance.md.
 
 The same model and the same files for all, each system in a process of its own on all cores, taking turns: a round
-embeds all images with each, in random order, and a ratio is of neighbours. Then their vectors are compared.
+embeds a part of the images and all of them with each, in random order, and a ratio is of one round. Two sizes tell
+what a system takes to start from what each further image takes. Then their vectors are compared.
 """
 
 import argparse
@@ -11,11 +12,12 @@ import statistics
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import psutil
-from embed_images import fitted, gather, model_folder, size_of, square_names
+from embed_images import fitted, gather, link_part, model_folder, size_of, square_names
 from peers import HERE, Worker, environment
 from peers_embedding import read_vectors
 from performance_page import fill_page
@@ -31,6 +33,33 @@ AGREED = 0.999
 """Cosine that vectors of the same pixels must have; half precision alone gives 0.9999."""
 SAMPLED = 0.05
 """s between two looks at the memory."""
+PART = 4
+"""A part of the images is one of so many."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a system took in one round."""
+
+    images: int
+    seconds: float
+    part: int
+    part_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Images per second of the whole folder, the start included."""
+        return self.images / self.seconds
+
+    @property
+    def further_rate(self) -> float:
+        """Images per second of those beyond the part, whose time holds no start."""
+        return (self.images - self.part) / (self.seconds - self.part_seconds)
+
+    @property
+    def start(self) -> float:
+        """Seconds that no image accounts for: starting processes, opening and ending a run."""
+        return self.part_seconds - self.part / self.further_rate
 
 
 class Bench:
@@ -95,19 +124,33 @@ def proportional(process: psutil.Process) -> int:
     return total
 
 
-def speed_table(seconds: Mapping[str, Sequence[float]], peaks: Mapping[str, float], count: int) -> str:
-    """Return the table of images per second, what ours is to each, and the peak of memory."""
+def speed_table(rounds: Mapping[str, Sequence[Round]], peaks: Mapping[str, float]) -> str:
+    """Return the table of images per second, what ours is to each, what a start takes, and the peak of memory."""
     rows = []
-    for system, times in seconds.items():
-        ratios = [other / own for own, other in zip(seconds[OURS], times, strict=True)]
-        ratio = "1" if system == OURS else spread(ratios, 2)
-        rows.append([system, spread([count / t for t in times], 1), ratio, f"{peaks[system] / 1e6:,.0f}"])
-    columns = ["", "images/s, median [lowest, highest]", "ours to it", "peak memory, MB"]
+    for system, its in rounds.items():
+        pairs = list(zip(rounds[OURS], its, strict=True))
+        own = system == OURS
+        rows.append(
+            [
+                system,
+                spread([one.rate for one in its], 0),
+                "1" if own else spread([ours.rate / other.rate for ours, other in pairs], 2),
+                spread([one.start for one in its], 1),
+                spread([one.further_rate for one in its], 0),
+                "1" if own else spread([ours.further_rate / other.further_rate for ours, other in pairs], 2),
+                f"{peaks[system] / 1e6:,.0f}",
+            ]
+        )
+    columns = ["", "images/s", "ours to it", "start, s", "further images/s", "ours to it", "peak memory, MB"]
     return as_markdown(columns, rows, left=1)
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f}, {max(values):.{digits}f}]"
+    middle, low, high = (
+        f"{round(value, digits) + 0.0:.{digits}f}"  # no minus before a zero
+        for value in (statistics.median(values), min(values), max(values))
+    )
+    return f"{middle} [{low}, {high}]"
 
 
 def cosines(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -154,7 +197,7 @@ def main() -> None:
     params = read_yaml(Path("params.yaml"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, help="a folder of .jpg files; procedural images without")
-    parser.add_argument("--images", type=int, default=800, help="how many are embedded in a round")
+    parser.add_argument("--images", type=int, default=1600, help="how many are embedded in a round")
     parser.add_argument("--study", default=params["study"], help="whose base model embeds, where finished")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
@@ -163,25 +206,26 @@ def main() -> None:
     folder = Path("build/benchmarks/embed").absolute()
     model, about_model = model_folder(options.study, next(iter(params["models"])), folder / "model")
     about_images = gather(options.photographs, folder / "images", options.images)
-    images, size = folder / "images", size_of(model)
+    images, part, size = folder / "images", folder / "part", size_of(model)
     count = len(list(images.iterdir()))
+    link_part(images, part, count // PART)
     bench = Bench(folder, model, options.batch_size)
     try:
-        seconds: dict[str, list[float]] = {system: [] for system in bench.workers}
+        rounds: dict[str, list[Round]] = {system: [] for system in bench.workers}
         order = random.Random(0)
         for number in range(options.rounds + 1):
-            for system in order.sample(list(seconds), len(seconds)):
-                taken = bench.run(system, images)
+            for system in order.sample(list(rounds), len(rounds)):
+                part_taken, taken = bench.run(system, part), bench.run(system, images)
                 if number:  # the first is to warm up
-                    seconds[system].append(taken)
+                    rounds[system].append(Round(count, taken, count // PART, part_taken))
             print(f"round {number} of {options.rounds}", file=sys.stderr)
         found = agreement(bench, images, size)
-        peaks = {system: bench.peak(system, images) for system in seconds}
+        peaks = {system: bench.peak(system, images) for system in rounds}
     finally:
         bench.close()
     tables = {
         "embed-about": f"{about_images}; {about_model}, {size} px; batches of {options.batch_size}.",
-        "embed": speed_table(seconds, peaks, count),
+        "embed": speed_table(rounds, peaks),
         "embed-agreement": agreement_table(found),
     }
     print("\n\n".join(tables.values()))

@@ -63,9 +63,7 @@ def gather(photographs: Path | None, folder: Path, count: int) -> str:
 
     Returns in words what they are. UserError for a folder without JPEG files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
+    _emptied(folder)
     if photographs is None:
         _draw(folder)
         return f"{DRAWN} procedural images of {', '.join(f'{w} x {h}' for w, h in SIZES)} px (JPEG)"
@@ -76,6 +74,19 @@ def gather(photographs: Path | None, folder: Path, count: int) -> str:
         source = found[number % len(found)]
         (folder / f"{number // len(found)}-{source.name}").symlink_to(source.resolve())
     return f"{count:,} photographs ({min(count, len(found)):,} different ones)"
+
+
+def link_part(folder: Path, out: Path, count: int) -> None:
+    """Put links to the first `count` images of `folder` into `out`."""
+    _emptied(out)
+    for path in sorted(folder.iterdir())[:count]:
+        (out / path.name).symlink_to(path.resolve())
+
+
+def _emptied(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
 
 
 def _draw(folder: Path) -> None:
@@ -89,9 +100,7 @@ def _draw(folder: Path) -> None:
 
 def fitted(folder: Path, out: Path, size: int) -> None:
     """Write the images of `folder` as our preprocessing makes them, squares of `size` px (PNG), into `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    for old in out.iterdir():
-        old.unlink()
+    _emptied(out)
     for path in folder.iterdir():
         fit_square(open_rgb(path.read_bytes()), size).save(out / f"{path.name}.png")
 

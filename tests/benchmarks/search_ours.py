@@ -31,7 +31,7 @@ REFINED = {"refinement": {"precision": "float16"}}
 TARGETS = (0.95, 0.99)
 """Recall@10 on validation queries that an operating point is chosen for."""
 PROBES = (4, 8, 16, 32, 64, 128, 256, 512)
-FACTORS = (2.0, 5.0, 15.0)
+FACTORS = (2.0, 5.0, 15.0, 50.0)
 """Lists looked into and candidates refined for each result asked for: the points of the curve."""
 TRIED = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 50.0)
 """Candidates refined for each result asked for, of which an operating point is chosen."""

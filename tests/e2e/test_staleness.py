@@ -65,7 +65,8 @@ def answered() -> set[str]:
 def reranked_at_size() -> set[str]:
     """Return what is made anew at size where the second stage is."""
     times = {f"time_scale {SEARCHED} 0 {SIZE} {process}" for process in PROCESSES}
-    return times | {f"answer_scale {SEARCHED} 0 {SIZE}"} | numbered("scale")
+    asked = {f"{rule} {SEARCHED} 0 {SIZE}" for rule in ("answer_scale", "judge_scale_stage")}
+    return times | asked | numbered("scale")
 
 
 def trained_at_size() -> set[str]:

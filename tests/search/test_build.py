@@ -18,6 +18,7 @@ KINDS = {
     "flat": {"kind": "flat"},
     "ivf_pq": {"kind": "ivf_pq", "nlist": 8, "m": 8, "bits": 6},
     "fast_scan": {"kind": "ivf_pq", "nlist": 8, "m": 8, "bits": 4, "fast_scan": True},
+    "fast_scan_spread": {"kind": "ivf_pq", "nlist": 8, "m": 8, "bits": 4, "fast_scan": True, "spread": 0.2},
     "graph_of_lists": {"kind": "ivf_pq", "nlist": 8, "m": 8, "bits": 6, "coarse": "hnsw"},
     "opq": {"kind": "opq_ivf_pq", "nlist": 8, "m": 4, "bits": 5, "alternations": 2},
     "opq_fast_scan": {

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmodal.experiments.scale.judge_stage import put_in, ranks_of
-from crossmodal.experiments.scale.judged import ABSENT, kept, read_judged
+from crossmodal.experiments.scale.judge_stage import put_in
+from crossmodal.experiments.scale.judged import kept, read_judged
 from crossmodal.experiments.scale.likeness import like
+from crossmodal.experiments.scale.ranks import ABSENT, ranks_of
 from crossmodal.search.exhaustive import exhaustive
 from crossmodal.search.store import VectorStore, store_of
 from crossmodal.statistics.settings import StatisticsParameters

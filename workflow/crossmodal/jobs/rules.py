@@ -7,6 +7,8 @@ from typing import Any
 
 Wildcards = dict[str, str]
 
+ALONE = ""
+"""The group of what is long enough to be submitted to a cluster by itself, or runs on request only."""
 TIMED = "timed"
 """The group of what is timed: times are compared, so one node measures them all, and nothing runs beside them."""
 
@@ -34,6 +36,6 @@ class Rule:
     """The module that `python -m` runs."""
     job: Callable[..., Job]
     """Returns the job of a study and of wildcards, given by name."""
-    group: str = ""
-    """Jobs of a group that are connected are submitted to a cluster together; empty for long ones, which go alone.
-    Those of the group TIMED have their node to themselves."""
+    group: str
+    """Jobs of a group that are connected are submitted to a cluster together, those of ALONE by themselves; those
+    of the group TIMED have their node to themselves."""

@@ -138,10 +138,13 @@ def _all_charts(by_section: Mapping[str, Charts]) -> Charts:
 
 
 def _seeds(numbers: Numbers, grid: Grid) -> str:
-    """Return how many training seeds the cells have, in words; nothing where no number says."""
+    """Return how many training seeds the cells have, in words; nothing where no number says.
+
+    Looked at are the cells' own numbers: an experiment may count runs of something else in that place.
+    """
     seeds: dict[str, set[str]] = {}
     for number in numbers:
-        if number.cell in grid.cells and number.seed.isdigit():
+        if number.experiment == "peft" and number.cell in grid.cells and number.seed.isdigit():
             seeds.setdefault(number.cell, set()).add(number.seed)
     if not seeds:
         return ""

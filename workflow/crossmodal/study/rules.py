@@ -6,7 +6,7 @@ from typing import Any
 
 from crossmodal import registry
 from crossmodal.data.packages import to_parameters
-from crossmodal.jobs.rules import Job, Rule
+from crossmodal.jobs.rules import ALONE, Job, Rule
 from crossmodal.parameters import Parameters
 from crossmodal.study.study import Study
 
@@ -204,11 +204,11 @@ RULES: dict[str, Rule] = {
     "unpack_text_tower": Rule("crossmodal.jobs.unpack_text_tower", _text_tower, "sources"),
     "build_dataset": Rule("crossmodal.jobs.build_dataset", _dataset, "datasets"),
     "shift_dataset": Rule("crossmodal.jobs.shift_dataset", _shift, "datasets"),
-    "build_model": Rule("crossmodal.jobs.build_model", _model),
+    "build_model": Rule("crossmodal.jobs.build_model", _model, ALONE),
     "cut_text_tower": Rule("crossmodal.jobs.cut_text_tower", _text_part, "sources"),
-    "distil_model": Rule("crossmodal.jobs.distil_model", _student),
-    "adapt_model": Rule("crossmodal.jobs.adapt_model", _adaptation),
-    "merge_model": Rule("crossmodal.jobs.merge_model", _merging),
+    "distil_model": Rule("crossmodal.jobs.distil_model", _student, ALONE),
+    "adapt_model": Rule("crossmodal.jobs.adapt_model", _adaptation, ALONE),
+    "merge_model": Rule("crossmodal.jobs.merge_model", _merging, ALONE),
     "embed_target": Rule(EMBED, embedding, "embeddings"),
     "embed_domains": Rule(EMBED, embedding, "embeddings"),
     "evaluate_target": Rule(EVALUATE, retrieval, "embeddings"),

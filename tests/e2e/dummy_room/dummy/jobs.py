@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from crossmodal.jobs.rules import Job, Rule, Wildcards
+from crossmodal.jobs.rules import ALONE, Job, Rule, Wildcards
 from crossmodal.study.study import Study
 
 PARAMETERS = ("dummy",)
@@ -19,4 +19,4 @@ def _count(study: Study, cell: str, seed: str) -> Job:
     return Job({}, seed=int(seed))
 
 
-RULES = {"count_queries": Rule("crossmodal.experiments.dummy.count_queries", _count)}
+RULES = {"count_queries": Rule("crossmodal.experiments.dummy.count_queries", _count, ALONE)}

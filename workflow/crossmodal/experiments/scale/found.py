@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.compute as pc
 
 from crossmodal.data.tables import read_table
@@ -30,27 +32,32 @@ def read_answers(path: Path, cell: str, parameters: StatisticsParameters) -> Fou
     found: Found = {}
     for system in dict.fromkeys(table.column("system").to_pylist()):
         rows = table.filter(pc.equal(table["system"], system))
-        names, codes = np.unique(rows.column("cluster").to_pylist(), return_inverse=True)
-        counts = np.bincount(codes).astype(np.float64)
-        kept = [column for column in COLUMNS if not rows[column].null_count]
-        sums = np.stack(
-            [np.bincount(codes, weights=rows[column].to_numpy()) for column in kept], axis=1
-        ).astype(np.float64)
-        resampler = Resampler(len(names), parameters.resamples, parameters.bootstrap_seed)
-        samples, values = resampler.means(sums, counts), sums.sum(axis=0) / counts.sum()
-        found[system] = {
-            COLUMNS[column]: Estimate(
-                float(values[place]), samples[:, place], len(codes), (str(path),), 1,
-                f"{parameters.bootstrap_seed}/{cell}", clusters=len(names),
-            )
-            for place, column in enumerate(kept)
-        }  # fmt: skip
+        values = {COLUMNS[name]: rows[name].to_numpy() for name in COLUMNS if not rows[name].null_count}
+        found[system] = means_by_cluster(rows["cluster"].to_pylist(), values, path, cell, parameters)
     for system, metrics in found.items():
         if system != EXHAUSTIVE:
             reference = found[EXHAUSTIVE]
             metrics |= {f"loss_{name}": loss(reference[name], metrics[name]) for name in RECALLS}
     del found[EXHAUSTIVE][INDEX_RECALL]  # all of it, by what it is
     return found
+
+
+def means_by_cluster(
+    clusters: Sequence[str], values: Mapping[str, npt.NDArray[Any]], path: Path, cell: str,
+    parameters: StatisticsParameters,
+) -> dict[str, Estimate]:  # fmt: skip
+    """Return the mean of each of `values` [q], by its name; whole `clusters` [q] are resampled, alike for all."""
+    names, codes = np.unique(clusters, return_inverse=True)
+    counts = np.bincount(codes).astype(np.float64)
+    sums = np.stack([np.bincount(codes, weights=own) for own in values.values()], axis=1).astype(np.float64)
+    samples = Resampler(len(names), parameters.resamples, parameters.bootstrap_seed).means(sums, counts)
+    return {
+        metric: Estimate(
+            float(sums[:, place].sum() / counts.sum()), samples[:, place], len(codes), (str(path),), 1,
+            f"{parameters.bootstrap_seed}/{cell}", clusters=len(names),
+        )
+        for place, metric in enumerate(values)
+    }  # fmt: skip
 
 
 def by_system(found: Mapping[int, Found]) -> dict[str, dict[str, dict[int, Estimate]]]:

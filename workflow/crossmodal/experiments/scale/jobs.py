@@ -4,12 +4,12 @@ Shards are their grain: each is drawn, searched exhaustively and added to an ind
 a run that is ended goes on where it was, and a cluster works at many at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from crossmodal import registry
-from crossmodal.experiments.scale.params import HNSW, Params
-from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
+from crossmodal.experiments.scale.params import HNSW, INDEX, Params
+from crossmodal.jobs.rules import ALONE, TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import kind_module, method_module, plain
 from crossmodal.study.study import SetName, Study
 
@@ -175,22 +175,28 @@ def _choice(study: Study, cell: str, seed: str, size: str, kind: str) -> Job:
     return Job(values, seed=int(seed), modules=(kind_module("search", index),))
 
 
-def _systems(study: Study, size: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return what describes the ways to search at a size, and the modules of their kinds."""
+def _searched(study: Study, size: str, kinds: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what describes a search of indexes of `kinds` with the second stage, and the modules of both."""
     room: Params = study.room("scale")
-    kinds: dict[str, Any] = {
-        kind: room.hnsw if kind == HNSW else room.index_at(int(size)) for kind in room.kinds(int(size))
+    indexes: dict[str, Any] = {
+        kind: room.hnsw if kind == HNSW else room.index_at(int(size)) for kind in kinds
     }
     stage = study.room("search").stages[room.reranker] if room.reranker else None
     values = {
-        "indexes": [[kind, plain(index)] for kind, index in kinds.items()],  # a spec sorts mappings
-        "systems": room.systems(int(size)),
+        "indexes": [[kind, plain(index)] for kind, index in indexes.items()],  # a spec sorts mappings
         "size": int(size),
         "stage": plain(stage) if stage else None,
         **_asked(room),
     }
     staged = (kind_module("reranking", stage),) if stage else ()
-    return values, (*(kind_module("search", index) for index in kinds.values()), *staged)
+    return values, (*(kind_module("search", index) for index in indexes.values()), *staged)
+
+
+def _systems(study: Study, size: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what describes all ways to search at a size, and the modules of their kinds."""
+    room: Params = study.room("scale")
+    values, modules = _searched(study, size, room.kinds(int(size)))
+    return values | {"systems": room.systems(int(size))}, modules
 
 
 def _answers(study: Study, cell: str, seed: str, size: str) -> Job:
@@ -199,10 +205,8 @@ def _answers(study: Study, cell: str, seed: str, size: str) -> Job:
 
 
 def _judging(study: Study, cell: str, seed: str, size: str) -> Job:
-    values, modules = _systems(study, size)
-    own = [pair for pair in values["indexes"] if pair[0] != HNSW]
-    values = {key: value for key, value in values.items() if key != "systems"}
-    return Job(values | {"indexes": own}, seed=int(seed), modules=modules)
+    values, modules = _searched(study, size, [INDEX])
+    return Job(values, seed=int(seed), modules=modules)
 
 
 def _times(study: Study, cell: str, seed: str, size: str, process: str) -> Job:
@@ -215,16 +219,16 @@ def _times(study: Study, cell: str, seed: str, size: str, process: str) -> Job:
 
 RULES = {
     "embed_scale": Rule(f"{WORK}.embed_source", _embedding, "embeddings"),
-    "gather_real": Rule(f"{WORK}.gather_real", _gallery),
-    "fit_density": Rule(f"{WORK}.fit_density", _gallery),
-    "draw_shard": Rule(f"{WORK}.draw_shard", _shard),
-    "search_shard_exhaustively": Rule(f"{WORK}.search_shard", _exhaustive),
-    "train_scale_index": Rule(f"{WORK}.train_index", _training),
-    "fill_scale_index": Rule(f"{WORK}.fill_index", _filling),
-    "merge_scale_index": Rule(f"{WORK}.merge_index", _merging),
-    "build_scale_hnsw": Rule(f"{WORK}.build_hnsw", _hnsw),
-    "choose_scale_point": Rule(f"{WORK}.choose_point", _choice),
-    "answer_scale": Rule(f"{WORK}.answer", _answers),
-    "judge_scale_stage": Rule(f"{WORK}.judge_stage", _judging),
+    "gather_real": Rule(f"{WORK}.gather_real", _gallery, ALONE),
+    "fit_density": Rule(f"{WORK}.fit_density", _gallery, ALONE),
+    "draw_shard": Rule(f"{WORK}.draw_shard", _shard, ALONE),
+    "search_shard_exhaustively": Rule(f"{WORK}.search_shard", _exhaustive, ALONE),
+    "train_scale_index": Rule(f"{WORK}.train_index", _training, ALONE),
+    "fill_scale_index": Rule(f"{WORK}.fill_index", _filling, ALONE),
+    "merge_scale_index": Rule(f"{WORK}.merge_index", _merging, ALONE),
+    "build_scale_hnsw": Rule(f"{WORK}.build_hnsw", _hnsw, ALONE),
+    "choose_scale_point": Rule(f"{WORK}.choose_point", _choice, ALONE),
+    "answer_scale": Rule(f"{WORK}.answer", _answers, ALONE),
+    "judge_scale_stage": Rule(f"{WORK}.judge_stage", _judging, ALONE),
     "time_scale": Rule(f"{WORK}.time_systems", _times, TIMED),
 }

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crossmodal.experiments.scale.asked import asking
-from crossmodal.experiments.scale.judged import ABSENT
 from crossmodal.experiments.scale.likeness import like
 from crossmodal.experiments.scale.params import INDEX, TOP
+from crossmodal.experiments.scale.ranks import ranks_of
 from crossmodal.experiments.scale.systems import labels_of, open_searchers, second_stage
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.embeddings import Vectors, read_embeddings
@@ -68,12 +68,6 @@ def put_in(
     held = np.concatenate([np.where(left_out, -1, positions), wanted[:, None]], axis=1)
     order = np.argsort(-every, axis=1, kind="stable")[:, :-1]
     return np.take_along_axis(every, order, axis=1), np.take_along_axis(held, order, axis=1)
-
-
-def ranks_of(wanted: Positions, positions: Positions) -> npt.NDArray[np.int64]:
-    """Return the rank, from 1, of `wanted` [q] in `positions` [q, k], int64 [q]; ABSENT where it is not there."""
-    hits = positions == wanted[:, None]
-    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, ABSENT)
 
 
 if __name__ == "__main__":

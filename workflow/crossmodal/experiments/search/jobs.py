@@ -6,7 +6,7 @@ from typing import Any
 
 from crossmodal import registry
 from crossmodal.experiments.search.names import CLEAN, WITH_TOKENS, Way
-from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
+from crossmodal.jobs.rules import ALONE, TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import EMBED, embedding, kind_module, method_module, plain
 from crossmodal.study.rules import RULES as OTHERS
 from crossmodal.study.study import SetName, Study
@@ -217,7 +217,7 @@ def again(study: Study) -> list[str]:
 SEARCH = "crossmodal.experiments.search"
 RULES = {
     "split_folds": Rule(f"{SEARCH}.split_folds", _split, "datasets"),
-    "adapt_fold": Rule(OTHERS["adapt_model"].entry, _adapt),
+    "adapt_fold": Rule(OTHERS["adapt_model"].entry, _adapt, ALONE),
     "embed_fold": Rule(EMBED, _embed, "embeddings"),
     "embed_galleries": Rule(EMBED, embedding, "search"),
     "embed_tokens": Rule(f"{SEARCH}.embed_tokens", _tokens, "search"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from crossmodal.jobs.rules import Job, Rule, Wildcards
+from crossmodal.jobs.rules import ALONE, Job, Rule, Wildcards
 from crossmodal.study.rules import method_module, plain
 from crossmodal.study.study import Study
 
@@ -57,4 +57,4 @@ def _training(study: Study, family: str, rate: str, seed: str) -> Job:
     )
 
 
-RULES = {"tune_model": Rule("crossmodal.experiments.tuning.tune_model", _training)}
+RULES = {"tune_model": Rule("crossmodal.experiments.tuning.tune_model", _training, ALONE)}
