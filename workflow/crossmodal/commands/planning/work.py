@@ -77,7 +77,7 @@ def _model(known: Known, rule: str, wildcards: Wildcards) -> Work:
     flops, training = 0.0, params.training
     if alignment := getattr(params, "alignment", None):
         flops += alignment.epochs * pairs[0] * network.image_flops + pairs[1] * network.text_flops
-    memory = FLOAT * network.parameters
+    memory = float(FLOAT * network.parameters)
     if training:
         flops += training.epochs * pairs[0] * 3 * _pair(network)
         memory = _training_memory(network, training, network.parameters)
@@ -106,7 +106,7 @@ def _adaptation(known: Known, rule: str, wildcards: Wildcards, rounds: float = 1
     training = cell.training
     again = 1 if training.forward_chunk else 0
     shown = training.epochs * sizes[0][0]
-    flops = shown * (passes + again) * _pair(network)
+    flops = float(shown * (passes + again) * _pair(network))
     flops += training.epochs * (sizes[1][0] * network.image_flops + sizes[1][1] * network.text_flops)
     if cell.adversary:
         flops += (1 - cell.adversary.clean_share) * shown * _attack(cell.adversary, network)
