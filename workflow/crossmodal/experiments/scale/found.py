@@ -27,7 +27,8 @@ def read_answers(path: Path, cell: str, real: int, parameters: StatisticsParamet
     """Return the means over the queries of one size; images are resampled, the same for all ways to search.
 
     `loss_<recall>` is what is lost of the recall of exhaustive search, a share of it; `synthetic_share@10` which
-    share of the first ten items is beyond the first `real` of the gallery, and so drawn from a density.
+    share of the first ten items is beyond the first `real` of the gallery, and so drawn from a density,
+    where there are such.
     """
     table = read_table(path, ["system", "cluster", "top", *COLUMNS])
     found: Found = {}
@@ -35,7 +36,8 @@ def read_answers(path: Path, cell: str, real: int, parameters: StatisticsParamet
         rows = table.filter(pc.equal(table["system"], system))
         values = {COLUMNS[name]: rows[name].to_numpy() for name in COLUMNS if not rows[name].null_count}
         top = np.asarray(rows["top"].to_pylist(), dtype=np.int64)
-        values[SYNTHETIC] = (top >= real).mean(axis=1)
+        if (drawn := top >= real).any():
+            values[SYNTHETIC] = drawn.mean(axis=1)
         found[system] = means_by_cluster(rows["cluster"].to_pylist(), values, path, cell, parameters)
     for system, metrics in found.items():
         if system != EXHAUSTIVE:
