@@ -73,7 +73,10 @@ def gather(photographs: Path | None, folder: Path, count: int) -> str:
     for number in range(count):
         source = found[number % len(found)]
         (folder / f"{number // len(found)}-{source.name}").symlink_to(source.resolve())
-    return f"{count:,} photographs ({min(count, len(found)):,} different ones)"
+    different = found[:count]
+    longer = sorted(max(Image.open(path).size) for path in different)
+    sides = f"longer side {longer[len(longer) // 2]} px at the median, {longer[-1]} px at most"
+    return f"{count:,} photographs ({len(different):,} different ones, {sides})"
 
 
 def link_part(folder: Path, out: Path, count: int) -> None:

@@ -88,9 +88,9 @@ def open_scann(vectors: np.ndarray, folder: Path) -> Opened:
     def search(query: np.ndarray, k: int) -> Any:
         return searcher.search(query, k, int(chosen["reordered"]), int(chosen["leaves"]))[0]
 
-    shares = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 0.7)
+    shares = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.7)
     counts = sorted({max(1, round(share * leaves)) for share in shares})
-    points = [{"leaves": count, "reordered": reordered} for count in counts for reordered in (100, 400)]
+    points = [{"leaves": count, "reordered": reordered} for count in counts for reordered in (100, 200, 400)]
     points.append(default)
     return Opened(points, {"default": default}, use, search)
 
@@ -158,6 +158,10 @@ def open_autofaiss(vectors: np.ndarray, folder: Path) -> Opened:
     most = faiss.extract_index_ivf(index).nlist if swept == "nprobe" else max(EFFORTS)
     counts = [count for count in (1, 2, 4, *EFFORTS) if count <= most]
     points = [default | {swept: count} for count in counts]
+    if (
+        swept == "nprobe" and "efSearch" in default
+    ):  # of the graph over the lists: as autofaiss ties it to them
+        points = [point | {"efSearch": 2 * point[swept]} for point in points]
     search = lambda query, k: index.search(query[None], k)[1]  # noqa: E731
     return Opened(points, {"default": default}, use, search, infos["index_key"])
 

@@ -58,16 +58,18 @@ def equal_recall_table(curves: Sequence[Run], costs: Costs, count: int, targets:
         found = [(name, fastest([run for run in curves if run.system == name], target)) for name in systems]
         found.sort(key=lambda pair: pair[1].percentile(99) if pair[1] else float("inf"))
         for name, run in found:
-            large = costs[name]["memory"] * LARGE / count
+            large, stored = (costs[name][part] * LARGE / count for part in ("memory", "store"))
             fits = "yes" if large <= ALLOWED else "no"
             cells = ["–"] * 5
             if run:
                 point = ", ".join(f"{key} {value:g}" for key, value in run.point.items()) or "–"
                 cells = [point, f"{run.recall:.3f}", *(f"{run.percentile(p):.2f}" for p in (50, 99))]
                 cells.append(f"{run.per_second:,.0f}")
-            rows.append([f"{target:.2f}", name, *cells, f"{large / 1e9:.1f}", fits])
+            memory = [f"{large / 1e9:.1f}", fits, f"{(large + stored) / 1e9:.1f}"]
+            rows.append([f"{target:.2f}", name, *cells, *memory])
     columns = ["recall@10 ≥", "system", "point", "recall@10", "p50, ms", "p99, ms", "queries/s"]
-    return as_markdown([*columns, "memory at 10 M, GB", "≤ 1.2 GB"], rows, left=3)
+    memory = ["memory at 10 M, GB", "≤ 1.2 GB", "with what is refined from, GB"]
+    return as_markdown([*columns, *memory], rows, left=3)
 
 
 def settings_table(settings: Mapping[str, str], versions: Mapping[str, str]) -> str:

@@ -156,9 +156,11 @@ def test_answers_count_labels_of_real_items_and_losses_are_against_exhaustive_se
     assert tables[1].column("recall@1").to_pylist() == [0, 0]
     assert tables[1].column("recall@5").to_pylist() == [1, 0], "a drawn item is never right"
     pq.write_table(pa.concat_tables(tables), tmp_path / "answers.parquet")
-    result = read_answers(tmp_path / "answers.parquet", "lora-r8", PARAMETERS)
+    result = read_answers(tmp_path / "answers.parquet", "lora-r8", len(labels), PARAMETERS)
     assert result["exhaustive"]["recall@1"].value == 1 and "index_recall@10" not in result["exhaustive"]
     assert result["index"]["index_recall@10"].value == pytest.approx(0.5)
+    shares_drawn = [result[name]["synthetic_share@10"].value for name in ("exhaustive", "index")]
+    assert shares_drawn == pytest.approx([(1 + 2) / 6, (2 + 1) / 6]), "what is not there is not drawn"
     assert result["index"]["loss_recall@10"].value == pytest.approx(0.5)
     assert "index_recall@10" not in result["index+exact+rerank"], (
         "a re-ranker may take others with good reason"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmodal.experiments.scale.judge_stage import put_in
+from crossmodal.experiments.scale.judge_stage import put_in, without
 from crossmodal.experiments.scale.judged import kept, read_judged
 from crossmodal.experiments.scale.likeness import like
 from crossmodal.experiments.scale.ranks import ABSENT, ranks_of
@@ -32,19 +32,32 @@ def test_candidates_are_those_of_a_gallery_that_has_the_image_and_nothing_like_i
     draw = np.random.default_rng(seed)
     gallery, own, queries = unit(draw, items, 8), unit(draw, 4, 8), unit(draw, 4, 8)
     store = VectorStore([*store_of(gallery).parts, *store_of(own).parts])
-    found = exhaustive(store_of(gallery), queries, items)
-    left_out = draw.random(found[1].shape) < 0.3
+    order = exhaustive(store_of(gallery), queries, items)[1]
+    left_out = draw.random(order.shape) < 0.3
+    kept = without(order, left_out, depth)
+    scores = np.stack([store.scores(query, row) for query, row in zip(queries, kept, strict=True)])
     wanted = items + np.arange(4)
-    scores, positions = put_in(
-        found[0][:, :depth], found[1][:, :depth], left_out[:, :depth], store, queries, wanted
-    )
+    scores, positions = put_in(scores, kept, store, queries, wanted)
     for row, query in enumerate(queries):
-        gone = set(found[1][row, :depth][left_out[row, :depth]].tolist())
-        there = [p for p in [*found[1][row, :depth].tolist(), wanted[row]] if p not in gone]
+        there = [*order[row][~left_out[row]].tolist(), wanted[row]]
         slow = sorted(there, key=lambda place: -float(store.rows(np.array([place]))[0] @ query))
         assert positions[row].tolist() == [*slow, *[-1] * depth][: positions.shape[1]]
         held = positions[row] >= 0
         assert np.isneginf(scores[row][~held]).all() and (np.diff(scores[row][held]) <= 0).all()
+
+
+def test_an_image_that_is_not_among_the_first_is_none_of_the_candidates() -> None:
+    store = store_of(np.eye(4, dtype=np.float32))
+    queries = np.array([[3, 2, 1, 0]], np.float32) / np.float32(np.sqrt(14))
+    scores = (queries @ np.eye(4, dtype=np.float32))[:, [0, 2]]
+    assert put_in(scores, np.array([[0, 2]]), store, queries, np.array([3]))[1].tolist() == [[0, 2]]
+    assert put_in(scores, np.array([[0, 2]]), store, queries, np.array([1]))[1].tolist() == [[0, 1]]
+
+
+def test_what_is_left_out_makes_room_for_what_comes_next() -> None:
+    positions, left_out = np.array([[4, 7, 9, 2]]), np.array([[True, False, True, False]])
+    assert without(positions, left_out, 2).tolist() == [[7, 2]]
+    assert without(positions, left_out, 3).tolist() == [[7, 2, -1]]
 
 
 def test_ranks_begin_at_one_and_what_is_not_there_has_none() -> None:

@@ -131,6 +131,8 @@ def test_numbers_are_what_was_written_and_every_size_says_how_many_are_drawn(tab
     assert value("index+exact@1000", "items") == 1000 and value("index+exact@1000", "items_synthetic") == 850
     assert value("exhaustive@100", "items_synthetic") == 0
     assert value("index+exact@1000", "synthetic_share") == 0.85
+    assert 0.5 < value("exhaustive@1000", "synthetic_share@10") < 1
+    assert PLACE.format("exhaustive@100", "synthetic_share@10") not in found, "none was drawn"
     assert value("index@100", "index_recall@10") == pytest.approx(0.8, abs=0.01)
     assert value("index+exact@100", "loss_recall@10") == 0
     assert value("exhaustive@1000", "recall@10") >= 0.5

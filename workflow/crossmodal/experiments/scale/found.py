@@ -15,7 +15,7 @@ from crossmodal.statistics.comparisons import RECALLS
 from crossmodal.statistics.estimates import Estimate, loss
 from crossmodal.statistics.settings import StatisticsParameters
 
-INDEX_RECALL = "index_recall@10"
+INDEX_RECALL, SYNTHETIC = "index_recall@10", "synthetic_share@10"
 COLUMNS = {**{metric: metric for metric in RECALLS}, "found": INDEX_RECALL}
 """Columns of answers.parquet and the metrics that they give."""
 
@@ -23,16 +23,21 @@ Found = dict[str, dict[str, Estimate]]
 """By way to search and metric."""
 
 
-def read_answers(path: Path, cell: str, parameters: StatisticsParameters) -> Found:
+def read_answers(path: Path, cell: str, real: int, parameters: StatisticsParameters) -> Found:
     """Return the means over the queries of one size; images are resampled, the same for all ways to search.
 
-    `loss_<recall>` is what is lost of the recall of exhaustive search, a share of it.
+    `loss_<recall>` is what is lost of the recall of exhaustive search, a share of it; `synthetic_share@10` which
+    share of the first ten items is beyond the first `real` of the gallery, and so drawn from a density,
+    where there are such.
     """
-    table = read_table(path, ["system", "cluster", *COLUMNS])
+    table = read_table(path, ["system", "cluster", "top", *COLUMNS])
     found: Found = {}
     for system in dict.fromkeys(table.column("system").to_pylist()):
         rows = table.filter(pc.equal(table["system"], system))
         values = {COLUMNS[name]: rows[name].to_numpy() for name in COLUMNS if not rows[name].null_count}
+        top = np.asarray(rows["top"].to_pylist(), dtype=np.int64)
+        if (drawn := top >= real).any():
+            values[SYNTHETIC] = drawn.mean(axis=1)
         found[system] = means_by_cluster(rows["cluster"].to_pylist(), values, path, cell, parameters)
     for system, metrics in found.items():
         if system != EXHAUSTIVE:

@@ -2,9 +2,11 @@
 
 A gallery holds the test split's images and none of validation. So the image of each validation caption is put
 among the candidates that the gallery gives for it, at the place that its exact score has there, as if it stood in
-the gallery. Items that show the same are left out, as they are for test captions.
+the gallery: not among the first of them, it is none. Items that show the same are left out, as they are for test
+captions, and the next ones take their places.
 """
 
+from collections import Counter
 from math import ceil
 
 import faiss
@@ -38,16 +40,17 @@ def main(
     trained = dict(zip(("config", "weights"), reranker, strict=False))
     stage = second_stage(values["stage"], with_own, labels, bank[0], trained)
     searcher = open_searchers(values["indexes"], indexes, points, gallery)[INDEX]
+    alike = max(Counter(labels).values(), default=0)
     ranks = []
     for first in range(0, len(asked.ids), BATCH):
         part = slice(first, first + BATCH)
         queries, wanted = asked.vectors[part], np.array([places[owner] for owner in asked.image_ids[part]])
         # As many are refined as for a test caption.
         refined = max(values["depth"], ceil(TOP * searcher.point.k_factor))
-        candidates = searcher.candidates(queries, refined)[1]
+        candidates = searcher.candidates(queries, refined + alike)[1]
+        candidates = without(candidates, like(candidates, asked.labels[part], labels), refined)
         found = searcher.refine(queries, candidates, min(values["depth"], candidates.shape[1]))
-        same = like(found[1], asked.labels[part], labels)
-        scores, positions = put_in(*found, same, with_own, queries, wanted)
+        scores, positions = put_in(*found, with_own, queries, wanted)
         ordered = stage(queries, positions, scores)
         ranks.append([ranks_of(wanted, positions), ranks_of(wanted, ordered)])
     exact, staged = (np.concatenate([pair[side] for pair in ranks]) for side in (0, 1))
@@ -55,17 +58,22 @@ def main(
     pq.write_table(pa.table(columns), judged, compression="zstd")
 
 
-def put_in(
-    scores: Vectors, positions: Positions, left_out: npt.NDArray[np.bool_], store: VectorStore, queries: Vectors,
-    wanted: Positions,
-) -> tuple[Vectors, Positions]:  # fmt: skip
-    """Return candidates [q, k] by falling score: those given without `left_out`, and `wanted` [q] among them.
+def without(positions: Positions, left_out: npt.NDArray[np.bool_], n: int) -> Positions:
+    """Return the first n of `positions` [q, k] that are not `left_out` [q, k]; -1 where there are fewer."""
+    order = np.argsort(left_out, axis=1, kind="stable")[:, :n]
+    return np.take_along_axis(np.where(left_out, -1, positions), order, axis=1)
 
-    What is then one too many, the last, is dropped; places where nothing is left are -1 and their scores -inf.
+
+def put_in(
+    scores: Vectors, positions: Positions, store: VectorStore, queries: Vectors, wanted: Positions
+) -> tuple[Vectors, Positions]:
+    """Return candidates [q, k] by falling score: those given, in that order, and `wanted` [q] among them.
+
+    What is then one too many, the last, is dropped, `wanted` itself where all others score higher.
     """
     own = np.vecdot(store.rows(wanted), queries)
-    every = np.concatenate([np.where(left_out, -np.inf, scores), own[:, None]], axis=1)
-    held = np.concatenate([np.where(left_out, -1, positions), wanted[:, None]], axis=1)
+    every = np.concatenate([scores, own[:, None]], axis=1)
+    held = np.concatenate([positions, wanted[:, None]], axis=1)
     order = np.argsort(-every, axis=1, kind="stable")[:, :-1]
     return np.take_along_axis(every, order, axis=1), np.take_along_axis(held, order, axis=1)
 

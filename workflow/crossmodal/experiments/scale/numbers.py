@@ -41,7 +41,7 @@ def main(
     maker = Maker(place, seed, parameters.level, targets)
     real = read_table(names[0], ["id"]).num_rows
 
-    found: dict[int, Found] = {_size(path): read_answers(path, cell, parameters) for path in answers}
+    found: dict[int, Found] = {_size(path): read_answers(path, cell, real, parameters) for path in answers}
     judgements: dict[int, Found] = {_size(path): read_judged(path, cell, parameters) for path in judged}
     timed: dict[int, Timed] = {}
     for size in room.sizes:

@@ -9,11 +9,13 @@ from crossmodal.report.tables import Row, Table, figure, without_empty
 EXPERIMENT = "scale"
 ANSWERS = {
     "items_synthetic": "synthetic items",
+    "synthetic_share@10": "synthetic in the first ten %",
     "recall@10": "R@10 %",
     "loss_recall@10": "lost R@10 %",
     "index_recall@10": "exhaustive top ten found %",
     "validation_gain_mrr": "validation MRR gained %",
-    "validation_keeps": "kept by validation",
+    "validation_gain_recall@10": "validation R@10 gained %",
+    "validation_keeps": "kept by validation MRR",
     "latency_p50": "p50 ms",
     "latency_p95": "p95 ms",
     "latency_p99": "p99 ms",
@@ -32,7 +34,7 @@ BUILDING = {
     "bytes_ids": "ids",
     "bytes_centroids": "centroids",
     "bytes_graphs": "graphs",
-    "build_seconds": "built in s",
+    "build_seconds": "seconds of its jobs",
     "build_seconds_train": "training s",
     "build_seconds_fill": "adding s",
     "build_seconds_merge": "merging s",
