@@ -16,7 +16,7 @@ from crossmodal.models.scratch_params import CONFIGS
 
 
 def test_the_kinds() -> None:
-    assert registry.kinds("models") == ("distilled", "hub", "scratch", "towers")
+    assert registry.kinds("models") == ("distilled", "hub", "locked_text", "scratch", "towers")
 
 
 def test_a_seed_is_a_model(nano: CLIP) -> None:
