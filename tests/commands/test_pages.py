@@ -60,6 +60,12 @@ old
 MORE = "<!-- table:robustness-text-to-image --><!-- /table -->\n<!-- table:search --><!-- /table -->\n"
 
 
+def place(study: str, rule: str) -> str:
+    """Return where the manifest of a rule's job is."""
+    name = "metrics" if rule == "join_numbers" else f"sections/{rule.removeprefix('draw_')}"
+    return f"results/{study}/{name}.manifest.json"
+
+
 def manifests(study: str) -> dict[str, dict[str, Any]]:
     """Return what the ledger says of the jobs whose parameters the tables follow from."""
     shared = {"target": "openmoji", "cells": CELLS, "statistics": {}}
@@ -72,8 +78,7 @@ def manifests(study: str) -> dict[str, dict[str, Any]]:
     parameters = {"join_numbers": shared | {"rooms": [list(pair) for pair in values.items()]}}
     parameters |= {f"draw_{name}": shared | {"room": room, "shifts": shifts} for name, room in values.items()}
     return {
-        f"results/{study}/{rule}.manifest.json": {"rule": rule, "spec": {"parameters": own}}
-        for rule, own in parameters.items()
+        place(study, rule): {"rule": rule, "spec": {"parameters": own}} for rule, own in parameters.items()
     }
 
 
@@ -241,16 +246,43 @@ def test_every_table_can_be_published() -> None:
 )
 def test_a_line_of_the_ledger_that_lacks_a_field_is_named(rule: str, field: str, value: object) -> None:
     ledger = manifests("mini")
-    ledger[f"results/mini/{rule}.manifest.json"]["spec"]["parameters"][field] = value
+    ledger[place("mini", rule)]["spec"]["parameters"][field] = value
     write_ledger(Path("ledger.jsonl"), ledger)
-    expected = rf"^ledger\.jsonl: results/mini/{rule}\.manifest\.json has no spec\.parameters\.{field} "
+    expected = rf"^ledger\.jsonl: {place('mini', rule)} has no spec\.parameters\.{field} "
     with pytest.raises(UserError, match=expected):
         fill_pages("mini")
 
 
+def test_how_long_the_published_run_took_is_filled_with_it(tmp_path: Path) -> None:
+    page = Path("docs/performance.md")
+    places = "<!-- table:totals -->\n| of 2 cores |\n<!-- /table --><!-- table:stages --><!-- /table -->"
+    page.write_text(f"{places}<!-- table:bench -->as it was<!-- /table -->\n")
+    times = {"started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T00:00:30+00:00"}
+    run = {"threads": 1, "peak_memory_bytes": 5e8, **times}
+    other = {"results/tiny/a.manifest.json": {"rule": "of_another_study", **run}}
+    write_ledger(Path("ledger.jsonl"), {p: m | run for p, m in manifests("mini").items()} | other)
+    assert page in outdated_pages("mini") and page in fill_pages("mini")
+    text = page.read_text()
+    assert "| join_numbers | 1 | 30.0 |" in text and "of_another_study" not in text
+    assert "100 % of 2 cores" not in text and "of 2 cores" in text and "as it was" in text
+    assert page not in outdated_pages("mini") and page not in fill_pages("tiny", "tiny")
+
+
+def test_a_second_line_that_says_it_is_of_the_same_rule_counts_for_nothing() -> None:
+    """Once the first of them by name counted, wherever its manifest was."""
+    ledger = manifests("mini")
+    before = published_tables("mini")
+    for rule in ("join_numbers", "draw_peft"):
+        values = {**ledger[place("mini", rule)]["spec"]["parameters"], "rooms": [], "room": {}}
+        forged = {"rule": rule, "spec": {"parameters": values}}
+        ledger |= {f"results/mini/{name}.manifest.json": forged for name in ("a", "sections/a")}
+    write_ledger(Path("ledger.jsonl"), ledger)
+    assert published_tables("mini") == before
+
+
 @pytest.mark.parametrize("line", [{"rule": "join_numbers"}, {"rule": "join_numbers", "spec": 3}, {}])
 def test_a_line_of_the_ledger_without_a_spec_is_one_line(line: dict[str, Any]) -> None:
-    ledger = manifests("mini") | {"results/mini/join_numbers.manifest.json": line}
+    ledger = manifests("mini") | {place("mini", "join_numbers"): line}
     write_ledger(Path("ledger.jsonl"), ledger)
     with pytest.raises(UserError, match=r"^ledger\.jsonl: [^\n]+$"):
         fill_pages("mini")

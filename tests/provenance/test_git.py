@@ -47,6 +47,20 @@ def test_what_differs_from_the_commit(tmp_path: Path) -> None:
     assert head(tmp_path) == (commit, True) and changes(tmp_path) == ["a.txt"]
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_was_told_not_to_look_at_is_a_change(tmp_path: Path, flag: str) -> None:
+    (tmp_path / "a b.txt").write_text("a")
+    for command in (
+        ["init"],
+        ["add", "--all"],
+        ["commit", "--message", "x"],
+        ["update-index", flag, "a b.txt"],
+    ):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True, capture_output=True)
+    (tmp_path / "a b.txt").write_text("b")
+    assert changes(tmp_path) == ["a b.txt"] and head(tmp_path)[1] is True
+
+
 def test_a_source_that_no_commit_has_is_a_change(tmp_path: Path) -> None:
     """A study, a module or a configuration that only this folder has: the commit would not name the state."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)

@@ -1,5 +1,6 @@
 """The table of published numbers: compact, read back as it was written, the same bytes for the same numbers."""
 
+import hashlib
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,14 @@ from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.published import (
     DIGITS,
     SCHEMA,
+    SUMS,
     as_published,
     published_path,
     read_published,
     write_published,
 )
 
+ROOT = Path(__file__).parents[2]
 ONE = Number(
     "peft", "lora-r8", "0", "openmoji", "test", "clean", "text_to_image", "recall@1", 0.25, 0.2, 0.3, 100,
     "fraction", "a.parquet",
@@ -45,7 +48,7 @@ def test_what_is_written_is_read(folder: Path) -> None:
     assert list(found) == [number.number_id for number in NUMBERS], "tables keep the order of the study"
     assert [found[number.number_id] for number in NUMBERS] == [as_published(number) for number in NUMBERS]
     assert found[ONE.number_id] == replace(ONE, source=""), "of where it was computed from nothing is kept"
-    assert [path.name for path in (folder / "published").iterdir()] == ["tiny.parquet"]
+    assert {path.name for path in (folder / "published").iterdir()} == {"tiny.parquet", SUMS}
 
 
 def test_nine_digits_are_kept(folder: Path) -> None:
@@ -90,6 +93,7 @@ def test_how_many_seeds_a_number_rests_on_is_published(folder: Path) -> None:
     path = published_path("tiny")
     write_published(path, [replace(ONE, n_seeds=3)])
     assert next(iter(read_published("tiny").values())).n_seeds == 3
+    path.with_name(SUMS).unlink()
     pq.write_table(pq.read_table(path).drop_columns("n_seeds"), path)
     assert next(iter(read_published("tiny").values())).n_seeds is None, "a table may not say"
 
@@ -101,6 +105,32 @@ def test_a_wrong_id_is_named(folder: Path, name: str) -> None:
     pq.write_table(pa.Table.from_pylist([row], schema=SCHEMA), published_path("tiny"))
     with pytest.raises(UserError, match=f"published/tiny.parquet: '{name}' is no number id"):
         read_published("tiny")
+
+
+def test_a_table_that_is_not_the_published_one_is_refused(folder: Path) -> None:
+    import subprocess
+
+    for study in ("tiny", "other"):
+        write_published(published_path(study), NUMBERS)
+    subprocess.run(["sha256sum", "--check", "--strict", SUMS], cwd=folder / "published", check=True)
+    content = published_path("tiny").read_bytes()
+    write_published(published_path("tiny"), [replace(ONE, value=0.9), *NUMBERS[1:]])
+    published_path("tiny").write_bytes(content)
+    assert read_published("other")
+    told = (
+        "^published/tiny.parquet: not what was published, says published/SHA256SUMS; `git checkout published`"
+    )
+    with pytest.raises(UserError, match=told):
+        read_published("tiny")
+
+
+def test_every_published_table_of_this_repository_has_its_digest() -> None:
+    lines = (ROOT / "published" / SUMS).read_text().splitlines()
+    here = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (ROOT / "published").glob("*.parquet")
+    }
+    assert lines == [f"{here[name]}  {name}" for name in sorted(here)]
 
 
 def test_what_is_not_published_is_named_with_what_is(folder: Path) -> None:

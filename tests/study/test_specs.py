@@ -111,3 +111,16 @@ def test_names_of_a_study_that_a_job_does_not_need_are_not_in_its_spec(study: St
         }
         joins = {"join_numbers", "write_report"} if what == "no search" else set()
         assert different == {"record_study"} | joins, what
+
+
+def test_numbers_depend_on_the_parameters_of_the_kinds_that_they_read(
+    study: Study, specs: dict[str, list[dict]]
+) -> None:
+    """Numbers of search read how many candidates a stage takes, which is a default of its kind."""
+    for rule in ("number_search", "draw_search", "join_numbers"):
+        [content] = specs[rule]
+        assert {"crossmodal.reranking.vectors_params", "crossmodal.search.ivf_pq_params"} <= set(
+            content["code"]
+        )
+    [content] = specs["number_robustness"]
+    assert "crossmodal.attacks.pgd_images_params" in content["code"]

@@ -7,6 +7,7 @@ page states stand beside it, in `<page>.numbers.json`.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from crossmodal import registry
 from crossmodal.commands.chain import chain_text
 from crossmodal.commands.then_and_now import then_and_now
 from crossmodal.errors import UserError
-from crossmodal.provenance.ledger import LEDGER, Manifest, read_ledger
+from crossmodal.provenance.ledger import LEDGER, Manifest, read_ledger, study_folders
 from crossmodal.report.accuracy import (
     accuracy_table,
     captions_table,
@@ -36,6 +37,7 @@ from crossmodal.report.markdown import (
     stray_marker,
     tables_markdown,
 )
+from crossmodal.report.performance import stages_table, totals_table
 from crossmodal.report.section import grid_of
 from crossmodal.report.tables import Tables
 from crossmodal.report.verdicts import read_hypotheses
@@ -47,6 +49,8 @@ from crossmodal.statistics.records import cell_facts
 from crossmodal.statistics.settings import StatisticsParameters
 
 PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/protocol.md"))
+TIMES = Path("docs/performance.md")
+"""Says of the default study how long its published run took; its other tables are benchmarks'."""
 HYPOTHESES, THEN_AND_NOW, CHAIN = "hypotheses", "then-and-now", "chain"
 NEEDED: dict[str, dict[str, type]] = {
     "join": {"target": str, "cells": dict, "rooms": list},
@@ -98,6 +102,9 @@ def fill_pages(study: str, prefix: str = "") -> list[Path]:
             if not path.exists() or path.read_text() != content:
                 path.write_text(content)
                 changed.append(path)
+    if not prefix and (timed := _times(study)) is not None and timed != TIMES.read_text():
+        TIMES.write_text(timed)
+        changed.append(TIMES)
     return changed
 
 
@@ -112,7 +119,26 @@ def outdated_pages(study: str, prefix: str = "") -> list[Path]:
         text, stated = filled(page, study, prefix)
         if text != page.read_text() or stated != read_stated(page):
             outdated.append(page)
+    if not prefix and (timed := _times(study)) is not None and timed != TIMES.read_text():
+        outdated.append(TIMES)
     return outdated
+
+
+def _times(study: str) -> str | None:
+    """Return the text of TIMES with how long the published run of a study took, None where it has no such place.
+
+    How many cores the machine had is no part of a manifest: it stays as it stands there.
+    """
+    text = TIMES.read_text() if TIMES.exists() else ""
+    places = set(blocks(text)) & {"totals", "stages"}
+    cores = re.search(r"of (\d+) cores", text)
+    if not places or not cores:
+        return None
+    folders = study_folders(study)
+    run = [m for path, m in read_ledger().items() if any(Path(path).is_relative_to(f) for f in folders)]
+    tables = {"totals": totals_table(run, int(cores[1])), "stages": stages_table(run)}
+    others = [name for name in blocks(text) if name not in places]
+    return fill(text, {name: tables[name] for name in places}, others)
 
 
 def filled(page: Path, study: str, prefix: str = "") -> tuple[str, Stated]:
@@ -237,21 +263,25 @@ def _section(room: str, values: dict[str, Any]) -> Any:
 
 
 def _parameters(ledger: Mapping[str, Manifest], study: str, rule: str) -> dict[str, Any]:
-    folder = Path("results") / study
+    """Return the parameters of the one job of `rule`, `join_numbers` or `draw_<room>`, that a study published.
+
+    It is known by the place of its manifest: a second line that says it is of the same rule counts for nothing.
+    """
+    place = "metrics" if rule == "join_numbers" else f"sections/{rule.removeprefix('draw_')}"
+    path = f"results/{study}/{place}.manifest.json"
     needed = NEEDED["join" if rule == "join_numbers" else "draw"]
-    for path, manifest in ledger.items():
-        if manifest.get("rule") == rule and Path(path).is_relative_to(folder):
-            spec = manifest.get("spec")
-            found = spec.get("parameters") if isinstance(spec, dict) else None
-            if not isinstance(found, dict):
-                found = {}
-            if wrong := [key for key, kind in needed.items() if not isinstance(found.get(key), kind)]:
-                raise UserError(
-                    f"{LEDGER}: {path} has no spec.parameters.{wrong[0]} that tables can be made of; "
-                    f"`git checkout {LEDGER}` restores it"
-                )
-            return found
-    raise UserError(f"{LEDGER}: says nothing of {rule} of study {study!r}; `make publish` writes it")
+    if path not in ledger:
+        raise UserError(f"{LEDGER}: says nothing of {rule} of study {study!r}; `make publish` writes it")
+    spec = ledger[path].get("spec")
+    found = spec.get("parameters") if isinstance(spec, dict) else None
+    if not isinstance(found, dict):
+        found = {}
+    if wrong := [key for key, kind in needed.items() if not isinstance(found.get(key), kind)]:
+        raise UserError(
+            f"{LEDGER}: {path} has no spec.parameters.{wrong[0]} that tables can be made of; "
+            f"`git checkout {LEDGER}` restores it"
+        )
+    return found
 
 
 def _json(stated: Stated) -> str:

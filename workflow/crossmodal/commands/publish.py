@@ -25,7 +25,7 @@ def publish(
     """
     from crossmodal.commands.pages import fill_pages
     from crossmodal.statistics.numbers import read_numbers
-    from crossmodal.statistics.published import published_path, write_published
+    from crossmodal.statistics.published import FOLDER, SUMS, published_path, write_published
 
     if changed := git.changes(Path()):
         raise UserError(
@@ -53,5 +53,11 @@ def publish(
     if push and is_default:
         remote.push()
     # git lists no new files among the changes
-    written = [str(LEDGER), str(published_path(name)), *map(str, pages), *git.changes(Path())]
+    written = [
+        str(LEDGER),
+        str(published_path(name)),
+        str(FOLDER / SUMS),
+        *map(str, pages),
+        *git.changes(Path()),
+    ]
     print("published; commit " + " ".join(dict.fromkeys(written)))

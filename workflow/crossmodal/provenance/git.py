@@ -14,9 +14,10 @@ def head(folder: Path) -> tuple[str, bool | None]:
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        unwatched = _unwatched(folder)
     except (OSError, subprocess.CalledProcessError):
         return "unknown", None
-    return commit, bool(changes)
+    return commit, bool(changes or unwatched)
 
 
 SOURCES = ("workflow", "Snakefile", "params.yaml", "studies", "profiles", "envs")
@@ -28,16 +29,24 @@ MADE = ("__pycache__", ".egg-info/")
 def changes(folder: Path) -> list[str]:
     """Return the files below `folder` that differ from the commit; UserError outside a repository.
 
-    These are tracked files, and those among the sources of a run that git does not know or was told to ignore.
+    These are tracked files, those that git was told not to look at, and those among the sources of a run that it
+    does not know or was told to ignore.
     """
     try:
         listed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        unwatched = _unwatched(folder)
         unknown = _git(folder, "ls-files", "--others", "-z", "--", *SOURCES)
     except (OSError, subprocess.CalledProcessError):
         raise UserError(f"{folder.resolve()}: not a git repository") from None
     tracked = [line.strip().split(maxsplit=1)[1] for line in listed.splitlines()]
     new = [path for path in unknown.split("\0") if path and not any(made in path for made in MADE)]
-    return [*tracked, *new]
+    return [*dict.fromkeys([*tracked, *unwatched]), *new]
+
+
+def _unwatched(folder: Path) -> list[str]:
+    """Return the tracked files of which git reports no change: assumed unchanged, or skipped in the work tree."""
+    listed = _git(folder, "ls-files", "-v", "-z").split("\0")
+    return [line[2:] for line in listed if line and (line[0] == "S" or line[0].islower())]
 
 
 def author() -> str:

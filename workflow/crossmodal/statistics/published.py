@@ -1,9 +1,11 @@
 """The published numbers of a study: a compact table that is committed, `published/<study>.parquet`.
 
 Documents state these numbers, and what a machine measures is compared with them (`crossmodal compare`). They
-are kept to nine significant digits, far more than any page shows.
+are kept to nine significant digits, far more than any page shows. `published/SHA256SUMS` has the digest of each
+table, so that a table is either as it was published or refused.
 """
 
+import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,6 +19,8 @@ from crossmodal.errors import UserError
 from crossmodal.statistics.numbers import Number
 
 FOLDER = Path("published")
+SUMS = "SHA256SUMS"
+"""The file beside the tables that `sha256sum --check` reads, in their folder."""
 DIGITS = 9
 SCHEMA = pa.schema(
     [
@@ -43,7 +47,7 @@ def as_published(number: Number) -> Number:
 
 
 def write_published(path: Path, numbers: Iterable[Number]) -> None:
-    """Write `numbers` to `path` in their order, that of the study, which tables keep."""
+    """Write `numbers` to `path` in their order, that of the study, which tables keep, and the file's digest."""
     rows = [{name: getattr(number, name) for name in SCHEMA.names} for number in map(as_published, numbers)]
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -52,16 +56,37 @@ def write_published(path: Path, numbers: Iterable[Number]) -> None:
         use_dictionary=["unit"], column_encoding={"number_id": "DELTA_BYTE_ARRAY"},
     )  # fmt: skip
     temporary.replace(path)
+    sums = path.with_name(SUMS)
+    found = _sums(sums) | {path.name: _digest(path)}
+    partial = sums.with_suffix(".tmp")
+    partial.write_text("".join(f"{found[name]}  {name}\n" for name in sorted(found)))
+    partial.replace(sums)
+
+
+def _sums(path: Path) -> dict[str, str]:
+    """Return the digests that stand in a file of `sha256sum`, by the name of their file."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_published(study: str) -> dict[str, Number]:
-    """Return the published numbers of a study by their id; UserError where none are published."""
+    """Return the published numbers of a study by their id.
+
+    UserError where none are published, and for a table that is not the one whose digest stands beside it.
+    """
     path = published_path(study)
     if not path.exists():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.parquet"))) or "none"
         raise UserError(
             f"{path}: no such file; no numbers of study {study!r} are published (there are {known})"
         )
+    sums = path.with_name(SUMS)
+    if _sums(sums).get(path.name) not in (None, _digest(path)):
+        raise UserError(f"{path}: not what was published, says {sums}; `git checkout {FOLDER}` restores both")
     try:
         rows = read_table(path, [name for name in SCHEMA.names if name != COUNTED]).to_pylist()
         if COUNTED in pq.read_schema(path).names:

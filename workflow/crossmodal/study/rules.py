@@ -26,6 +26,26 @@ def kind_module(package: str, params: Any) -> str:
     return registry.module_name(package, params.kind)
 
 
+def kinds_in(params: Any) -> tuple[str, ...]:
+    """Return the modules of the parameters of every kind in `params`: who reads them depends on that code."""
+    found: dict[str, None] = {}
+
+    def visit(value: Any) -> None:
+        if isinstance(value, Parameters):
+            if hasattr(value, "kind"):
+                found[type(value).__module__] = None
+            value = [getattr(value, name) for name in type(value).model_fields]
+        elif isinstance(value, dict):
+            value = value.values()
+        elif not isinstance(value, list | tuple):
+            return
+        for part in value:
+            visit(part)
+
+    visit(params)
+    return tuple(sorted(found))
+
+
 def method_module(study: Study, cell: str) -> str:
     """Return the module of a cell's method."""
     return kind_module("adaptation", study.adaptation.cells[cell].method)
@@ -157,10 +177,12 @@ def room_rules(room: str) -> dict[str, Rule]:
     template = Path(str(module.__file__)).with_name("section.html")
 
     def numbers(study: Study) -> Job:
-        return Job(number_parameters(study) | {"room": plain(study.room(room))} | facts(study))
+        own = study.room(room)
+        return Job(number_parameters(study) | {"room": plain(own)} | facts(study), modules=kinds_in(own))
 
     def section(study: Study) -> Job:
-        return Job(numbers(study).parameters, resources=(template, MACROS))
+        job = numbers(study)
+        return Job(job.parameters, modules=job.modules, resources=(template, MACROS))
 
     return {
         **module.RULES,
@@ -177,7 +199,10 @@ def _join(study: Study) -> Job:
     rooms = study.rooms()
     return Job(
         number_parameters(study) | {"rooms": [[name, plain(study.room(name))] for name in rooms]},
-        modules=tuple(registry.room_module(name, "claims") for name in rooms),
+        modules=(
+            *(registry.room_module(name, "claims") for name in rooms),
+            *dict.fromkeys(module for name in rooms for module in kinds_in(study.room(name))),
+        ),
     )
 
 
