@@ -147,7 +147,7 @@ def study_of(model, root, cell="lora-r8", seeds=(1, 2)):
 
     results = root / "results/toy"
     shutil.copytree(model, results / "models/base")
-    record = {"models": {"base": {}}, "adaptation": {"cells": {cell: {"model": None}}}}
+    record = {"adaptation": {"cells": {cell: {"model": "base"}}}}
     (results / "study.json").write_text(json.dumps(record))
     for seed in seeds:
         adapted = clip.load_clip(model / "open_clip_config.json", model / "open_clip_model.safetensors")
@@ -185,8 +185,9 @@ def test_the_model_of_a_cell(crossmodal, folder, model, tmp_path, monkeypatch):
     assert "there are seeds 1, 2; run the study" in fails(*toy, "lora-r8", "--cell-seed", 7)
     assert "give one of the two" in fails(*toy, "lora-r8", "--model", model)
     assert "no model given" in fails()
-    (results / "study.json").write_text("[]")
-    assert "not the record of a study" in fails(*toy, "lora-r8")
+    for broken in ("[]", '{"adaptation": {"cells": {"lora-r8": {"model": null}}}}'):
+        (results / "study.json").write_text(broken)
+        assert "not the record of a study" in fails(*toy, "lora-r8")
 
 
 def test_what_is_wrong_is_one_line_and_leaves_nothing(crossmodal, folder, dataset, model, tmp_path):

@@ -28,7 +28,7 @@ OVERLAYS = {
     "a cell of another model": """
         study: two-models
         models: {second: {kind: scratch, config: vit-nano-32, datasets: [twemoji], training: {epochs: 1}}}
-        adaptation: {cells: {full: {model: second}, full-pgd: {model: second}}}
+        adaptation: {cells: {bitfit: {model: second}}}
     """,
 }
 

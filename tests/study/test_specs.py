@@ -17,6 +17,7 @@ WITH_TORCH = {
     "build_model", "adapt_model", "embed_target", "embed_domains", "embed_shifted", "embed_galleries",
     "evaluate_attacks", "validate_attacks", "measure_encoders", "adapt_fold", "embed_fold", "train_reranker",
     "answer_queries", "time_searches", "answer_scale", "judge_scale_stage", "time_scale",
+    "distil_model", "embed_zero_shot", "measure_towers",
 }  # fmt: skip
 """The rules whose jobs compute with a network; all others start without torch, and outlive another version
 of it."""
@@ -56,9 +57,9 @@ def test_a_job_without_torch_does_not_import_it(study: Study) -> None:
     import sys
 
     entries = sorted({rule.entry for name, rule in rules_of(study).items() if name not in WITH_TORCH})
-    # With torch and in no default grid: students, models on request, tokens, vectors that `search` has.
+    # With torch and in no default grid: models on request, tokens, vectors that `search` has.
     elsewhere = {
-        "jobs.distil_model", "jobs.merge_model", "experiments.search.embed_tokens",
+        "jobs.merge_model", "experiments.search.embed_tokens",
         "experiments.scale.embed_source",
     }  # fmt: skip
     assert {f"crossmodal.{name}" for name in elsewhere} <= set(entries)

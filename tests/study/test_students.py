@@ -13,6 +13,12 @@ from crossmodal.study.specs import spec
 from crossmodal.study.study import Study, load_study
 
 DEFAULTS = read_yaml(Path("params.yaml"))
+"""The default study without its own students and encoders."""
+for name in [name for name, model in DEFAULTS["models"].items() if name != "towers"]:
+    del DEFAULTS["models"][name]
+for name in [name for name, cell in DEFAULTS["adaptation"]["cells"].items() if (cell or {}).get("model")]:
+    del DEFAULTS["adaptation"]["cells"][name]
+DEFAULTS |= {"zero_shot": None, "encoders": None}
 STUDENT = {
     "kind": "distilled", "teacher": "towers", "image": {"architecture": "mobilenetv2_050"}, "datasets": ["web"],
     "training": {"epochs": 2},

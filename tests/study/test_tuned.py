@@ -42,7 +42,7 @@ def other_rates(study: Study, numbers: Mapping[str, str], chosen: Mapping[str, f
 def said(text: str) -> Iterator[Said]:
     """Yield the rates of params.yaml that have a comment which names a number."""
     cell = ""
-    for line in text.splitlines():
+    for line in text.partition("\nadaptation:\n")[2].splitlines():
         if named := re.match(r"    ([\w-]+):$", line):
             cell = named[1]
         if rate := re.search(r"learning_rate: ([\d.e-]+)\}? +# (tuning/\S+)", line):

@@ -88,7 +88,7 @@ def cell_model(study: str | None, cell: str | None, seed: int | None) -> ChosenM
     """Return the model of a cell of a study that was run in this folder; None for the default study's name."""
     name = name_of(study)
     results = Path("results") / name
-    models, cells = _grid(study, results)
+    cells = _grid(study, results)
     if cell not in cells:
         problem = "no cell given" if cell is None else nearest(cell, cells, "cell")
         known = f" (has: {', '.join(cells)})" if cell is None else ""
@@ -101,18 +101,23 @@ def cell_model(study: str | None, cell: str | None, seed: int | None) -> ChosenM
         raise UserError(
             f"{adapter}: no trained adapter there{there}; run the study first (`make study` runs the default one)"
         )
-    return ChosenModel(str(results / "models" / (cells[cell] or models[0])), adapter)
+    return ChosenModel(str(results / "models" / cells[cell]), adapter)
 
 
-def _grid(study: str | None, results: Path) -> tuple[list[str], dict[str, str | None]]:
-    """Return the study's models, and its cells with the model each names: as recorded, else as described."""
+def _grid(study: str | None, results: Path) -> dict[str, str]:
+    """Return the study's cells with the model that each adapts: as recorded, else as described."""
     path = results / "study.json"
     if path.is_file():
         try:
             recorded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            cells = recorded["adaptation"]["cells"]
-            return list(recorded["models"]), {name: cell.get("model") for name, cell in cells.items()}
+            return {name: _text(cell["model"]) for name, cell in recorded["adaptation"]["cells"].items()}
         except (ValueError, LookupError, TypeError, AttributeError):
             raise UserError(f"{path}: not the record of a study; remove it and run again") from None
     described = resolve([Path(study)] if study and is_overlay(study) else overlays_of(study))
-    return list(described.models), {n: c.model for n, c in described.adaptation.cells.items()}
+    return {name: described.model_of(name) for name in described.adaptation.cells}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no name")
+    return value

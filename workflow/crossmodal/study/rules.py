@@ -79,7 +79,11 @@ def subsets(study: Study) -> dict[str, Any]:
 
 
 def _record(study: Study) -> Job:
-    return Job({"study": study.model_dump(mode="json", exclude={"compute"})})
+    """Record the whole study, each cell with its model: a spec sorts mappings, so that none is the first."""
+    recorded = study.model_dump(mode="json", exclude={"compute"})
+    for name, cell in recorded["adaptation"]["cells"].items():
+        cell["model"] = study.model_of(name)
+    return Job({"study": recorded})
 
 
 def _package(study: Study, package: str) -> Job:
