@@ -1,7 +1,9 @@
 """Published, cloned, restored: the tiny study as if it were the default one, with a folder as remote."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -129,6 +131,10 @@ def test_what_is_published_must_be_what_is_here(published: Published) -> None:
     place = next(i for i, row in enumerate(rows) if row["ci_low"] is not None and row["unit"] == "fraction")
     rows[place]["ci_low"] -= 0.001
     pq.write_table(pa.Table.from_pylist(rows, numbers.schema), table)
+    refused = published.run("-c", REFILL)
+    assert refused.returncode and "published/tiny.parquet: not what was published" in refused.stderr
+    sums, digest = table.with_name("SHA256SUMS"), hashlib.sha256(table.read_bytes()).hexdigest()
+    sums.write_text(re.sub(r"\w+  tiny\.parquet", f"{digest}  {table.name}", sums.read_text()))
     assert published.run("-c", REFILL).returncode == 0
     audited = published.crossmodal("audit", "--report")
     assert audited.returncode == 1

@@ -107,8 +107,9 @@ def test_every_block_can_be_published(
     rooms = [[room, own["room"]] for room, own in values.items()]
     join = {"target": "openmoji", "cells": facts["cells"], "statistics": {}, "rooms": rooms}
     parameters = {"join_numbers": join, **{f"draw_{room}": own for room, own in values.items()}}
+    places = {"join_numbers": "metrics", **{f"draw_{room}": f"sections/{room}" for room in values}}
     ledger = {
-        f"results/mine/{rule}.manifest.json": {"rule": rule, "spec": {"parameters": own}}
+        f"results/mine/{places[rule]}.manifest.json": {"rule": rule, "spec": {"parameters": own}}
         for rule, own in parameters.items()
     }
     write_ledger(Path("ledger.jsonl"), ledger)
