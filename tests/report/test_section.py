@@ -25,6 +25,8 @@ SAID = {
     "search": "search.cells",
     "scale": "scale.cell",
     "tuning": "tuning.families",
+    "zero_shot": "zero_shot.domains",
+    "encoders": "encoders.cells",
 }
 """The key of params.yaml that an experiment without numbers names."""
 

@@ -65,7 +65,7 @@ def draw(
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), numbers)
     pq.write_table(SCHEMA.empty_table(), none)
     files = {"cells": none, "numbers": numbers, "sanity": list(sanity), "section": folder / f"{room}.json"}
-    files |= {"images": [], "shifted": []}
+    files |= {"images": [], "shifted": [], "queries": []}
     files |= {"figures": folder / f"{room}.csv", "spec": {"parameters": dict(values)}}
     main = registry.room(room, "section").main
     main(**{name: files[name] for name in inspect.signature(main).parameters})
