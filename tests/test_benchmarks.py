@@ -88,10 +88,10 @@ def test_a_system_that_fails_says_why(worker, tmp_path) -> None:
 
 
 def test_curves_hold_the_best_points(modules) -> None:
-    from search_measure import Run, fastest, front
+    from search_measure import Measured, Run, fastest, front
 
-    def run(recall: float, milliseconds: float) -> Run:
-        return Run("x", "", {}, 10, 1, [milliseconds], [recall])
+    def run(recall: float, milliseconds: float) -> Measured:
+        return Run("x", "", {}, 10, 1, [milliseconds], [recall]).measured()
 
     slow, better, worse, fast = run(0.99, 4.0), run(0.9, 1.0), run(0.8, 2.0), run(0.5, 0.5)
     assert front([worse, fast, slow, better]) == [slow, better, fast]
@@ -104,13 +104,34 @@ def test_curves_are_a_picture(modules, tmp_path) -> None:
     from search_page import draw_curves
 
     curves = [
-        Run(system, "", {}, k, 1, [1 / recall], [recall])
+        Run(system, "", {}, k, 1, [1 / recall], [recall]).measured()
         for system in ("ours", "exact")
         for k in (10, 100)
         for recall in ((0.4, 0.9, 0.99) if system == "ours" else (1.0,))
     ]
     draw_curves(curves, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_what_was_measured_is_read_as_it_was_written(modules, tmp_path) -> None:
+    from search_measure import Run
+    from search_page import page_tables, read_measured, write_measured
+
+    runs = [Run("ours", "default", {"ef": 10}, k, 2, [1.0, 3.0], [0.5, 1.0]).measured() for k in (10, 100)]
+    costs = {"ours": {"memory": 2e6, "store": 0, "build": 60}}
+    plain = {"about": "Two vectors", "count": 2, "processor": "abacus", "threads": 1, "costs": costs}
+    document = plain | {"settings": {"ours": "beads"}, "versions": {}, "table": runs, "curves": runs}
+    write_measured(tmp_path / "measured.json", document)
+    assert read_measured(tmp_path / "measured.json") == document
+    assert "| ours | default: ef 10 | 0.750 | 2.00 | 2.98 |" in page_tables(document)["search-peers"]
+
+
+def test_the_page_of_performance_shows_what_was_measured(modules) -> None:
+    from search_page import MEASURED, page_tables, read_measured
+
+    shown = blocks(Path("docs/performance.md").read_text())
+    tables = page_tables(read_measured(MEASURED))
+    assert {name: shown[name].strip() for name in tables} == tables
 
 
 def test_vectors_of_other_images_are_not_compared(modules) -> None:
@@ -178,7 +199,7 @@ def test_a_study_gives_real_vectors_and_its_captions(modules, tmp_path, monkeypa
 
 def test_the_page_has_a_place_for_each_table() -> None:
     places = blocks((ROOT / "docs/performance.md").read_text())
-    scripts = ((ROOT / "tests/benchmarks" / f"{name}.py").read_text() for name in ("search", "embed"))
+    scripts = ((ROOT / "tests/benchmarks" / f"{name}.py").read_text() for name in ("search_page", "embed"))
     named = {name for name in places if name.partition("-")[0] in ("search", "embed")}
     text = "".join(scripts)
     assert len(named) == 7 and all(f'"{name}":' in text for name in named)

@@ -74,9 +74,14 @@ def gather(photographs: Path | None, folder: Path, count: int) -> str:
         source = found[number % len(found)]
         (folder / f"{number // len(found)}-{source.name}").symlink_to(source.resolve())
     different = found[:count]
-    longer = sorted(max(Image.open(path).size) for path in different)
+    longer = sorted(map(_longer_side, different))
     sides = f"longer side {longer[len(longer) // 2]} px at the median, {longer[-1]} px at most"
     return f"{count:,} photographs ({len(different):,} different ones, {sides})"
+
+
+def _longer_side(path: Path) -> int:
+    with Image.open(path) as image:
+        return max(image.size)
 
 
 def link_part(folder: Path, out: Path, count: int) -> None:

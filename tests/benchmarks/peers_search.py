@@ -158,9 +158,8 @@ def open_autofaiss(vectors: np.ndarray, folder: Path) -> Opened:
     most = faiss.extract_index_ivf(index).nlist if swept == "nprobe" else max(EFFORTS)
     counts = [count for count in (1, 2, 4, *EFFORTS) if count <= most]
     points = [default | {swept: count} for count in counts]
-    if (
-        swept == "nprobe" and "efSearch" in default
-    ):  # of the graph over the lists: as autofaiss ties it to them
+    if swept == "nprobe" and "efSearch" in default:
+        # The breadth of the graph over the lists, as autofaiss ties it to how many are looked into.
         points = [point | {"efSearch": 2 * point[swept]} for point in points]
     search = lambda query, k: index.search(query[None], k)[1]  # noqa: E731
     return Opened(points, {"default": default}, use, search, infos["index_key"])

@@ -1,6 +1,5 @@
 """docs/performance.md, which several benchmarks fill: each its own tables."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +11,4 @@ PAGE = Path("docs/performance.md")
 def fill_page(tables: Mapping[str, str]) -> None:
     """Put `tables` in their places and leave the page's other tables as they are. UserError for one without."""
     text = PAGE.read_text()
-    present = {
-        name: re.search(f"<!-- table:{name} -->(.*?)<!-- /table -->", text, re.DOTALL)[1]
-        for name in blocks(text)
-    }
-    PAGE.write_text(fill(text, present | tables))
+    PAGE.write_text(fill(text, blocks(text) | tables))

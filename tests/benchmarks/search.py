@@ -13,13 +13,14 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from peers import HERE, Worker, environment
 from performance_page import fill_page
 from search_data import finished, prepare
-from search_measure import Run, as_rows, take_turns
-from search_page import PICTURE, draw_curves, equal_recall_table, rows_table, settings_table
+from search_measure import Run, take_turns
+from search_page import MEASURED, PICTURE, draw_curves, page_tables, write_measured
 
 from crossmodal.errors import UserError
 from crossmodal.study.configuration import read_yaml
@@ -41,7 +42,6 @@ FIRST = "ours"
 AGAIN = "the same again"
 CURVE_QUERIES, SLOW_QUERIES = 500, 200
 """Queries of each point of a curve, and of exhaustive search."""
-TARGETS = (0.95, 0.99)
 
 
 class Bench:
@@ -96,7 +96,7 @@ def runs_of(system: str, opened: dict[str, object], queries: int) -> tuple[list[
     return table, curve
 
 
-def measure(bench: Bench, systems: Sequence[str], built: dict[str, dict[str, float]]) -> dict[str, object]:
+def measure(bench: Bench, systems: Sequence[str], built: dict[str, dict[str, float]]) -> dict[str, Any]:
     """Return the runs of the table and of the curves, what each system costs, and what it was built with."""
     exact = np.load(bench.path("queries_exact"))
     core = {max(os.sched_getaffinity(0))}
@@ -128,7 +128,8 @@ def measure(bench: Bench, systems: Sequence[str], built: dict[str, dict[str, flo
     finally:
         for worker in workers.values():
             worker.close()
-    return {"table": table, "curves": curves, "costs": costs, "settings": settings}
+    runs = {"table": [run.measured() for run in table], "curves": [run.measured() for run in curves]}
+    return {"costs": costs, "settings": settings} | runs
 
 
 def read_once(folder: Path) -> None:
@@ -178,27 +179,16 @@ def main() -> None:
         print(json.dumps(built, indent=1))
         return
     found = measure(bench, options.systems, built)
-    table, curves, costs = found["table"], found["curves"], found["costs"]
-    (folder / "measured.json").write_text(
-        json.dumps(
-            {"about": about, "table": as_rows(table), "curves": as_rows(curves), "costs": costs}, indent=1
-        )
-    )
     pins = dict(line.split("==") for line in (HERE / "peers.txt").read_text().split() if "==" in line)
     versions = {name: pins[pin] for name, pin in PEERS.items()} | dict.fromkeys(
         OURS, f"FAISS {version('faiss-cpu')}"
     )
-    tables = {
-        "search-about": f"{about}. {options.count:,} in all; {processor()}, builds on {options.threads} threads.",
-        "search-peers": rows_table(table, costs),
-        "search-equal-recall": equal_recall_table(
-            [run for run in curves if run.k == 10], costs, options.count, TARGETS
-        ),
-        "search-settings": settings_table(found["settings"], versions),
-    }
+    machine = {"processor": processor(), "threads": options.threads, "versions": versions}
+    document = {"about": about, "count": options.count} | machine | found
+    tables = page_tables(document)
     print("\n\n".join(tables.values()))
-    picture = folder / PICTURE.name if options.dry_run else PICTURE
-    draw_curves(curves, picture)
+    write_measured(folder / MEASURED.name if options.dry_run else MEASURED, document)
+    draw_curves(document["curves"], folder / PICTURE.name if options.dry_run else PICTURE)
     if not options.dry_run:
         fill_page(tables)
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from peers import Worker
@@ -41,6 +40,29 @@ class Run:
     def percentile(self, percent: float) -> float:
         return float(np.percentile(self.times, percent))
 
+    def measured(self) -> "Measured":
+        """Return what is kept of the run."""
+        return Measured(
+            self.system, self.label, dict(self.point), self.k, self.queries,
+            self.recall, self.percentile(50), self.percentile(99), self.per_second,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run came to: what the tables and curves are made of, and docs/search-peers.json holds."""
+
+    system: str
+    label: str
+    point: Mapping[str, float]
+    k: int
+    queries: int
+    recall: float
+    p50: float
+    p99: float
+    """ms of a query."""
+    per_second: float
+
 
 def take_turns(runs: Sequence[Run], workers: Mapping[str, Worker], exact: np.ndarray, seed: int = 0) -> None:
     """Ask every query of every run and put times and recall into the runs. `exact` is int64 [q, 100 or more]."""
@@ -67,9 +89,9 @@ def take_turns(runs: Sequence[Run], workers: Mapping[str, Worker], exact: np.nda
         print(f"{min(done, most)} of {most} queries, about {left / 60:.1f} min left", file=sys.stderr)
 
 
-def front(runs: Sequence[Run]) -> list[Run]:
+def front(runs: Sequence[Measured]) -> list[Measured]:
     """Return the runs that none beats in both recall and speed, by falling recall: what ann-benchmarks draws."""
-    best, kept = 0.0, []
+    best, kept = 0.0, list[Measured]()
     for run in sorted(runs, key=lambda run: (-run.recall, -run.per_second)):
         if run.per_second > best:
             best = run.per_second
@@ -77,22 +99,7 @@ def front(runs: Sequence[Run]) -> list[Run]:
     return kept
 
 
-def fastest(runs: Sequence[Run], recall: float) -> Run | None:
+def fastest(runs: Sequence[Measured], recall: float) -> Measured | None:
     """Return the fastest of the runs that have at least this recall."""
     reached = [run for run in runs if run.recall >= recall]
     return max(reached, key=lambda run: run.per_second, default=None)
-
-
-def as_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return what was measured of each run, for a file."""
-    return [
-        {
-            "system": run.system,
-            "label": run.label,
-            "point": dict(run.point),
-            "k": run.k,
-            "queries": run.queries,
-        }
-        | {"recall": run.recall, "p50": run.percentile(50), "p99": run.percentile(99), "qps": run.per_second}
-        for run in runs
-    ]

@@ -8,7 +8,7 @@ page states stand beside it, in `<page>.numbers.json`.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -94,17 +94,11 @@ def fill_pages(study: str, prefix: str = "") -> list[Path]:
     `prefix` is what the names of its tables begin with: nothing for the default study, else its name. UserError
     for a marker that is part of no block.
     """
-    check_markers()
     changed = []
-    for page in _pages():
-        text, stated = filled(page, study, prefix)
-        for path, content in ((page, text), (companion(page), _json(stated))):
-            if not path.exists() or path.read_text() != content:
-                path.write_text(content)
-                changed.append(path)
-    if not prefix and (timed := _times(study)) is not None and timed != TIMES.read_text():
-        TIMES.write_text(timed)
-        changed.append(TIMES)
+    for _, path, content in _files(study, prefix):
+        if not path.exists() or path.read_text() != content:
+            path.write_text(content)
+            changed.append(path)
     return changed
 
 
@@ -113,15 +107,24 @@ def outdated_pages(study: str, prefix: str = "") -> list[Path]:
 
     UserError for a marker that is part of no block.
     """
+    wrong = (
+        page
+        for page, path, content in _files(study, prefix)
+        # Without a companion nothing is stated.
+        if (path.read_text() if path.exists() else _json({})) != content
+    )
+    return list(dict.fromkeys(wrong))
+
+
+def _files(study: str, prefix: str) -> Iterator[tuple[Path, Path, str]]:
+    """Yield each published page with every file that it consists of and what that must hold."""
     check_markers()
-    outdated = []
     for page in _pages():
         text, stated = filled(page, study, prefix)
-        if text != page.read_text() or stated != read_stated(page):
-            outdated.append(page)
-    if not prefix and (timed := _times(study)) is not None and timed != TIMES.read_text():
-        outdated.append(TIMES)
-    return outdated
+        yield page, page, text
+        yield page, companion(page), _json(stated)
+    if not prefix and (timed := _times(study)) is not None:
+        yield TIMES, TIMES, timed
 
 
 def _times(study: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Where the time of a finished study went, from its manifests: `make bench-overhead` fills docs/performance.md."""
+"""Where the time of a finished study went, from its manifests: what docs/performance.md has of it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -28,22 +28,14 @@ def kind_module(package: str, params: Any) -> str:
 
 def kinds_in(params: Any) -> tuple[str, ...]:
     """Return the modules of the parameters of every kind in `params`: who reads them depends on that code."""
-    found: dict[str, None] = {}
-
-    def visit(value: Any) -> None:
-        if isinstance(value, Parameters):
-            if hasattr(value, "kind"):
-                found[type(value).__module__] = None
-            value = [getattr(value, name) for name in type(value).model_fields]
-        elif isinstance(value, dict):
-            value = value.values()
-        elif not isinstance(value, list | tuple):
-            return
-        for part in value:
-            visit(part)
-
-    visit(params)
-    return tuple(sorted(found))
+    if isinstance(params, Parameters):
+        parts = [getattr(params, name) for name in type(params).model_fields]
+    elif isinstance(params, dict):
+        parts = list(params.values())
+    else:
+        parts = list(params) if isinstance(params, list | tuple) else []
+    own = {type(params).__module__} if isinstance(params, Parameters) and hasattr(params, "kind") else set()
+    return tuple(sorted(own.union(*map(kinds_in, parts))))
 
 
 def method_module(study: Study, cell: str) -> str:
@@ -205,7 +197,7 @@ def _join(study: Study) -> Job:
         number_parameters(study) | {"rooms": [[name, plain(study.room(name))] for name in rooms]},
         modules=(
             *(registry.room_module(name, "claims") for name in rooms),
-            *dict.fromkeys(module for name in rooms for module in kinds_in(study.room(name))),
+            *kinds_in([study.room(name) for name in rooms]),
         ),
     )
 
