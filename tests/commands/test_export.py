@@ -1,12 +1,12 @@
 """`crossmodal export` on the embeddings of a study made for the test."""
 
 import json
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from crossmodal.models.embeddings import write_embeddings
+from made_up_embeddings import write_test_embeddings
 
 
 @pytest.fixture
@@ -14,18 +14,9 @@ def study(tmp_path, monkeypatch):
     """Return the name of a study that has embedded two datasets by two models; the test runs in its folder."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("study: small\n")
-    generator = np.random.default_rng(0)
-    for cell in ("full", "lora"):
-        for dataset in ("birds", "boats"):
-            folder = Path("results/small/embeddings", cell, "s0", dataset, "test/clean")
-            folder.mkdir(parents=True)
-            for name, count in (("images", 6), ("captions", 12)):
-                vectors = generator.standard_normal((count, 8)).astype(np.float32)
-                vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-                ids = [f"{name}-{number}" for number in range(count)]
-                labels = [f"{number % 6}" for number in range(count)]
-                digests = {"model": f"of-{cell}", "dataset": f"of-{dataset}"}
-                write_embeddings(folder / f"{name}.parquet", ids, ids, labels, vectors, digests)
+    for place, (cell, dataset) in enumerate(product(("full", "lora"), ("birds", "boats"))):
+        folder = Path("results/small/embeddings", cell, "s0", dataset, "test/clean")
+        write_test_embeddings(folder, f"of-{cell}", f"of-{dataset}", seed=place)
     return "small"
 
 

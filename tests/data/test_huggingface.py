@@ -107,7 +107,7 @@ def test_fetched_files_have_the_ids_that_a_folder_gives(folder: Path) -> None:
         ({"revision": "main"}, "revision"),
         ({"repo": "pairs"}, "repo"),
         ({"files": {}}, "at least 1 item"),
-        ({"files": {"../a.parquet": "0" * 64}}, "a path below the dataset's own folder"),
+        ({"files": {"../a.parquet": "0" * 64}}, "a path below the repository's own folder"),
         ({"files": {"a.parquet": "0" * 63}}, "pattern"),
         ({"files": {"a.json": "0" * 64}}, "only Parquet files"),
     ],

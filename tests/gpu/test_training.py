@@ -27,6 +27,8 @@ IMAGES = {"kind": "pgd_images", "epsilon": 0.05, "steps": 2, "random_start": Fal
 TEXTS = {"kind": "pgd_texts", "epsilon": 0.5, "steps": 2, "random_start": False}
 SMALL = 1e-4
 """A first step of AdamW is the sign of a gradient: gradients are compared, not weights."""
+SCALE = 256.0
+"""Of the loss in float16."""
 
 
 def trainer(
@@ -47,6 +49,9 @@ def outcome(build: Any, data: Any, kind: str, values: dict[str, Any], device: st
     model = build(kind)
     train = data(model)
     made = trainer(model, values, train, device, **changes)
+    if made.precision.scaler:
+        # The scale that training begins with may overflow at first, and then the step is left out.
+        made.precision.set_state({"scale": torch.tensor(SCALE), "_growth_tracker": torch.tensor(0.0)})
     kept: dict[str, torch.Tensor] = {}
     made.optimiser.register_step_pre_hook(
         lambda *_: kept.update({n: p.grad.cpu() for n, p in trainable(model).items() if p.grad is not None})
@@ -109,6 +114,18 @@ def test_half_precision_comes_close_and_keeps_float32_parameters(
         if one.abs().max() > 1e-3
     ]
     assert cosines and min(cosines) > 0.9
+
+
+def test_a_step_whose_gradients_overflow_leaves_the_parameters_and_lowers_the_scale(
+    build: Any, data: Any
+) -> None:
+    model = build("vit")
+    made = trainer(model, {"kind": "full"}, data(model), "cuda", mixed_precision="fp16")
+    made.precision.set_state({"scale": torch.tensor(2.0**60), "_growth_tracker": torch.tensor(0.0)})
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    made.train_epoch(1)
+    assert all(torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
+    assert made.precision.state()["scale"] == 2.0**59
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")

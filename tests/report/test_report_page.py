@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossmodal import registry
 from crossmodal.errors import UserError
 from crossmodal.report.cells import Grid
 from crossmodal.report.page import Question, ReportInputs, render, write_report
@@ -18,8 +19,8 @@ from crossmodal.report.scripts import json_for_script
 from crossmodal.report.section import draw_section
 
 SECTIONS = [
-    "hypotheses", "accuracy", "peft", "robustness", "search", "scale", "tuning", "probes", "gallery", "data",
-    "environment",
+    "hypotheses", "accuracy", "peft", "robustness", "search", "scale", "zero_shot", "encoders", "tuning",
+    "probes", "gallery", "data", "environment",
 ]  # fmt: skip
 AUDIT = "audit.html#"
 """The page beside the report that explains each number; nothing else outside it is referred to."""
@@ -134,6 +135,8 @@ def test_an_empty_study_still_gives_a_page(make_study) -> None:
     assert "Nothing was tried without a model in this study" in elements.text
     assert "No degradation under shift was measured in this study" in elements.text
     assert "Nothing was measured at size in this study" in elements.text
+    assert "Nothing was tried: zero_shot.domains" in elements.text
+    assert "No encoders are compared: encoders.cells" in elements.text
     assert "Nothing is compared in this study" in elements.text
     assert json.loads(re.search(r'id="specs">(.*?)</script>', render(many.inputs()))[1])
 
@@ -141,7 +144,7 @@ def test_an_empty_study_still_gives_a_page(make_study) -> None:
 def test_a_study_that_asks_nothing_has_no_questions(study) -> None:
     elements = Elements(render(ReportInputs("nothing", Grid.of("openmoji", {}), study.numbers)))
     assert [s["id"] for s in elements.of("section")] == [
-        name for name in SECTIONS if name not in ("peft", "robustness", "search", "scale", "tuning", "probes")
+        name for name in SECTIONS if name not in registry.rooms()
     ]
     assert "The study asks no question beside how accurate its cells are." in elements.text
     assert not [ol for ol in elements.of("ol") if ol.get("class") == "questions"]
@@ -161,10 +164,12 @@ def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts
         "robustness": ["refuted"],
         "search": ["supported"],
         "scale": [],  # of the same hypothesis as search, and none of its claims
+        "zero_shot": [],
+        "encoders": [],
         "tuning": [],
         "probes": [],
     }
-    assert len(items) == len(inputs.questions) == 6
+    assert len(items) == len(inputs.questions) == len(verdicts)
     for item, asked in zip(items, inputs.questions, strict=True):
         assert f'href="#{asked.name}"' in item and asked.question in item
         assert chips(item) == verdicts[asked.name]
@@ -187,12 +192,12 @@ def test_every_chart_has_a_box_and_every_box_a_chart(inputs) -> None:
     boxes = [
         attributes["data-chart"] for attributes in Elements(page).of("div") if "data-chart" in attributes
     ]
-    assert sorted(boxes) == sorted(specs) and len(specs) == 11
+    assert sorted(boxes) == sorted(specs) and len(specs) == 15
 
 
 @pytest.mark.parametrize(
     ("experiment", "empty"),
-    [("peft", 3), ("robustness", 2), ("search", 2), ("scale", 2), ("tuning", 2), ("probes", 2)],
+    [(room, 3 if room == "peft" else 2) for room in registry.rooms()],
 )
 def test_a_study_without_one_experiment_says_so(study, experiment: str, empty: int) -> None:
     numbers = study.frame[study.frame["experiment"] != experiment]

@@ -13,6 +13,7 @@ from crossmodal import registry
 from crossmodal.report.page import Question
 from crossmodal.statistics.numbers import SCHEMA
 from crossmodal.statistics.settings import StatisticsParameters
+from made_up_numbers import DOMAINS, ENCODERS, STUDENT
 
 ROLES: dict[str, dict[str, Any]] = {
     "peft": {"cell": "lora-r8", "reference": "full", "baseline": "zero-shot"},
@@ -24,6 +25,13 @@ ROLES: dict[str, dict[str, Any]] = {
         "index": {"kind": "ivf_pq", "m": 8, "refinement": {"precision": "float16"}},
     },
     "probes": {"probes": ["lookup", "colours"]},
+    "zero_shot": {
+        "domains": list(DOMAINS),
+        "cell": "lora-r8",
+        "baseline": "zero-shot",
+        "students": {STUDENT: {"cells": ["half-0"]}},
+    },
+    "encoders": {"cells": list(ENCODERS)},
     "tuning": {"families": {"full": {"cells": ["full"]}, "lora": {"cells": ["lora-r8", "lora-r8-pgd"]}}},
 }
 """Parameters of each experiment for the cells of `made_up_numbers`."""

@@ -1,6 +1,6 @@
 """Numbers and verdicts of a synthetic study, for tests of the report and of what experiments show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,10 @@ SHIFTS = (
 PARAMETERS = {"zero-shot": 0, "full": 1_310_977, "bitfit": 9_216, "lora-r8": 73_728, "lora-r8-pgd": 73_728}
 """Trainable parameters of the cells."""
 CELLS = tuple(PARAMETERS)
+STUDENT, DOMAINS = "half", ("twemoji", "fluent")
+"""A student that is no cell, and the domains on which all are tried."""
+ENCODERS = {"lora-r8": 4_000_000, "full": 12_000_000}
+"""Parameters of the image towers of the cells that are taken for encoders."""
 
 
 def metric_rows(
@@ -117,7 +121,35 @@ def metric_rows(
             add(f"{where}/{direction}", "recall@1", recall, 0.01)
             add(f"{where}/{direction}", "recall@5", 2 * recall, 0.01)
             add(f"{where}@hands/{direction}", "recall@1", recall / 2, 0.01)
+    if cells:
+        for place, cell in enumerate(("zero-shot", "bitfit", "lora-r8", STUDENT)):
+            for name in (*DOMAINS, "domains"):
+                base = 0.1 + 0.02 * place + 0.01 * len(name)
+                transferred(add, cell, f"zero_shot/{cell}/s*/{name}/test", base)
+            for metric, value in (("parameters", 2e7), ("trained_parameters", 1e5), ("training_seconds", 40)):
+                add(f"zero_shot/{cell}/s*/-/-/-/-", metric, value, unit="s" if "seconds" in metric else "count")
+        for cell, parameters in ENCODERS.items():
+            for metric, value in (("parameters_tower", parameters), ("flops", 80 * parameters)):
+                add(f"encoders/{cell}/s*/-/-/-/-", metric, value, unit="count")
+            add(f"encoders/{cell}/s*/-/-/-/-", "latency_1", parameters / 1e6, 0.1, "ms")
+            for direction in (*DIRECTIONS, "mean"):
+                where = f"encoders/{cell}/s*/openmoji/test/clean/{direction}"
+                add(where, "recall@10", 0.3 + parameters / 1e8, 0.01)
+                add(where, "precision@10", 0.03 + parameters / 1e9, 0.001)
     return pd.DataFrame(rows)
+
+
+def transferred(add: Callable[..., None], cell: str, where: str, base: float) -> None:
+    """Add what a cell finds on a domain: recall, accuracy, what is kept, and the gain over the student."""
+    for variant in ("clean", "clean@unmet"):
+        for direction in (*DIRECTIONS, "mean"):
+            for metric, factor in (("recall@1", 1.0), ("recall@5", 2.0), ("recall@10", 3.0)):
+                add(f"{where}/{variant}/{direction}", metric, base * factor, 0.01)
+    add(f"{where}/prompts/image_to_text", "accuracy@1", base, 0.01)
+    if cell != "zero-shot":
+        add(f"{where}/clean/mean", "retention_recall@1", 10 * base, 0.05)
+    if cell != STUDENT:
+        add(f"{where}/clean/mean", f"gain_over_{STUDENT}_recall@1", base - 0.1, 0.02)
 
 
 def hypothesis_rows() -> list[dict[str, object]]:

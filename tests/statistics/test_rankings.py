@@ -72,7 +72,7 @@ def test_scores_fall_strictly_and_stay_where_they_were(values: list[float]) -> N
     assert np.allclose(falling, scores, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(2, 60), st.integers(1, 60), st.integers(0, 1000), st.sampled_from([None, 1, 2]))
 def test_trec_eval_finds_in_the_files_what_is_measured_here(
     tmp_path_factory: pytest.TempPathFactory, items: int, queries: int, seed: int, steps: int | None

@@ -15,7 +15,12 @@ from crossmodal.study.study import Study, load_study
 
 DEFAULTS = read_yaml(Path("params.yaml"))
 HUB = {"kind": "hub", "architecture": "ViT-B-32-quickgelu", "pretrained": "openai"}
-CLIP = {"models": {"towers": None, "clip": HUB}}
+STUDENTS = {"student": None, "student-tuned": None}
+CLIP = {
+    "models": {"towers": None, "clip": HUB, **STUDENTS},
+    "adaptation": {"cells": STUDENTS},
+    "zero_shot": {"students": STUDENTS},
+}
 
 
 def study(probes: list[str], **changes: object) -> Study:
@@ -67,7 +72,8 @@ def test_the_crawl_is_that_of_the_first_model_that_some_cell_adapts() -> None:
     }
     defaults = DEFAULTS | {"models": unused | DEFAULTS["models"]}
     cells = {name: {"model": "towers"} for name in DEFAULTS["adaptation"]["cells"]}
-    found = load_study(defaults, {"adaptation": {"cells": cells}})
+    others = {"zero_shot": {"students": STUDENTS}, "encoders": {"cells": [], "cell": None, "reference": None}}
+    found = load_study(defaults, {"adaptation": {"cells": cells}, **others})
     assert [name.dataset for name in known_sets(found, "lookup")] == ["web"]
 
 
