@@ -163,12 +163,10 @@ def teacher_file(name):
 
 
 def teacher_adapter(wildcards):
-    """Return the adapter of the cell that teaches a student, with the cell's first seed, if it is a cell."""
-    cell = STUDY.models[wildcards.model].cell
-    if cell is None:
-        return []
+    """Return the adapter of the cell that teaches a student, if it is a cell."""
+    run = teaching_run(STUDY, wildcards.model)
     names = ("adapter_config.json", "adapter_model.safetensors")
-    return [adapter(cell, STUDY.seeds_of(cell)[0], name) for name in names]
+    return [adapter(*run, name) for name in names] if run else []
 
 
 def tower_of(wildcards):

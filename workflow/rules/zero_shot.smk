@@ -1,6 +1,7 @@
 from crossmodal.experiments.zero_shot.jobs import (
     asked_sets,
     known_sets,
+    teaching_runs,
     trained_models,
     tried_runs,
     tried_sets,
@@ -77,6 +78,9 @@ rule number_zero_shot:
         cards=[adapter(cell, seed, "card.json") for cell, seed in TRIED_RUNS],
         students=[
             f"<results>/models/{model}/card.json" for model in trained_models(STUDY)
+        ],
+        teachers=[
+            adapter(cell, seed, "card.json") for cell, seed in teaching_runs(STUDY)
         ],
     output:
         numbers="<results>/numbers/zero_shot.parquet",

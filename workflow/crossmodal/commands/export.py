@@ -84,13 +84,13 @@ def embedded_sets(results: Path, study: str) -> Iterator[Embedded]:
 
 
 def _trec(one: Embedded, folder: Path) -> None:
-    from crossmodal.statistics.queries import IMAGE_TO_TEXT, TEXT_TO_IMAGE
+    from crossmodal.statistics.queries import IMAGE_TO_TEXT, TEXT_TO_IMAGE, with_answers
     from crossmodal.statistics.trec import write_judgements, write_run
 
     images, captions = one.read()
     for direction, queries, gallery in (
         (TEXT_TO_IMAGE, captions, images),
-        (IMAGE_TO_TEXT, images, captions),
+        (IMAGE_TO_TEXT, with_answers(images, captions), captions),
     ):
         stem = f"{one.dataset}-{direction}"
         write_run(folder / f"{one.cell}-{one.seed}-{stem}.run", queries, gallery, f"{one.cell}-{one.seed}")
@@ -100,9 +100,10 @@ def _trec(one: Embedded, folder: Path) -> None:
 
 def _mteb(one: Embedded, folder: Path) -> None:
     from crossmodal.statistics.mteb import scores_of, to_mteb, write_mteb
+    from crossmodal.statistics.queries import with_answers
 
     images, captions = one.read()
-    for name, queries, gallery in (("T2I", captions, images), ("I2T", images, captions)):
+    for name, queries, gallery in (("T2I", captions, images), ("I2T", with_answers(images, captions), captions)):
         task = f"{one.study}-{one.dataset}-{name}Retrieval"
         result = to_mteb(task, "test", scores_of(queries, gallery), images.metadata.get("dataset", "unknown"))
         model = f"crossmodal/{one.study}-{one.cell}-{one.seed}"

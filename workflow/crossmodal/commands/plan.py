@@ -1,5 +1,6 @@
 """`crossmodal plan`: what a study will fetch, compute and store, before anything of it runs."""
 
+import os
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -47,6 +48,7 @@ def plan(
         if not path.is_file():
             raise UserError(f"{path}: no such file")
     resolved = resolve(overlays)
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: below
     from crossmodal.commands.planning.networks import networks_of
     from crossmodal.commands.planning.sizes import sizes_of
     from crossmodal.commands.planning.work import Known, work_of
@@ -66,12 +68,13 @@ def plan(
 
 
 def _throughput(known: "Known", works: Sequence["Work"], measure: bool) -> "Throughput":
-    from crossmodal.commands.planning.throughput import measured, recorded
+    from crossmodal.commands.planning.throughput import measured, recorded, whole_jobs
     from crossmodal.provenance.ledger import find_manifests, study_folders
 
     found = None
     if not measure:
-        found = recorded(works, find_manifests(study_folders(known.study.study)), known.study.study)
+        ran = whole_jobs(known.study, find_manifests(study_folders(known.study.study)))
+        found = recorded(works, ran, known.study.study)
     return found or measured()
 
 
@@ -140,9 +143,8 @@ def _notes(
         f"Throughput of {throughput.device}: {throughput.training / 1e12:.3f} TFLOP/s in training, "
         f"{throughput.inference / 1e12:.3f} in inference, of {throughput.source}; one process, on a CPU one core."
     )
-    if throughput.device == "cpu":
-        of = "as given" if teraflops else f"{EXAMPLE:g} TFLOP/s is an example and not measured"
-        yield f"GPU hours: {of}; run this where the GPU is, and they are measured, or give --teraflops."
+    of = "as given" if teraflops else f"{EXAMPLE:g} TFLOP/s is an example and not measured; give --teraflops"
+    yield f"GPU hours: {of}. Where a GPU is at hand, the column before is measured on it."
     unknown = [name for name, size in known.sizes.items() if size is None]
     unknown += [name for name, network in known.networks.items() if network is None]
     if unknown:

@@ -17,6 +17,7 @@ from crossmodal.data.captions import is_storable, normalised
 from crossmodal.data.expected import check_expected
 from crossmodal.data.file_dataset import FileDataset
 from crossmodal.data.karpathy import stored_image
+from crossmodal.data.parquet_rows import BROKEN
 from crossmodal.data.splits import assign, rank
 from crossmodal.data.tables import SPLITS, Example
 from crossmodal.errors import UserError
@@ -94,10 +95,14 @@ def assemble(params: FileDataset, read: Reader, about: About) -> Built:
         if not used[split]:
             return
         # As the data have it, an image that becomes one of validation is one of training.
+        broken = ""
         places = ["train", "val"] if split == "val" and params.val_from_train else [split]
         items = chain.from_iterable(read(place) for place in places)
         for item in progress(checked(items), split, unit="image"):
-            if isinstance(item, Reject) or plan.get(item.image_id) != split:
+            if isinstance(item, Reject):
+                broken = item.reason if BROKEN in item.reason else broken
+                continue
+            if plan.get(item.image_id) != split:
                 continue
             del plan[item.image_id]  # a second entry of this id has been rejected
             try:
@@ -109,6 +114,9 @@ def assemble(params: FileDataset, read: Reader, about: About) -> Built:
             group = item.group or params.title or about.title
             texts = [str(text) for text in item.captions]
             yield Example(item.image_id, image, item.image_id, texts, label, group, params.style)
+        # Listed, and gone when images were opened: of a file whose images break off, or that was changed meanwhile.
+        lost = [image_id for image_id, place in plan.items() if place == split]
+        rejects.extend(Reject(image_id, image_id, broken or "no longer in its file") for image_id in lost)
 
     return Built({split: examples(split) for split in SPLITS}, rejects, _sheet(params, about, facts))
 

@@ -61,8 +61,10 @@ def image_in(value: Any, folder: ImageFolder | None) -> bytes:
     """
     if isinstance(value, dict):
         held, value = value.get("bytes"), value.get("path")
+        if isinstance(held, bytes):
+            return held
         if held is not None:
-            return bytes(held)
+            raise ValueError(f"bytes in the row that are a {type(held).__name__}")
     if isinstance(value, bytes):
         return value
     if value is None:

@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 from crossmodal.data.built import Reject
 from crossmodal.errors import UserError
 
+BROKEN = "breaks off"
+"""In the reason of the reject that stands for the rest of a file."""
+
 
 def schema(path: Path) -> Any:
     """Return the Arrow schema of the Parquet file `path`, or raise UserError."""
@@ -41,7 +44,7 @@ def rows(path: Path, columns: list[str], size: int) -> Iterator[tuple[int, dict[
                     yield number, row
                     number += 1
     except (pa.ArrowException, OSError) as error:
-        reason = f"breaks off after {number} rows ({_line(error)}); the rest is not read"
+        reason = f"{BROKEN} after {number} rows ({_line(error)}); the rest is not read"
         yield number, Reject(f"{path.name} (rest)", str(path), reason)
 
 

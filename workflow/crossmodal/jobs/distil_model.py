@@ -50,6 +50,7 @@ def main(
         "model": spec["wildcards"]["model"],
         "teacher": params.teacher,
         "cell": params.cell,
+        "cell_seed": parameters["cell_seed"],
         "parameters": sizes["own"],
         "teacher_parameters": sizes["teacher"],
         "share": {key: sizes["own"][key] / sizes["teacher"][key] for key in sizes["own"]},

@@ -25,8 +25,8 @@ class Params(ModelParameters):
     teacher: Name
     """The model of the study that it learns from and whose weights it inherits, where shapes allow."""
     cell: Name | None = None
-    """A cell that adapts `teacher`: the adapted model, with the cell's first seed, is then the teacher; null
-    for the base model itself. Its method has to be one that can be merged."""
+    """A cell that adapts `teacher`: the adapted model, with the student's seed or else the cell's first, is then
+    the teacher; null for the base model itself. Its method has to be one that can be merged."""
     image: StudentImage = Field(default_factory=StudentImage)
     """What is different about its image tower."""
     text: StudentText = Field(default_factory=StudentText)

@@ -166,7 +166,7 @@ def measure(
 
 def is_share(metric: str) -> bool:
     """Return whether a metric is one of those of single queries, whose means are in [0, 1]."""
-    return metric in METRICS or metric in CONCEPT_METRICS
+    return metric in METRICS or metric in CONCEPT_METRICS or metric.startswith("accuracy@")
 
 
 def _discount(position: Integers) -> NDArray[np.float64]:

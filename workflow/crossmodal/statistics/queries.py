@@ -1,6 +1,7 @@
 """Results of single queries: what is measured about each, as one Parquet file a (model, set)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -54,11 +55,31 @@ class Vectors(Rows, Protocol):
     def vectors(self) -> NDArray[np.float32]: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Some rows of an embedding table."""
+
+    ids: list[str]
+    image_ids: list[str]
+    labels: list[str]
+    vectors: NDArray[np.float32]
+
+
+def with_answers(queries: Vectors, gallery: Rows) -> Vectors:
+    """Return the queries that have a positive in the gallery: an image that no caption is of asks for none."""
+    known = set(gallery.labels)
+    rows = [row for row, label in enumerate(queries.labels) if label in known]
+    if len(rows) == len(queries.ids):
+        return queries
+    columns = ([column[row] for row in rows] for column in (queries.ids, queries.image_ids, queries.labels))
+    return Part(*columns, queries.vectors[rows])
+
+
 def evaluate_set(images: Vectors, captions: Vectors, path: Path) -> None:
     """Write the results of captions against all images and of images against all captions to `path`.
 
-    Gallery items with the query's label are its positives. UserError if a table is empty, the widths differ
-    or a query has no positive.
+    Gallery items with the query's label are its positives. Images that no caption is of are searched and do not
+    ask. UserError if a table is empty, the widths differ or a caption has no positive.
     """
     for name, table in (("images", images), ("captions", captions)):
         if not table.ids:
@@ -70,10 +91,12 @@ def evaluate_set(images: Vectors, captions: Vectors, path: Path) -> None:
         )
     image_labels, caption_labels = _codes(images.labels, captions.labels)
     text_to_image = score_queries(captions.vectors, images.vectors, caption_labels, image_labels)
-    image_to_text = score_queries(images.vectors, captions.vectors, image_labels, caption_labels)
+    asking = with_answers(images, captions)
+    asking_labels, caption_labels = _codes(asking.labels, captions.labels)
+    image_to_text = score_queries(asking.vectors, captions.vectors, asking_labels, caption_labels)
     tables = [
         query_table(TEXT_TO_IMAGE, captions, images.ids, text_to_image),
-        query_table(IMAGE_TO_TEXT, images, captions.ids, image_to_text),
+        query_table(IMAGE_TO_TEXT, asking, captions.ids, image_to_text),
     ]
     pq.write_table(pa.concat_tables(tables), path, compression="zstd")
 

@@ -121,8 +121,9 @@ def _student(study: Study, model: str) -> Job:
     params = study.models[model]
     # The teacher is adapted only where it is a cell, and then by code that is loaded by name.
     adapted = ("crossmodal.adaptation.methods", method_module(study, params.cell)) if params.cell else ()
+    _, taught_with = teaching_run(study, model) or (None, None)
     return Job(
-        {"model": params.kind_parameters(), "training": plain(params.training)},
+        {"model": params.kind_parameters(), "cell_seed": taught_with, "training": plain(params.training)},
         seed=params.seed,
         threads=params.training.threads,
         modules=(*params.modules(), *adapted),

@@ -29,6 +29,18 @@ def lineage(study: "Study", name: str) -> list[str]:
     return names
 
 
+def teaching_run(study: "Study", name: str) -> tuple[str, int] | None:
+    """Return the (cell, seed) that teaches the model `name`; None where a base model does, or nothing.
+
+    The seed is the student's own where the cell has it, so that students of several seeds have as many teachers.
+    """
+    cell = getattr(study.models[name], "cell", None) if teacher_of(study.models[name]) else None
+    if cell is None:
+        return None
+    seeds, own = study.seeds_of(cell), study.models[name].seed
+    return cell, own if own in seeds else seeds[0]
+
+
 def bind_teachers(study: "Study") -> str | None:
     """Give each student of `study` its teacher's parameters; return the first fault in words, with its key.
 

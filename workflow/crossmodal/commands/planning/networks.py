@@ -28,6 +28,8 @@ class Network:
     text_flops: int
     """Of one caption, forward."""
     parameters: int
+    image_parameters: int
+    """Of the image tower alone."""
     image_activations: int
     """Bytes that one image's forward pass keeps for the way back, in float32."""
     text_activations: int
@@ -73,6 +75,7 @@ def measure(model: CLIP) -> Network:
         image_flops=flops[0],
         text_flops=flops[1],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        image_parameters=sum(parameter.numel() for parameter in model.visual.parameters()),
         image_activations=kept[0],
         text_activations=kept[1],
         dimension=int(model.config["model_cfg"]["embed_dim"]),

@@ -1,5 +1,6 @@
 """Operations a second, measured: on jobs that ran here, else on a few steps now."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from crossmodal.commands.planning.networks import PREPROCESSING, measure
 from crossmodal.commands.planning.work import Work
 from crossmodal.models.clip import build_clip
 from crossmodal.provenance.account import seconds
+from crossmodal.study.specs import rules_of
+from crossmodal.study.study import Study
 from crossmodal.torch_setup import device
 
 LEAST = 10.0
@@ -37,6 +40,22 @@ class Throughput:
         if work.flops is None:
             return None
         return work.flops / (self.training if work.trains else self.inference) / 3600
+
+
+def whole_jobs(study: Study, manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the manifests of jobs that did at one go what the study now asks of them."""
+    return {path: entry for path, entry in manifests.items() if _is_whole(study, entry)}
+
+
+def _is_whole(study: Study, entry: Mapping[str, Any]) -> bool:
+    rule = rules_of(study).get(entry["rule"])
+    if rule is None or entry.get("resumed_from"):
+        return False
+    try:
+        job = rule.job(study, **entry["wildcards"])
+    except (KeyError, ValueError, TypeError):  # of a cell or a dataset that the study no longer has
+        return False
+    return bool(json.loads(json.dumps(job.parameters)) == entry["spec"]["parameters"])
 
 
 def recorded(

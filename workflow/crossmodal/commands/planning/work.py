@@ -79,8 +79,11 @@ def _model(known: Known, rule: str, wildcards: Wildcards) -> Work:
         flops += alignment.epochs * pairs[0] * network.image_flops + pairs[1] * network.text_flops
     memory = float(FLOAT * network.parameters)
     if training:
-        flops += training.epochs * pairs[0] * 3 * _pair(network)
-        memory = _training_memory(network, training, network.parameters)
+        locked = params.kind == "locked_text"  # its text tower has a forward pass alone
+        flops += training.epochs * pairs[0] * 3.0 * network.image_flops
+        flops += training.epochs * pairs[0] * (1.0 if locked else 3.0) * network.text_flops
+        trained = network.image_parameters if locked else network.parameters
+        memory = _training_memory(network, training, trained)
     if (teacher := getattr(params, "teacher", None)) and training:
         own = known.networks[teacher]
         if own is None:

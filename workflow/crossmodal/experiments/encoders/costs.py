@@ -15,7 +15,7 @@ from crossmodal.statistics.timings import draw, mean_of_medians
 ROOM = "encoders"
 COUNTED = {
     "parameters_tower": "count", "parameters": "count", "weight_bytes": "bytes", "activation_bytes": "bytes",
-    "flops": "FLOP",
+    "flops": "FLOP", "image_size": "px", "pretrained": "yes/no",
 }  # fmt: skip
 
 

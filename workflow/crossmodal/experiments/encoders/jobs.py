@@ -1,6 +1,7 @@
 """The jobs on image encoders beside their numbers and their section: processes that time them, and precisions."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import method_module
@@ -29,7 +30,14 @@ def _measuring(study: Study, process: str) -> Job:
     models = dict.fromkeys(study.model_of(cell) for cell in room.cells)
     # How many processes there are is none of a process's business: one more makes no other one stale.
     values = room.model_dump(mode="json", exclude={"processes", "cell", "reference"})
+    values["pretrained"] = [_is_pretrained(study.models[study.model_of(cell)]) for cell in room.cells]
     return Job(values, seed=int(process), modules=tuple(methods), models=tuple(models))
+
+
+def _is_pretrained(model: Any) -> bool:
+    """Return whether the image tower of a model, parameters of any kind, begins with weights that others trained."""
+    image = getattr(model, "image", None)
+    return bool(getattr(model, "pretrained", None)) or getattr(image, "weights", "random") != "random"
 
 
 def _precision(study: Study) -> Job:

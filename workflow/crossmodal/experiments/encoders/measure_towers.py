@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from timm.utils import reparameterize_model
 
 from crossmodal.adaptation import methods
 from crossmodal.experiments.encoders.params import FEW
@@ -43,8 +44,8 @@ def main(
             samples[cell][count] = timed
     records = [
         {"cell": cell, "process": process, "count": count, "samples_ms": timed}
-        | (size_of(models[cell]) if process == 0 and count == 1 else {})
-        for cell in values["cells"]
+        | (size_of(models[cell]) | {"pretrained": known} if process == 0 and count == 1 else {})
+        for cell, known in zip(values["cells"], values["pretrained"], strict=True)
         for count, timed in samples[cell].items()
     ]
     times.write_text(json.dumps(records) + "\n")
@@ -61,6 +62,7 @@ def size_of(model: CLIP) -> dict[str, Any]:
     """Return parameters of the image tower and of the whole, bytes of the tower, and what one image takes."""
     one = images_call(model, 1)
     return {
+        "image_size": clip.image_size(model),
         "parameters_tower": sum(p.numel() for p in model.visual.parameters()),
         "parameters": sum(p.numel() for p in model.parameters()),
         "weight_bytes": weight_bytes(model.visual),
@@ -76,6 +78,8 @@ def _load(config: Path, weights: Path, method: Path, adapter: Path) -> CLIP:
         methods.merge(model, params)
     # torch's counter of operations trips over a parameter that is trained
     model.eval().requires_grad_(False)
+    if trunk := getattr(model.visual, "trunk", None):
+        model.visual.trunk = reparameterize_model(trunk)  # branches that training needs and use does not, folded
     return model
 
 

@@ -9,23 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmodal.models.embeddings import Embeddings
-from crossmodal.statistics.metrics import worst_case_order
+from crossmodal.statistics.queries import Vectors
+from crossmodal.statistics.rankings import rankings
 
 CUTOFFS = (1, 5, 10)
 
 
-def precisions(queries: Embeddings, gallery: Embeddings) -> NDArray[np.float64]:
+def precisions(queries: Vectors, gallery: Vectors) -> NDArray[np.float64]:
     """Return the precision of each query at each of `CUTOFFS`, [q, 3]: right items among the first k, over k.
 
     Items with the query's label are right; of equal similarities the wrong ones stand first, as everywhere.
     """
-    right = np.array(queries.labels)[:, None] == np.array(gallery.labels)
-    similarities = (queries.vectors.astype(np.float64) @ gallery.vectors.astype(np.float64).T).astype(
-        np.float32
-    )
-    _, relevance = worst_case_order(similarities, right)
-    return np.stack([relevance[:, :k].sum(axis=1) / k for k in CUTOFFS], axis=1)
+    found = (ranking.relevance for ranking in rankings(queries, gallery, max(CUTOFFS)))
+    return np.concatenate([np.stack([part[:, :k].sum(axis=1) / k for k in CUTOFFS], axis=1) for part in found])
 
 
 def by_image(values: NDArray[np.float64], owners: Sequence[str]) -> tuple[list[str], NDArray, NDArray]:

@@ -16,6 +16,10 @@ class TowerCost(Record):
     """Images that are encoded together."""
     samples_ms: Samples
     """Milliseconds of each round; rounds of all cells go together."""
+    image_size: int | None = None
+    """px of a side."""
+    pretrained: bool | None = None
+    """Whether it began with weights that others trained."""
     parameters_tower: int | None = None
     parameters: int | None = None
     """Of both towers."""

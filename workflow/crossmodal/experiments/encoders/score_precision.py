@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from crossmodal.experiments.encoders.precision import CUTOFFS, precisions
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.models.embeddings import read_embeddings
-from crossmodal.statistics.queries import IMAGE_TO_TEXT, TEXT_TO_IMAGE
+from crossmodal.statistics.queries import IMAGE_TO_TEXT, TEXT_TO_IMAGE, with_answers
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("cell", "direction", "query_id", "cluster")]
@@ -20,7 +20,8 @@ def main(images: Ins, captions: Ins, precision: Out, spec: Spec) -> None:
     for cell, images_path, captions_path in zip(spec["parameters"]["cells"], images, captions, strict=True):
         sides = {TEXT_TO_IMAGE: read_embeddings(captions_path), IMAGE_TO_TEXT: read_embeddings(images_path)}
         for direction, other in ((TEXT_TO_IMAGE, IMAGE_TO_TEXT), (IMAGE_TO_TEXT, TEXT_TO_IMAGE)):
-            asking, values = sides[direction], precisions(sides[direction], sides[other])
+            asking = with_answers(sides[direction], sides[other])
+            values = precisions(asking, sides[other])
             names = [[cell] * len(values), [direction] * len(values), asking.ids, asking.image_ids]
             columns = [
                 *map(pa.array, names),

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.tables import DIRECTIONS, RECALLS, Row, Table, Tables, figure, short, without_empty
+from crossmodal.report.tables import DIRECTIONS, ONE_SEED, RECALLS, Row, Table, Tables, figure, short, without_empty
 
 COSTS = {
+    "image_size": "px",
+    "pretrained": "others’ weights",
     "parameters_tower": "image tower",
     "parameters": "both towers",
     "flops": "MFLOP",
@@ -41,7 +43,11 @@ def quality_table(numbers: Numbers, cells: Sequence[str], target: str) -> Table:
     columns += ["R@1 %", "R@10 %"]
     wanted += [(m, {**place, "direction": "mean"}) for m in ("kept_recall@1", "kept_recall@10")]
     rows = [
-        Row(cell, [figure(numbers, numbers.find("encoders", m, cell=cell, **where)) for m, where in wanted])
+        Row(
+            cell,
+            [figure(numbers, numbers.find("encoders", m, cell=cell, **where)) for m, where in wanted],
+            caveats=(ONE_SEED,),
+        )
         for cell in cells
     ]
     return without_empty(
@@ -55,6 +61,6 @@ def costs_table(numbers: Numbers, cells: Sequence[str]) -> Table:
         Row(cell, [figure(numbers, numbers.find("encoders", metric, cell=cell)) for metric in COSTS])
         for cell in cells
     ]
-    spans = [("parameters", 2), ("image encoder", 6), ("loss, nats", 2)]
+    spans = [("begins with", 2), ("parameters", 2), ("image encoder", 6), ("loss, nats", 2)]
     kept = [row for row in rows if any(row.figures)]
     return without_empty(Table("encoders-costs", "encoder", spans, list(COSTS.values()), kept))

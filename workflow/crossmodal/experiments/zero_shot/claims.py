@@ -24,8 +24,11 @@ def _more(params: Params, cell: str, student: str) -> Claim:
     context = [("text to image", gain("domains", "text_to_image"))]
     context.append(("image to text", gain("domains", "image_to_text")))
     context.append(("classes", gain("domains", "image_to_text", PROMPTED, "accuracy@1")))
-    context.append(("names that the base model has not met", gain("domains", variant=f"{CLEAN}@unmet")))
+    context.append(("names that no model here has met", gain("domains", variant=f"{CLEAN}@unmet")))
     context += [(domain, gain(domain)) for domain in params.domains]
+    if params.baseline:
+        plain = gain("domains").replace(f"/{cell}/", f"/{params.baseline}/")
+        context.append((f"{params.baseline}, which neither adapts nor distils", plain))
     beside = f"zero_shot/{cell}/s*/domains/test/{CLEAN}/mean"
     return Claim(
         f"{KEY}.{student}",

@@ -16,13 +16,14 @@ def cost_numbers(
     footprints: Sequence[Footprint],
     cards: Sequence[AdapterCard],
     students: Sequence[StudentCard],
+    teachers: Sequence[AdapterCard],
     cells: Mapping[str, CellFacts],
     room: Params,
 ) -> list[Number]:
     """Return what every cell and student cost, counts and means over seeds.
 
-    `trained_parameters` and `training_seconds`: of all that was trained after the base model, distillation and
-    adaptation; `parameters`, `parameters_without_tokens`; `flops_image`, `flops_text`, `flops_pair` of one item.
+    `trained_parameters` and `training_seconds`: of all that was trained after the base model: distillation,
+    adaptation, and both of a teacher (`teachers` are the cells that taught); `parameters`, `parameters_without_tokens`; `flops_image`, `flops_text`, `flops_pair` of one item.
     The adapter is merged where it can be, so that what it adds to an encoder is nothing.
     """
     numbers: list[Number] = []
@@ -37,18 +38,28 @@ def cost_numbers(
             values = [_count(footprint, metric) for footprint in counted]
             files = [footprint.source for footprint in counted]
             numbers.append(place.plain(ALL_SEEDS, metric, average(values), unit, files))
-        adapted = [card for card in cards if card.cell in own]
-        distilled = [card for card in students if card.model in {cells[cell].model for cell in own}]
-        sources = [*(card.source for card in adapted), *(card.source for card in distilled)]
-        if adapted:
-            trained = average(card.trainable for card in adapted)
-            trained += average(card.trainable for card in distilled) if distilled else 0
+        chains = [
+            [card, *_made_from(cells[card.cell].model, students, teachers)] for card in cards if card.cell in own
+        ]
+        sources = [card.source for card in dict.fromkeys(part for chain in chains for part in chain)]
+        if chains:
+            trained = average(sum(part.trainable for part in chain) for chain in chains)
             numbers.append(place.plain(ALL_SEEDS, "trained_parameters", trained, "count", sources))
-        if adapted and all(card.seconds is not None for card in adapted):
-            seconds = average(card.seconds or 0.0 for card in adapted)
-            seconds += average(card.seconds for card in distilled) if distilled else 0
+        if chains and all(part.seconds is not None for chain in chains for part in chain):
+            seconds = average(sum(part.seconds or 0.0 for part in chain) for chain in chains)
             numbers.append(place.plain(ALL_SEEDS, "training_seconds", seconds, "s", sources))
     return numbers
+
+
+def _made_from(
+    model: str, students: Sequence[StudentCard], teachers: Sequence[AdapterCard]
+) -> list[StudentCard | AdapterCard]:
+    """Return the cards of what was trained to make a model: it, the cell that taught it, and its teacher's own."""
+    card = next((card for card in students if card.model == model), None)
+    if card is None:
+        return []
+    taught = [teacher for teacher in teachers if (teacher.cell, teacher.seed) == (card.cell, card.cell_seed)]
+    return [card, *taught[:1], *_made_from(card.teacher, students, teachers)]
 
 
 _COUNTS = {

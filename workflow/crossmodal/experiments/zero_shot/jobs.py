@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from crossmodal.experiments.zero_shot.params import CLEAN, PROMPTED
 from crossmodal.jobs.rules import Job, Rule, Wildcards
 from crossmodal.study.rules import EVALUATE, method_module, plain, retrieval
+from crossmodal.study.students import lineage, teacher_of, teaching_run
 from crossmodal.study.study import SetName, Study
 
+UNTRAINED = "zero_shot"
+"""The kind of method that trains nothing."""
 PARAMETERS = ("embeddings", "zero_shot")
 """The keys of params.yaml that its jobs depend on beside those of every experiment."""
 
@@ -41,15 +44,29 @@ def asked_sets(study: Study) -> list[SetName]:
 
 
 def known_sets(study: Study) -> list[SetName]:
-    """Return what the first base model was trained on: whose words a domain's names may have been among."""
-    model = study.used_models()[0]
-    return [SetName(name, "train", CLEAN) for name in study.models[model].datasets]
+    """Return what the models that are tried were trained on: whose words a domain's names may have been among.
+
+    None where that of some model is not in the study, as of weights that others have trained.
+    """
+    cells = dict.fromkeys(cell for cell, _ in tried_runs(study))
+    models = dict.fromkeys(name for cell in cells for name in lineage(study, study.model_of(cell)))
+    cells |= dict.fromkeys(run[0] for name in models if (run := teaching_run(study, name)))
+    learnt = [study.models[name].datasets for name in models]
+    targets = [study.target_of(cell) for cell in cells if study.adaptation.cells[cell].method.kind != UNTRAINED]
+    names = dict.fromkeys([name for own in learnt for name in own] + targets) if all(learnt) else ()
+    return [SetName(name, "train", CLEAN) for name in names]
 
 
 def trained_models(study: Study) -> list[str]:
-    """Return the students among the models of the cells that are tried."""
+    """Return the students that the cells which are tried are of, and those that these were made from."""
     models = dict.fromkeys(study.model_of(cell) for cell, _ in tried_runs(study))
-    return [name for name in models if getattr(study.models[name], "teacher", None)]
+    students = dict.fromkeys(name for model in models for name in lineage(study, model))
+    return [name for name in students if teacher_of(study.models[name])]
+
+
+def teaching_runs(study: Study) -> list[tuple[str, int]]:
+    """Return the (cell, seed) that taught each of `trained_models`, of those that a cell taught."""
+    return [run for name in trained_models(study) if (run := teaching_run(study, name))]
 
 
 def _embedding(study: Study, cell: str, seed: str) -> Job:

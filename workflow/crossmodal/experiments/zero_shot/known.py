@@ -1,4 +1,4 @@
-"""Which names of a domain the base model has met: those that are, word for word, in a caption it learnt from."""
+"""Which names of a domain the models have met: those that are, word for word, in a caption some learnt from."""
 
 import re
 from collections.abc import Iterable
@@ -18,12 +18,11 @@ def phrase(text: str) -> Phrase:
 
 
 def met_phrases(files: Iterable[Path]) -> set[Phrase]:
-    """Return every run of up to `LONGEST` words of captions and labels of datasets, and each as a whole."""
+    """Return every run of up to `LONGEST` words of captions of datasets, and each caption as a whole."""
     met: set[Phrase] = set()
     for path in files:
-        table = read_table(path, ["captions", "label"])
-        texts = {text for own in table["captions"].to_pylist() for text in own}
-        for found in {phrase(text) for text in (*texts, *table["label"].to_pylist())}:
+        texts = {text for own in read_table(path, ["captions"])["captions"].to_pylist() for text in own}
+        for found in {phrase(text) for text in texts}:
             met.add(found)
             met.update(
                 found[start : start + length]
@@ -33,15 +32,27 @@ def met_phrases(files: Iterable[Path]) -> set[Phrase]:
     return met
 
 
-def unmet_images(domains: Iterable[Path], known: Iterable[Path]) -> set[str]:
-    """Return the images of `domains` none of whose captions stands in a caption of the datasets `known`."""
+def has_own_captions(domain: Path) -> bool:
+    """Return whether each image of a dataset has a label of its own.
+
+    Where images share one, as in sets for classification, its captions are the same for all of them: thousands of
+    queries that are one, which a classifier answers better.
+    """
+    labels = read_table(domain, ["label"])["label"].to_pylist()
+    return len(set(labels)) == len(labels)
+
+
+def unmet_images(domains: Iterable[Path], known: Iterable[Path]) -> list[set[str]]:
+    """Return for each of `domains` its images none of whose captions stands in a caption of the datasets `known`."""
     met = met_phrases(known)
-    unmet = set()
+    found = []
     for path in domains:
+        unmet = set()
         table = read_table(path, ["image_id", "captions"])
         for image_id, captions in zip(
             table["image_id"].to_pylist(), table["captions"].to_pylist(), strict=True
         ):
             if not any(phrase(text) in met for text in captions):
                 unmet.add(image_id)
-    return unmet
+        found.append(unmet)
+    return found

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from crossmodal.experiments.zero_shot.claims import claims
 from crossmodal.experiments.zero_shot.costs import cost_numbers
-from crossmodal.experiments.zero_shot.known import unmet_images
+from crossmodal.experiments.zero_shot.known import has_own_captions, unmet_images
 from crossmodal.experiments.zero_shot.params import CLEAN, PROMPTED, Params
 from crossmodal.experiments.zero_shot.records import Footprint, StudentCard
 from crossmodal.experiments.zero_shot.transfer import (
@@ -28,7 +28,7 @@ from crossmodal.statistics.subsets import on_subset
 from crossmodal.statistics.targets import Target, targets_of
 
 UNMET = "unmet"
-"""The part of a domain's queries whose name is in no caption that the base model learnt from."""
+"""The part of a domain's queries whose name is in no caption that any model here learnt from."""
 
 
 def main(
@@ -38,6 +38,7 @@ def main(
     footprints: Ins,
     cards: Ins,
     students: Ins,
+    teachers: Ins,
     numbers: Out,
     spec: Spec,
 ) -> None:
@@ -47,18 +48,21 @@ def main(
     results = [read_result(_record(path, room)) for path in queries]
     targets = targets_of(claims(room, values["target"], cells))
     classes = [name for name in room.domains if any(_asks_classes(result, name) for result in results)]
-    found = transfer_numbers(results, room, classes, parameters, targets)
-    unmet = unmet_images(domains, known)
-    found += share_numbers(results, unmet)
-    parts = [part for result in results if (part := restricted(result, unmet))]
-    prefixes = ("recall@", "accuracy@", "retention_", "gain_over_")
-    found += on_subset(
-        transfer_numbers(parts, room, classes, parameters), UNMET, prefixes, [*domains, *known]
-    )
+    captioned = [name for name, path in zip(room.domains, domains, strict=True) if has_own_captions(path)]
+    found = transfer_numbers(results, captioned, classes, room, parameters, targets)
+    if known:
+        unmet = dict(zip(room.domains, unmet_images(domains, known), strict=True))
+        found += share_numbers(results, unmet)
+        parts = [part for one in results if (part := restricted(one, unmet[one.record.dataset]))]
+        prefixes = ("recall@", "accuracy@", "retention_", "gain_over_")
+        found += on_subset(
+            transfer_numbers(parts, captioned, classes, room, parameters), UNMET, prefixes, [*domains, *known]
+        )
     found += cost_numbers(
         [footprint for path in footprints for footprint in Footprint.read(path, **_run(path))],
         [card for path in cards for card in AdapterCard.read(path)],
         [card for path in students for card in StudentCard.read(path)],
+        [card for path in teachers for card in AdapterCard.read(path)],
         cells,
         room,
     )
@@ -67,19 +71,21 @@ def main(
 
 def transfer_numbers(
     results: Sequence[Result],
-    room: Params,
+    captioned: Sequence[str],
     with_classes: Sequence[str],
+    room: Params,
     parameters: StatisticsParameters,
     targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
     """Return quality, retention, gains over students, and the adapted cell beside itself.
 
-    All domains are resampled together, so that their mean has an interval of its own.
+    All domains are resampled together, so that their mean has an interval of its own. Recall is of the domains
+    `captioned`, accuracy of those `with_classes`.
     """
     if not results:
         return []
     panel, level = Panel(results, parameters), parameters.level
-    found = {cell: quality_of(panel.measure(cell), room.domains, with_classes) for cell in cells_of(results)}
+    found = {cell: quality_of(panel.measure(cell), captioned, with_classes) for cell in cells_of(results)}
     numbers: list[Number] = []
     for cell, own in found.items():
         numbers += quality_numbers(cell, own, level)
@@ -93,13 +99,13 @@ def transfer_numbers(
     return numbers
 
 
-def share_numbers(results: Sequence[Result], unmet: set[str]) -> list[Number]:
-    """Return `queries_share` of each domain: the share of its images whose name the base model has not met."""
+def share_numbers(results: Sequence[Result], unmet: Mapping[str, set[str]]) -> list[Number]:
+    """Return `queries_share` of each domain: the share of its images whose name no model here has met."""
     numbers = []
     for domain in dict.fromkeys(result.record.dataset for result in results):
         whole = next(r for r in results if r.record.dataset == domain and r.record.variant == CLEAN)
         images = {cluster for sums in whole.sums.values() for cluster in sums.clusters}
-        share = len(images & unmet) / len(images)
+        share = len(images & unmet[domain]) / len(images)
         place = Place(ROOM, "-", domain, "test", f"{CLEAN}@{UNMET}", "-")
         numbers.append(
             place.plain(ALL_SEEDS, "queries_share", share, "fraction", [str(whole.record.path)], len(images))

@@ -7,13 +7,14 @@ from pydantic import Field, model_validator
 
 from crossmodal.data.classes import Template
 from crossmodal.parameters import Check, Name, Parameters
+from crossmodal.study.students import teacher_of
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
 
 PLACE = 3.75
 TITLE = "Zero-shot transfer"
-QUESTION = "Does an adapted model transfer better than a student with half of its parameters?"
+QUESTION = "Does an adapted model transfer better than a distilled student?"
 KEY = "H4"
 CLEAN, PROMPTED = "clean", "prompts"
 """What asks, and is asked for: an image's own captions, or its class in all the prompts."""
@@ -80,7 +81,8 @@ def datasets(params: Params) -> list[str]:
 def checks(params: Params, study: "Study") -> Iterator[Check]:
     """Yield what must exist for `params` to make sense: key, names, what is known, and what that is."""
     cells = study.adaptation.cells
-    learnt = {name for model in study.models.values() for name in model.datasets}
+    models = study.models.values()
+    learnt = {name for model in models for name in (*model.datasets, model.validation)}
     learnt |= {study.target_of(cell) for cell in cells}
     unseen = [name for name in study.datasets if name not in learnt]
     yield Check("domains", params.domains, unseen, "dataset that no model of the study is trained on")
@@ -89,3 +91,19 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     yield Check("cells", params.cells or [], cells, "cell")
     for name, student in params.students.items():
         yield Check(f"students.{name}.cells", student.cells, cells, "cell")
+        known = [cell for cell in student.cells if cell in cells]
+        made = {cell: _made(study, cell) for cell in known}
+        fitting = [cell for cell, one in made.items() if one is not None and one == made[known[0]]]
+        what = "cell that evaluates, as it is and with one seed, a student which differs from the first by its seed alone"
+        yield Check(f"students.{name}.cells", known, fitting, what)
+        others = [cell for cell in cells if cell not in student.cells]
+        yield Check("students", [name] if name in others else [], [], "name that no other cell has")
+
+
+def _made(study: "Study", cell: str) -> dict[str, object] | None:
+    """Return how the student was made that a cell evaluates, its seed apart; None if it evaluates none."""
+    model = study.models[study.model_of(cell)]
+    untrained = study.adaptation.cells[cell].method.kind == "zero_shot"
+    if teacher_of(model) is None or not untrained or len(study.seeds_of(cell)) > 1:
+        return None
+    return model.model_dump(mode="json", exclude={"seed"})

@@ -21,6 +21,11 @@ class StudentCard(Record):
     """What distilling a model took."""
 
     model: str
+    teacher: str
+    """The model that it was made from."""
+    cell: str | None = None
+    """The cell whose adapter was its teacher's, if one was."""
+    cell_seed: int | None = None
     trainable: int
     """Parameters that can get a gradient."""
     seconds: float

@@ -31,8 +31,8 @@ def main(cells: In, numbers: In, section: Out, spec: Spec) -> None:
         name.removeprefix("zero-shot").lstrip("-") or "quality": table
         for name, [(_, table)] in tables(found, grid, values).items()
     }
-    frame = domains_frame(found, [*grid.cells, *room.students], room.domains)
-    styles = styles_of([*(grid.styled or grid.cells), *room.students])
+    frame = domains_frame(found, list(dict.fromkeys([*grid.cells, *room.students])), room.domains)
+    styles = styles_of(list(dict.fromkeys([*(grid.styled or grid.cells), *room.students])))
     charts = {"zero-shot-domains": domains_chart(frame, styles).to_dict()} if len(frame) else {}
     draw_section(section, TEMPLATE, charts, values["statistics"]["level"], room=room, **shown)
 

@@ -18,6 +18,7 @@ from crossmodal.report.tables import (
 )
 
 MEAN = "domains"
+STUDENTS = "students"
 CLEAN, PROMPTED, UNMET = "clean", "prompts", "clean@unmet"
 Wanted = tuple[str, Mapping[str, str]]
 """A metric of experiment `zero_shot` and its coordinates."""
@@ -105,8 +106,9 @@ def _table(
 ) -> Table:  # fmt: skip
     """Return a row for each cell that was tried and each student; students have a group of their own."""
     rows = []
-    for group, names in [*grid.groups, ("students", students)]:
-        for cell in names:
+    for group, names in [*grid.groups, (STUDENTS, students)]:
+        # A student may be called as its only cell is, which the grid has too.
+        for cell in names if group == STUDENTS else [name for name in names if name not in students]:
             found = [numbers.find("zero_shot", metric, cell=cell, **where) for metric, where in wanted]
             shown = [figure(numbers, number) for number in found]
             seeds = [n.n_seeds for n in found if n is not None and n.n_seeds is not None]

@@ -34,14 +34,15 @@ Found = dict[tuple[str, str, str], Seeds]
 """Estimates by dataset, direction and metric, those of the mean over domains last."""
 
 
-def quality_of(measured: Measured, domains: Sequence[str], with_classes: Sequence[str]) -> Found:
+def quality_of(measured: Measured, captioned: Sequence[str], with_classes: Sequence[str]) -> Found:
     """Return the recalls of captions and images, their mean and the accuracies, by domain and as the mean `MEAN`.
 
-    A mean over domains is there only where every domain has the measure; accuracies are of those `with_classes`.
+    Recalls are of the domains `captioned`, accuracies of those `with_classes`; a mean is there only where every one
+    of them has the measure.
     """
     found: Found = {}
-    for domain in domains:
-        for metric in RECALLS:
+    for domain in dict.fromkeys([*captioned, *with_classes]):
+        for metric in RECALLS if domain in captioned else ():
             keys = {d: Key(ROOM, domain, CLEAN, d, metric) for d in DIRECTIONS}
             directions = with_mean(
                 {d: aggregate(measured[key]) for d, key in keys.items() if key in measured}
@@ -52,10 +53,10 @@ def quality_of(measured: Measured, domains: Sequence[str], with_classes: Sequenc
             if key in measured:
                 found[domain, IMAGE_TO_TEXT, metric] = aggregate(measured[key])
     for direction, metric in dict.fromkeys((d, m) for _, d, m in found):
+        wanted = with_classes if metric in ACCURACIES.values() else captioned
         parts = [
-            found[domain, direction, metric] for domain in domains if (domain, direction, metric) in found
+            found[domain, direction, metric] for domain in wanted if (domain, direction, metric) in found
         ]
-        wanted = with_classes if metric in ACCURACIES.values() else domains
         if len(parts) == len(wanted):
             found[MEAN, direction, metric] = merge(mean, parts)
     return found
