@@ -1,5 +1,6 @@
 """`crossmodal plan`: counts that follow from parameters, and a study of papers without its data."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ import yaml
 from crossmodal import registry
 from crossmodal.commands.planning.networks import measure
 from crossmodal.commands.planning.sizes import Size, expected_size
-from crossmodal.commands.planning.throughput import Throughput, recorded
+from crossmodal.commands.planning.throughput import Throughput, recorded, whole_jobs
 from crossmodal.commands.planning.work import Known, Work, work_of
 from crossmodal.models import clip
 from crossmodal.models.scratch_params import CONFIGS
 from crossmodal.study.grid import jobs
+from crossmodal.study.specs import spec
 from crossmodal.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,6 +124,38 @@ def test_throughput_is_that_of_the_jobs_that_ran() -> None:
     assert found and (found.training, found.inference) == (5e10, 5e10)
     assert found.hours(works[0]) == pytest.approx(80 / 3600)
     assert Throughput(1, 1, "cpu", "").hours(Work("x", {}, None)) is None
+
+
+def test_jobs_count_that_did_at_one_go_what_the_study_asks() -> None:
+    study = load_study(yaml.safe_load((ROOT / "params.yaml").read_text()), {})
+    wildcards = {"cell": "full", "seed": "0"}
+    asked = json.loads(spec(study, "adapt_model", **wildcards))
+    job = {"rule": "adapt_model", "wildcards": wildcards, "spec": asked}
+    changed = {**asked, "parameters": {**asked["parameters"], "training": {"epochs": 1}}}
+    manifests = {
+        "whole": job,
+        "resumed": {**job, "resumed_from": ["epoch-1"]},
+        "changed": {**job, "spec": changed},
+        "gone": {**job, "wildcards": {"cell": "fuller", "seed": "0"}},
+        "other": {**job, "rule": "adapt_something"},
+    }
+    assert list(whole_jobs(study, manifests)) == ["whole"]
+
+
+def test_a_frozen_text_tower_takes_one_pass() -> None:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    study = load_study(values, {})
+    config = clip.read_config(CONFIGS / "vit-nano-32.json")
+    network = measure(clip.build_clip(config))
+    counts = Size(
+        dict.fromkeys(("train", "val", "test"), 10), dict.fromkeys(("train", "val", "test"), 20), 1, False
+    )
+    known = Known(
+        study, dict.fromkeys(study.used_datasets(), counts), dict.fromkeys(study.used_models(), network)
+    )
+    work = next(w for w in work_of(known) if w.wildcards.get("model") == "encoder-lite0")
+    epochs = study.models["encoder-lite0"].training.epochs
+    assert work.flops == epochs * 10 * (3 * network.image_flops + network.text_flops)
 
 
 def test_the_study_of_papers_is_planned_without_network_and_data(crossmodal, monkeypatch, tmp_path) -> None:

@@ -112,7 +112,10 @@ def test_a_study_knows_its_index_its_model_and_its_pictures(crossmodal, searched
     (tmp_path / "params.yaml").write_text("study: toy\n")
     settings = {
         "models": {"towers": {}},
-        "adaptation": {"dataset": "drawings", "cells": {"lora": {"model": "towers"}, "full": {"model": "towers"}}},
+        "adaptation": {
+            "dataset": "drawings",
+            "cells": {"lora": {"model": "towers"}, "full": {"model": "towers"}},
+        },
         "search": {"cells": ["lora", "full"], "index": "flat"},
     }
     (results / "study.json").write_text(json.dumps(settings))

@@ -64,6 +64,15 @@ def test_images_without_a_query_are_left_aside_or_searched(form: Any, tmp_path: 
     assert [(e.image_id, e.captions) for e in parts["test"]] == [("a.jpg", ["a thing"]), ("c.jpg", [])]
 
 
+def test_a_text_of_several_images_is_rejected(tmp_path: Path) -> None:
+    items = [Item(name, photo(), [f"text of {name}"], "test") for name in ("a.jpg", "b.jpg")]
+    values = beir(tmp_path, items)
+    add(tmp_path / "qrels/test.tsv", "q0\tb.jpg\t1")
+    parts, rejects = read(values)
+    assert {e.image_id: e.captions for e in parts["test"]} == {"b.jpg": ["text of b.jpg"]}
+    assert rejects["q0"] == "a text of 2 images; a caption here belongs to one"
+
+
 def test_judgements_of_what_is_not_there_are_rejected(values: dict[str, Any], tmp_path: Path) -> None:
     for line in ("q9\ta.jpg\t1", "q0\tz.jpg\t1", "q0\ta.jpg\tyes", "q0\ta.jpg\tnan", "q0\ta.jpg"):
         add(tmp_path / "qrels/test.tsv", line)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from crossmodal import registry
+from crossmodal.data.image_files import image_in
 from crossmodal.data.parquet_rows import rows
 from crossmodal.errors import UserError
 from dataset_files import Item, read, table, write
@@ -50,6 +51,32 @@ def test_images_are_bytes_structs_or_paths(tmp_path: Path) -> None:
         "0/0": ["bytes"], "1/0": ["a struct"], "2/0": ["a struct with a path"], "b.jpg": ["a path"],
     }  # fmt: skip
     assert all(example.image == PHOTO for example in parts["train"]) and rejects == {}
+
+
+def test_images_of_a_broken_page_are_rejects_though_their_captions_can_be_read(tmp_path: Path) -> None:
+    rows = [{"image": PHOTO + bytes([number]), "caption": f"picture {number}"} for number in range(4)]
+    options = {
+        "row_group_size": 2,
+        "write_page_checksum": True,
+        "use_dictionary": False,
+        "compression": "none",
+    }
+    path = save(tmp_path / "a.parquet", rows, **options)
+    content = bytearray(path.read_bytes())
+    place = content.rindex(PHOTO) + len(PHOTO) // 2  # in the second row group
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+    parts, rejects = read(params(path))
+    assert [example.captions for example in parts["train"]] == [["picture 0"], ["picture 1"]]
+    assert set(rejects) == {"a/2", "a/3"} and all(
+        "breaks off after 2 rows" in why for why in rejects.values()
+    )
+
+
+def test_bytes_of_another_type_are_a_reject() -> None:
+    for held in ("aGVsbG8=", 10**10, [1, 2]):
+        with pytest.raises(ValueError, match=r"bytes in the row that are a (str|int|list)"):
+            image_in({"bytes": held}, None)
 
 
 def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path: Path) -> None:

@@ -127,7 +127,12 @@ def metric_rows(
                 base = 0.1 + 0.02 * place + 0.01 * len(name)
                 transferred(add, cell, f"zero_shot/{cell}/s*/{name}/test", base)
             for metric, value in (("parameters", 2e7), ("trained_parameters", 1e5), ("training_seconds", 40)):
-                add(f"zero_shot/{cell}/s*/-/-/-/-", metric, value, unit="s" if "seconds" in metric else "count")
+                add(
+                    f"zero_shot/{cell}/s*/-/-/-/-",
+                    metric,
+                    value,
+                    unit="s" if "seconds" in metric else "count",
+                )
         for cell, parameters in ENCODERS.items():
             for metric, value in (("parameters_tower", parameters), ("flops", 80 * parameters)):
                 add(f"encoders/{cell}/s*/-/-/-/-", metric, value, unit="count")

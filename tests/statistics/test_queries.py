@@ -9,7 +9,7 @@ import pytest
 from crossmodal.errors import UserError
 from crossmodal.statistics.metrics import CONCEPT_METRICS
 from crossmodal.statistics.panel import Panel, read_result
-from crossmodal.statistics.queries import SCHEMA, evaluate_lists, evaluate_set
+from crossmodal.statistics.queries import SCHEMA, evaluate_lists, evaluate_set, with_answers
 from crossmodal.statistics.records import QueryRecord
 from crossmodal.statistics.settings import StatisticsParameters
 
@@ -46,6 +46,17 @@ def test_both_directions_and_all_captions(tmp_path):
     assert rows["text_to_image", "a#0"]["rank"] == 1 and rows["text_to_image", "a#1"]["rank"] == 2
     assert rows["text_to_image", "a#1"]["cluster"] == "a" and rows["image_to_text", "b"]["cluster"] == "b"
     assert rows["image_to_text", "b"]["top"][0] == "b#0" and len(rows["image_to_text", "b"]["top"]) == 4
+
+
+def test_an_image_without_captions_is_searched_and_does_not_ask(tmp_path):
+    images = table(["a", "b", "c", "x"], ["a", "b", "c", "x"], ["cat", "dog", "cat", "x"],
+                   [[1, 0], [0, 1], [1, 0.2], [0.1, 1]])  # fmt: skip
+    evaluate_set(images, CAPTIONS, tmp_path / "q.parquet")
+    rows = pq.read_table(tmp_path / "q.parquet").to_pylist()
+    assert [row["query_id"] for row in rows if row["direction"] == "image_to_text"] == ["a", "b", "c"]
+    assert "x" in {item for row in rows for item in row["top"]}
+    whole = with_answers(IMAGES, CAPTIONS)
+    assert whole is IMAGES and len(with_answers(images, CAPTIONS).vectors) == 3
 
 
 def test_the_same_bytes_twice(tmp_path):

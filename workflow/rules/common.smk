@@ -164,7 +164,7 @@ def teacher_file(name):
 
 def teacher_adapter(wildcards):
     """Return the adapter of the cell that teaches a student, if it is a cell."""
-    run = teaching_run(STUDY, wildcards.model)
+    run = students.teaching_run(STUDY, wildcards.model)
     names = ("adapter_config.json", "adapter_model.safetensors")
     return [adapter(*run, name) for name in names] if run else []
 

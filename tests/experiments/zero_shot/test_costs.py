@@ -32,13 +32,31 @@ def test_costs_of_an_adapted_cell_and_of_a_student() -> None:
         *(AdapterCard(cell=cell, seed=0, trainable=0, total=100, seconds=0.0) for cell in ("h0", "h1")),
     ]
     students = [
-        StudentCard(model=f"small-{place}", trainable=50, seconds=seconds)
+        StudentCard(model=f"small-{place}", teacher="towers", trainable=50, seconds=seconds)
         for place, seconds in enumerate((100.0, 140.0))
     ]
-    found = cost_numbers(footprints, cards, students, CELLS, ROOM)
+    found = cost_numbers(footprints, cards, students, [], CELLS, ROOM)
     told = {(number.cell, number.metric): number.value for number in found}
     assert told["lora", "trained_parameters"] == 4 and told["lora", "training_seconds"] == 40
     assert told["half", "trained_parameters"] == 50 and told["half", "training_seconds"] == 120
     assert told["half", "flops_image"] == 11 and told["lora", "flops_pair"] == 25
     assert told["half", "parameters_without_tokens"] == 60
     assert ("h0", "parameters") not in told
+
+
+def test_a_student_pays_for_the_cell_and_the_student_that_taught_it() -> None:
+    size = {"flops_image": 1, "flops_text": 1, "parameters": 2, "parameters_without_tokens": 1}
+    footprints = [Footprint(cell=cell, seed=0, **size) for cell in ("h0", "h1")]
+    cards = [AdapterCard(cell=cell, seed=0, trainable=0, total=9, seconds=0.0) for cell in ("h0", "h1")]
+    teachers = [
+        AdapterCard(cell="lora", seed=seed, trainable=4, total=9, seconds=30.0 + seed) for seed in (0, 1)
+    ]
+    students = [
+        StudentCard(model="small-0", teacher="middle", trainable=50, seconds=100.0),
+        StudentCard(model="small-1", teacher="middle", trainable=50, seconds=100.0),
+        StudentCard(model="middle", teacher="towers", cell="lora", cell_seed=1, trainable=70, seconds=200.0),
+    ]
+    found = cost_numbers(footprints, cards, students, teachers, CELLS, ROOM)
+    told = {(number.cell, number.metric): number.value for number in found}
+    assert told["half", "training_seconds"] == 100 + 200 + 31
+    assert told["half", "trained_parameters"] == 50 + 70 + 4

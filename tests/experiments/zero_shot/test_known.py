@@ -1,4 +1,4 @@
-"""Names that the base model has met: runs of words of its captions, and nothing within a word."""
+"""Names that a model has met: runs of words of its captions, and nothing within a word."""
 
 from pathlib import Path
 
@@ -17,17 +17,31 @@ def split(path: Path, captions: dict[str, list[str]]) -> Path:
 
 
 def test_a_name_is_met_as_whole_words_in_their_order(tmp_path: Path) -> None:
-    known = split(tmp_path / "train.parquet", {"Bath-tub": ["A catfish, in the SEA!"], "x": ["bed of roses"]})
-    names = ["catfish", "cat", "in the sea", "sea in", "bed", "bath tub", "of roses", "roses bed", "Bed"]
+    known = split(
+        tmp_path / "train.parquet", {"loft": ["A catfish, in the SEA!", "Bath-tub"], "x": ["bed of roses"]}
+    )
+    names = [
+        "catfish",
+        "cat",
+        "in the sea",
+        "sea in",
+        "bed",
+        "bath tub",
+        "of roses",
+        "roses bed",
+        "Bed",
+        "loft",
+    ]
     domain = split(tmp_path / "test.parquet", {name: [name] for name in names})
-    unmet = {names[int(image.removeprefix("x/"))] for image in unmet_images([domain], [known])}
-    assert unmet == {"cat", "sea in", "roses bed"}
+    [images] = unmet_images([domain], [known])
+    unmet = {names[int(image.removeprefix("x/"))] for image in images}
+    assert unmet == {"cat", "sea in", "roses bed", "loft"}, "a label is no caption"
 
 
 def test_an_image_is_met_where_one_of_its_captions_is(tmp_path: Path) -> None:
     known = split(tmp_path / "train.parquet", {"x": ["a bed"]})
     domain = split(tmp_path / "test.parquet", {"0": ["couch", "bed"], "1": ["couch"]})
-    assert unmet_images([domain], [known]) == {"x/1"}
+    assert unmet_images([domain, known], [known]) == [{"x/1"}, set()]
 
 
 @given(caption=WORDS, start=st.integers(0, 8), length=st.integers(1, 6))
@@ -38,4 +52,4 @@ def test_every_short_run_of_a_caption_is_met(
     met = met_phrases([path])
     run = tuple(caption[start : start + length])
     assert not run or run in met
-    assert tuple(caption) in met and phrase("y") in met and ("dog",) not in met
+    assert tuple(caption) in met and phrase("y") not in met and ("dog",) not in met

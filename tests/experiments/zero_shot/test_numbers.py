@@ -39,7 +39,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
 @pytest.fixture(scope="module")
 def numbers(results: list[Result]) -> dict[str, Number]:
     targets = targets_of(claims(ROOM, "target", {}))
-    found = transfer_numbers(results, ROOM, ROOM.domains, STATISTICS, targets)
+    found = transfer_numbers(results, ROOM.domains, ROOM.domains, ROOM, STATISTICS, targets)
     assert len({number.number_id for number in found}) == len(found)
     return {number.number_id: number for number in found}
 
@@ -95,7 +95,8 @@ def test_a_claim_is_judged_by_the_gain_over_all_domains(numbers) -> None:
 
 def test_a_student_of_one_seed_decides_nothing(results) -> None:
     few = [result for result in results if result.record.cell != "half" or result.record.seed == 0]
-    numbers = transfer_numbers(few, ROOM, ROOM.domains, STATISTICS, targets_of(claims(ROOM, "target", {})))
+    targets = targets_of(claims(ROOM, "target", {}))
+    numbers = transfer_numbers(few, ROOM.domains, ROOM.domains, ROOM, STATISTICS, targets)
     assert judged(claims(ROOM, "target", {}), numbers)["H4.half"].verdict == "inconclusive"
 
 
@@ -103,7 +104,8 @@ def test_the_mean_of_classes_is_over_the_domains_that_have_some(results) -> None
     some = [
         result for result in results if (result.record.dataset, result.record.variant) != ("maps", "prompts")
     ]
-    found = {n.number_id: n.value for n in transfer_numbers(some, ROOM, ["games"], STATISTICS)}
+    numbers = transfer_numbers(some, ROOM.domains, ["games"], ROOM, STATISTICS)
+    found = {number.number_id: number.value for number in numbers}
     place = "zero_shot/lora/s*/{}/test/prompts/image_to_text/accuracy@1"
     assert found[place.format("domains")] == found[place.format("games")]
     assert place.format("maps") not in found
@@ -130,3 +132,12 @@ def test_a_cell_is_in_one_student(tmp_path: Path) -> None:
         Params(students={"x": {"cells": ["a"]}, "y": {"cells": ["a"]}})
     with pytest.raises(ValueError, match="the cell that is compared with students is none itself"):
         Params(cell="a", students={"x": {"cells": ["a"]}})
+
+
+def test_images_that_share_a_label_are_asked_by_their_classes_alone(results) -> None:
+    numbers = transfer_numbers(results, ["games"], ROOM.domains, ROOM, STATISTICS)
+    found = {number.number_id: number.value for number in numbers}
+    place = "zero_shot/lora/s*/{}/test/clean/mean/recall@1"
+    assert found[place.format("domains")] == found[place.format("games")]
+    assert place.format("maps") not in found
+    assert "zero_shot/lora/s*/maps/test/prompts/image_to_text/accuracy@1" in found

@@ -103,7 +103,10 @@ def _mteb(one: Embedded, folder: Path) -> None:
     from crossmodal.statistics.queries import with_answers
 
     images, captions = one.read()
-    for name, queries, gallery in (("T2I", captions, images), ("I2T", with_answers(images, captions), captions)):
+    for name, queries, gallery in (
+        ("T2I", captions, images),
+        ("I2T", with_answers(images, captions), captions),
+    ):
         task = f"{one.study}-{one.dataset}-{name}Retrieval"
         result = to_mteb(task, "test", scores_of(queries, gallery), images.metadata.get("dataset", "unknown"))
         model = f"crossmodal/{one.study}-{one.cell}-{one.seed}"

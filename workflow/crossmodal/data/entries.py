@@ -114,7 +114,7 @@ def assemble(params: FileDataset, read: Reader, about: About) -> Built:
             group = item.group or params.title or about.title
             texts = [str(text) for text in item.captions]
             yield Example(item.image_id, image, item.image_id, texts, label, group, params.style)
-        # Listed, and gone when images were opened: of a file whose images break off, or that was changed meanwhile.
+        # Listed, and gone when images were opened: of a file whose images break off, or that changed meanwhile.
         lost = [image_id for image_id, place in plan.items() if place == split]
         rejects.extend(Reject(image_id, image_id, broken or "no longer in its file") for image_id in lost)
 

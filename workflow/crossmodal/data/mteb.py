@@ -34,7 +34,8 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
     """Return the dataset of the files `sources["corpus.…"]`, `["queries.…"]` and `["qrels.SPLIT.…"]`.
 
     An image has the texts with a score above 0 as captions and its own id as label; a text that is judged relevant
-    to several images is rejected, since one alone could be right. Texts and judgements are in memory, images are not. Raises UserError where a file cannot be read or lacks a column.
+    to several images is rejected, since one alone could be right. Texts and judgements are in memory, images are
+    not. Raises UserError where a file cannot be read or lacks a column.
     """
     sides = {side: [path for _, path in of_split(side, sources)] for side in ("corpus", "queries")}
     images = sides[params.images_in]
@@ -79,8 +80,8 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
         splits="As the files of judgements say.",
         known_limits=[
             "An image counts as right for the texts that are judged relevant to it; others were not judged.",
-            "Images and texts that no judgement names are left aside (and counted), images only where `distractors` is "
-            "off: a gallery is then smaller than the benchmark's, and scores are higher than those published for it.",
+            "Texts that no judgement names are left aside and counted, images too unless `distractors` keeps them: "
+            "a gallery is then smaller than the benchmark's, and scores are higher than those published for it.",
             "Grades of relevance above 0 count alike.",
         ],
         facts=facts,
@@ -139,13 +140,13 @@ def _judged(
 
 
 def _of_one_image(judged: Mapping[str, Judged], rejects: list[Reject]) -> None:
-    """Take the texts that are judged relevant to several images out of `judged`."""
-    counts = Counter(text for own in judged.values() for text in own.texts)
-    for text, count in counts.items():
+    """Take the texts that are judged relevant to several images of a split out of `judged`."""
+    counts = Counter((own.split, text) for own in judged.values() for text in own.texts)
+    for (_, text), count in counts.items():
         if count > 1:
             rejects.append(Reject(text, text, f"a text of {count} images; a caption here belongs to one"))
     for own in judged.values():
-        own.texts[:] = [text for text in own.texts if counts[text] == 1]
+        own.texts[:] = [text for text in own.texts if counts[own.split, text] == 1]
 
 
 def _rows(path: Path, columns: list[str], size: int) -> Iterator[dict[str, Any] | Reject]:

@@ -8,6 +8,7 @@ from crossmodal import registry
 from crossmodal.data.packages import to_parameters
 from crossmodal.jobs.rules import ALONE, Job, Rule
 from crossmodal.parameters import Parameters
+from crossmodal.study.students import teaching_run
 from crossmodal.study.study import Study
 
 REPORT = Path(__file__).parents[1] / "report" / "assets"

@@ -35,7 +35,7 @@ def _measuring(study: Study, process: str) -> Job:
 
 
 def _is_pretrained(model: Any) -> bool:
-    """Return whether the image tower of a model, parameters of any kind, begins with weights that others trained."""
+    """Return whether the image tower of a model, of any kind, begins with weights that others trained."""
     image = getattr(model, "image", None)
     return bool(getattr(model, "pretrained", None)) or getattr(image, "weights", "random") != "random"
 

@@ -79,7 +79,9 @@ def _load(config: Path, weights: Path, method: Path, adapter: Path) -> CLIP:
     # torch's counter of operations trips over a parameter that is trained
     model.eval().requires_grad_(False)
     if trunk := getattr(model.visual, "trunk", None):
-        model.visual.trunk = reparameterize_model(trunk)  # branches that training needs and use does not, folded
+        model.visual.trunk = reparameterize_model(
+            trunk
+        )  # branches that training needs and use does not, folded
     return model
 
 

@@ -21,7 +21,9 @@ def precisions(queries: Vectors, gallery: Vectors) -> NDArray[np.float64]:
     Items with the query's label are right; of equal similarities the wrong ones stand first, as everywhere.
     """
     found = (ranking.relevance for ranking in rankings(queries, gallery, max(CUTOFFS)))
-    return np.concatenate([np.stack([part[:, :k].sum(axis=1) / k for k in CUTOFFS], axis=1) for part in found])
+    return np.concatenate(
+        [np.stack([part[:, :k].sum(axis=1) / k for k in CUTOFFS], axis=1) for part in found]
+    )
 
 
 def by_image(values: NDArray[np.float64], owners: Sequence[str]) -> tuple[list[str], NDArray, NDArray]:

@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 
 from crossmodal.report.lookup import Numbers
-from crossmodal.report.tables import DIRECTIONS, ONE_SEED, RECALLS, Row, Table, Tables, figure, short, without_empty
+from crossmodal.report.tables import (
+    DIRECTIONS,
+    ONE_SEED,
+    RECALLS,
+    Row,
+    Table,
+    Tables,
+    figure,
+    short,
+    without_empty,
+)
 
 COSTS = {
     "image_size": "px",

@@ -22,8 +22,9 @@ def cost_numbers(
 ) -> list[Number]:
     """Return what every cell and student cost, counts and means over seeds.
 
-    `trained_parameters` and `training_seconds`: of all that was trained after the base model: distillation,
-    adaptation, and both of a teacher (`teachers` are the cells that taught); `parameters`, `parameters_without_tokens`; `flops_image`, `flops_text`, `flops_pair` of one item.
+    `trained_parameters` and `training_seconds`: of all that was trained after the base model, distillation,
+    adaptation, and both of a teacher (`teachers` are the cells that taught); `parameters`,
+    `parameters_without_tokens`; `flops_image`, `flops_text`, `flops_pair` of one item.
     The adapter is merged where it can be, so that what it adds to an encoder is nothing.
     """
     numbers: list[Number] = []
@@ -39,7 +40,9 @@ def cost_numbers(
             files = [footprint.source for footprint in counted]
             numbers.append(place.plain(ALL_SEEDS, metric, average(values), unit, files))
         chains = [
-            [card, *_made_from(cells[card.cell].model, students, teachers)] for card in cards if card.cell in own
+            [card, *_made_from(cells[card.cell].model, students, teachers)]
+            for card in cards
+            if card.cell in own
         ]
         sources = [card.source for card in dict.fromkeys(part for chain in chains for part in chain)]
         if chains:

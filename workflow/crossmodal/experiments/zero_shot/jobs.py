@@ -52,7 +52,9 @@ def known_sets(study: Study) -> list[SetName]:
     models = dict.fromkeys(name for cell in cells for name in lineage(study, study.model_of(cell)))
     cells |= dict.fromkeys(run[0] for name in models if (run := teaching_run(study, name)))
     learnt = [study.models[name].datasets for name in models]
-    targets = [study.target_of(cell) for cell in cells if study.adaptation.cells[cell].method.kind != UNTRAINED]
+    targets = [
+        study.target_of(cell) for cell in cells if study.adaptation.cells[cell].method.kind != UNTRAINED
+    ]
     names = dict.fromkeys([name for own in learnt for name in own] + targets) if all(learnt) else ()
     return [SetName(name, "train", CLEAN) for name in names]
 

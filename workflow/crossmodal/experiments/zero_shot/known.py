@@ -43,7 +43,7 @@ def has_own_captions(domain: Path) -> bool:
 
 
 def unmet_images(domains: Iterable[Path], known: Iterable[Path]) -> list[set[str]]:
-    """Return for each of `domains` its images none of whose captions stands in a caption of the datasets `known`."""
+    """Return for each of `domains` its images none of whose captions stands in one of the datasets `known`."""
     met = met_phrases(known)
     found = []
     for path in domains:

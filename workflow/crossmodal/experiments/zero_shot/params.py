@@ -94,7 +94,7 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
         known = [cell for cell in student.cells if cell in cells]
         made = {cell: _made(study, cell) for cell in known}
         fitting = [cell for cell, one in made.items() if one is not None and one == made[known[0]]]
-        what = "cell that evaluates, as it is and with one seed, a student which differs from the first by its seed alone"
+        what = "cell that evaluates, with one seed, a student which differs from the first by its own seed"
         yield Check(f"students.{name}.cells", known, fitting, what)
         others = [cell for cell in cells if cell not in student.cells]
         yield Check("students", [name] if name in others else [], [], "name that no other cell has")

@@ -37,8 +37,8 @@ Found = dict[tuple[str, str, str], Seeds]
 def quality_of(measured: Measured, captioned: Sequence[str], with_classes: Sequence[str]) -> Found:
     """Return the recalls of captions and images, their mean and the accuracies, by domain and as the mean `MEAN`.
 
-    Recalls are of the domains `captioned`, accuracies of those `with_classes`; a mean is there only where every one
-    of them has the measure.
+    Recalls are of the domains `captioned`, accuracies of those `with_classes`; a mean is there only where every
+    one of them has the measure.
     """
     found: Found = {}
     for domain in dict.fromkeys([*captioned, *with_classes]):
