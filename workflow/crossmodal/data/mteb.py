@@ -80,7 +80,7 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
         splits="As the files of judgements say.",
         known_limits=[
             "An image counts as right for the texts that are judged relevant to it; others were not judged.",
-            "Texts that no judgement names are left aside and counted, images too unless `distractors` keeps them: "
+            "Texts that no judgement names are left aside and counted, images unless `distractors` keeps them: "
             "a gallery is then smaller than the benchmark's, and scores are higher than those published for it.",
             "Grades of relevance above 0 count alike.",
         ],

@@ -71,8 +71,10 @@ def with_answers(queries: Vectors, gallery: Rows) -> Vectors:
     rows = [row for row, label in enumerate(queries.labels) if label in known]
     if len(rows) == len(queries.ids):
         return queries
-    columns = ([column[row] for row in rows] for column in (queries.ids, queries.image_ids, queries.labels))
-    return Part(*columns, queries.vectors[rows])
+    ids, image_ids, labels = (
+        [column[row] for row in rows] for column in (queries.ids, queries.image_ids, queries.labels)
+    )
+    return Part(ids, image_ids, labels, queries.vectors[rows])
 
 
 def evaluate_set(images: Vectors, captions: Vectors, path: Path) -> None:

@@ -44,7 +44,7 @@ def cost_numbers(
             for card in cards
             if card.cell in own
         ]
-        sources = [card.source for card in dict.fromkeys(part for chain in chains for part in chain)]
+        sources = list(dict.fromkeys(part.source for chain in chains for part in chain))
         if chains:
             trained = average(sum(part.trainable for part in chain) for chain in chains)
             numbers.append(place.plain(ALL_SEEDS, "trained_parameters", trained, "count", sources))
