@@ -74,7 +74,7 @@ def test_a_text_of_several_images_is_rejected(tmp_path: Path) -> None:
 
 
 def test_judgements_of_what_is_not_there_are_rejected(values: dict[str, Any], tmp_path: Path) -> None:
-    for line in ("q9\ta.jpg\t1", "q0\tz.jpg\t1", "q0\ta.jpg\tyes", "q0\ta.jpg\tnan", "q0\ta.jpg"):
+    for line in ("q9\ta.jpg\t1", "q2\tz.jpg\t1", "q0\ta.jpg\tyes", "q0\ta.jpg\tnan", "q0\ta.jpg"):
         add(tmp_path / "qrels/test.tsv", line)
     add(tmp_path / "queries.jsonl", "{")
     parts, rejects = read(values)

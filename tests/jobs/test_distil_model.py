@@ -88,7 +88,7 @@ def distil(
     model = {"kind": "distilled", "teacher": "base", "largest_share": 1.0} | values
     training = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-3}
     spec = {
-        "seed": 3, "threads": 1, "parameters": {"model": model, "training": training},
+        "seed": 3, "threads": 1, "parameters": {"model": model, "cell_seed": None, "training": training},
         "wildcards": {"model": "student"},
     }  # fmt: skip
     distil_model(

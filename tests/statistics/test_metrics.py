@@ -40,7 +40,9 @@ def blocks(draw):
     """Similarities from few values, so that ties are common; each query has a positive."""
     queries, gallery = draw(st.integers(1, 6)), draw(st.integers(1, 130))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    levels = np.array([-1.0, -0.25, -0.0, 0.0, 1e-30, 0.5, 1.0], dtype=np.float32)[: draw(st.integers(1, 7))]
+    levels = np.array([-1.0, -0.25, -0.0, 0.0, 2.0**-20, 0.5, 1.0], dtype=np.float32)[
+        : draw(st.integers(1, 7))
+    ]
     similarities = rng.choice(levels, size=(queries, gallery))
     labels = rng.integers(0, draw(st.integers(1, 8)), size=gallery)
     return similarities, rng.choice(labels, size=queries), labels

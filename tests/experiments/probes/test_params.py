@@ -49,7 +49,9 @@ def test_what_makes_no_sense_is_one_line(probes: list[str], changes: dict, messa
 
 
 def test_colours_need_no_crawl() -> None:
-    assert study(["colours"], **CLIP).rooms()[-1] == "probes"
+    found = study(["colours"], **CLIP)
+    assert found.rooms()[-1] == "probes"
+    assert found.model_of("full") == "clip", "and neither a student nor an encoder, which stand before it"
 
 
 def test_each_probe_is_a_job_that_knows_its_own_training_split_and_none_of_the_test() -> None:

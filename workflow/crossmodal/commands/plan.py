@@ -1,6 +1,5 @@
 """`crossmodal plan`: what a study will fetch, compute and store, before anything of it runs."""
 
-import os
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -48,7 +47,6 @@ def plan(
         if not path.is_file():
             raise UserError(f"{path}: no such file")
     resolved = resolve(overlays)
-    os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: below
     from crossmodal.commands.planning.networks import networks_of
     from crossmodal.commands.planning.sizes import sizes_of
     from crossmodal.commands.planning.work import Known, work_of

@@ -45,6 +45,10 @@ class ModelParameters(Parameters):
         """Return the files that loading the saved model takes beside its configuration and its weights."""
         return []
 
+    def adapts_by_default(self) -> bool:
+        """Return whether cells that name no model may adapt this one: not what is made to be compared as it is."""
+        return True
+
     def threads(self) -> int:
         """Return the threads that making it takes on the CPU, training of the whole model apart."""
         return 1

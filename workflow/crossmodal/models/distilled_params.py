@@ -107,6 +107,9 @@ class Params(ModelParameters):
         files: list[str] = self._bound().tower_files(towers) if self.cuts_text_tower else []
         return files
 
+    def adapts_by_default(self) -> bool:
+        return False
+
     def holds_statistics(self) -> bool:
         """Return whether the image tower, and the statistics with it, are the teacher's."""
         return self.config is None and self.image.architecture is None

@@ -13,3 +13,6 @@ class Params(TowersParams):
     """An image tower of timm that is trained to fit a text tower with its weights as they are."""
     alignment: AlignmentParameters | None = None
     """How the projections are trained on features of the frozen towers before; null for none."""
+
+    def adapts_by_default(self) -> bool:
+        return False

@@ -147,8 +147,8 @@ class Study(Parameters):
                 yield cell, seed
 
     def model_of(self, cell: str) -> str:
-        """Return the base model that `cell` adapts: the first that is no student, unless it names one."""
-        first = next((n for n, model in self.models.items() if not students.teacher_of(model)), "")
+        """Return the base model that `cell` adapts: the first that adapts by default, unless it names one."""
+        first = next((name for name, model in self.models.items() if model.adapts_by_default()), "")
         return self.adaptation.cells[cell].model or first or next(iter(self.models))
 
     def used_models(self) -> list[str]:

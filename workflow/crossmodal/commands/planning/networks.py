@@ -1,13 +1,14 @@
 """What a base model costs, without its weights: built without memory, on torch's meta device."""
 
-from collections.abc import Callable
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants
 
 from crossmodal.errors import UserError
 from crossmodal.models import clip
@@ -49,11 +50,21 @@ def _network(study: Study, name: str, results: Path) -> Network | None:
     except UserError:
         config = {"model_cfg": study.models[name].model_cfg(), "preprocess_cfg": PREPROCESSING}
     try:
-        with torch.device("meta"), redirect_stderr(StringIO()):
+        with torch.device("meta"), redirect_stderr(StringIO()), _offline():
             model = clip.build_clip(config, f"models.{name}")
         return measure(model)
     except (UserError, OSError):  # a text tower whose folder is unpacked by a job of the study
         return None
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep the hub's client from asking its server for a text tower that is no folder here yet."""
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def measure(model: CLIP) -> Network:

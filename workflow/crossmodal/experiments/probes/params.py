@@ -35,7 +35,8 @@ class Params(Parameters):
 
 def crawl(study: "Study") -> tuple[str, list[str]]:
     """Return the first base model that some cell adapts, and the datasets that it is trained on."""
-    model = study.used_models()[0]
+    used = study.used_models()
+    model = next((name for name in used if study.models[name].adapts_by_default()), used[0])
     return model, study.models[model].datasets
 
 

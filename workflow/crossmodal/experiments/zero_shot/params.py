@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 
 from crossmodal.data.classes import Template
 from crossmodal.parameters import Check, Name, Parameters
-from crossmodal.study.students import teacher_of
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
@@ -104,6 +103,6 @@ def _made(study: "Study", cell: str) -> dict[str, object] | None:
     """Return how the student was made that a cell evaluates, its seed apart; None if it evaluates none."""
     model = study.models[study.model_of(cell)]
     untrained = study.adaptation.cells[cell].method.kind == "zero_shot"
-    if teacher_of(model) is None or not untrained or len(study.seeds_of(cell)) > 1:
+    if getattr(model, "teacher", None) is None or not untrained or len(study.seeds_of(cell)) > 1:
         return None
     return model.model_dump(mode="json", exclude={"seed"})
