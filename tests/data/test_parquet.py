@@ -68,10 +68,9 @@ def test_images_of_a_broken_page_are_rejects_though_their_captions_can_be_read(t
     content[place] ^= 0xFF
     path.write_bytes(content)
     parts, rejects = read(params(path))
-    assert [example.captions for example in parts["train"]] == [["picture 0"], ["picture 1"]]
-    assert set(rejects) == {"a/2", "a/3"} and all(
-        "breaks off after 2 rows" in why for why in rejects.values()
-    )
+    assert [example.captions for example in parts["train"]] == [[f"picture {number}"] for number in range(32)]
+    assert set(rejects) == {"a/32", "a/33"}
+    assert all("breaks off after 32 rows" in why for why in rejects.values())
 
 
 def test_bytes_of_another_type_are_a_reject() -> None:
