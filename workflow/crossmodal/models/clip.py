@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias, cast
 
+import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -51,6 +52,8 @@ def build_clip(config: Config, source: str = "the configuration") -> CLIP:
         if "timm_model_name" in vision:
             vision["timm_model_pretrained"] = False
         model = CustomTextCLIP(**architecture) if custom else CLIP(**architecture)
+        if "timm_model_name" in vision:
+            fit_input(model.visual, vision)
         return equip(model.float(), config)
     except KeyError as error:
         raise UserError(f"{source}: not an open_clip configuration (the key {error} is missing)") from None
@@ -68,6 +71,20 @@ def hugging_face() -> ModuleType:
         return import_module("crossmodal.models.hugging_face")
     except ModuleNotFoundError as error:
         raise UserError(f"text towers of Hugging Face need the package {error.name}: install it") from None
+
+
+
+def fit_input(tower: nn.Module, vision: Config) -> None:
+    """Give a tower of timm that takes images of one size alone (CoAtNet) a trunk for those of `vision`.
+
+    open_clip hands no size on, so such a tower would be that of timm's own size. Weights are random.
+    """
+    known = tower.trunk.pretrained_cfg
+    side = int(vision.get("image_size", known["input_size"][-1]))
+    if known.get("fixed_input_size") and side != known["input_size"][-1]:
+        pool = vision.get("timm_pool", "avg")
+        tower.trunk = timm.create_model(vision["timm_model_name"], img_size=side)
+        tower.trunk.reset_classifier(0, **({"global_pool": pool} if pool else {}))
 
 
 def equip(model: CLIP, config: Config) -> CLIP:
