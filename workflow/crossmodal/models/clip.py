@@ -73,7 +73,6 @@ def hugging_face() -> ModuleType:
         raise UserError(f"text towers of Hugging Face need the package {error.name}: install it") from None
 
 
-
 def fit_input(tower: nn.Module, vision: Config) -> None:
     """Give a tower of timm that takes images of one size alone (CoAtNet) a trunk for those of `vision`.
 
