@@ -159,5 +159,5 @@ def test_a_hub_that_is_away_is_one_line(finished: Project, hub: Hub, weights: by
     )
     done = other.snakemake("--until", "fetch_hub_file", "--retries", "0", "--keep-going")
     assert done.returncode != 0
-    [line] = re.findall(r"error: .*clip-vit-b-32.*", done.stdout + done.stderr)
+    [line] = set(re.findall(r"error: .*clip-vit-b-32.*", done.stdout + done.stderr))
     assert "the hub does not give it out" in line and "check repo, revision and path" in line

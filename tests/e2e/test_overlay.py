@@ -37,7 +37,11 @@ def test_a_study_that_never_ran_here_is_not_known(elsewhere: Project) -> None:
         assert line.endswith("none called tiny was run here")
     start = "import sys; from crossmodal.cli import main; sys.argv[0] = 'crossmodal'; main()"
     done = elsewhere.run("-c", start, "params", "--study", "nowhere")
-    assert done.returncode == 1 and "smoke; and none called nowhere was run here" in done.stderr
+    assert (
+        done.returncode == 1
+        and "smoke" in done.stderr
+        and done.stderr.endswith("; and none called nowhere was run here\n")
+    )
 
 
 def test_a_run_is_recorded_and_the_commands_find_it(elsewhere: Project) -> None:

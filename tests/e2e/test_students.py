@@ -14,6 +14,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 STUDENT = {"kind": "distilled", "teacher": "base", "datasets": ["crowd"], "training": {"epochs": 1}}
 ADDED = {
+    "datasets": {
+        "textures": {
+            "kind": "shapes", "n": 60, "image_size": 32, "seed": 3, "style": "textured",
+            "split": {"train": 0.0, "val": 0.0, "test": 1.0},
+        }
+    },
     "models": {
         "half": STUDENT | {"image": {"layers": 1, "width": 32}, "embed_dim": 32, "validation": "outlines"},
         "fine": STUDENT | {"cell": "full", "largest_share": 0.8},
@@ -24,7 +30,15 @@ ADDED = {
             for name in ("half", "fine")
         }
     },
-}
+    "zero_shot": {
+        "domains": ["textures"], "cell": "lora-r8-pgd", "baseline": "zero-shot",
+        "students": {"half": {"cells": ["zero-half"]}},
+    },
+    "encoders": {
+        "cells": ["zero-shot", "zero-half"], "cell": "zero-half", "reference": "zero-shot", "processes": 2,
+        "repeats": 3, "batch_size": 8, "batch_repeats": 2,
+    },
+}  # fmt: skip
 SHIFTED = {f"{rule}_shifted zero-half 0" for rule in ("embed", "evaluate")}
 
 
@@ -54,9 +68,13 @@ def test_students_are_made_and_nothing_old_is_made_again(taught: Project) -> Non
     } <= stale
     old = {"build_model base", "adapt_model full 0", "adapt_model lora-r8-pgd 0", "embed_target full 0"}
     assert not stale & old and not any(job.startswith("cut_text_tower") for job in stale)
-    queries = "results/tiny/evaluation/retrieval/zero-{}/s0/outlines/test/clean/queries.parquet"
-    done = taught.snakemake(*(queries.format(name) for name in ("half", "fine")))
+    queries = "results/tiny/evaluation/retrieval/zero-fine/s0/outlines/test/clean/queries.parquet"
+    sections = [f"results/tiny/sections/{room}.json" for room in ("zero_shot", "encoders")]
+    done = taught.snakemake(queries, *sections)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for section in sections:
+        html = json.loads((taught.folder / section).read_text())["html"]
+        assert "half</th>" in html.replace("zero-half", "half") and '<p class="empty">' not in html
     assert (
         card(taught, "half")["share"]["without_token_table"] < 0.55 and card(taught, "fine")["cell"] == "full"
     )

@@ -18,7 +18,7 @@ class Hub(ThreadingHTTPServer):
         self.models: dict[str, dict[str, bytes]] = {}
         """Files, by path, of each model."""
         self.breaks: list[int] = []
-        """After how many bytes the next downloads break off, one after the other."""
+        """After how many bytes the next downloads of more than that break off, one after the other."""
         self.ranges: list[str] = []
         """What each download asked for, "" for the whole file."""
 
@@ -61,7 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.end_headers()
         if with_body:
-            end = self.server.breaks.pop(0) if self.server.breaks else len(content)
+            breaks = self.server.breaks
+            end = breaks.pop(0) if breaks and breaks[0] < len(content) - start else len(content)
             self.wfile.write(content[start : start + end])
 
     def _refuse(self, code: str) -> None:
