@@ -61,8 +61,7 @@ def test_a_student_changes_no_other_job() -> None:
     }
     own = {key for key in after if key not in before}
     assert {key[0] for key in own} == {
-        "cut_text_tower", "distil_model", "adapt_model", "embed_target", "embed_domains", "evaluate_target",
-        "evaluate_domains",
+        "cut_text_tower", "distil_model", "adapt_model", "embed_target", "evaluate_target",
     }  # fmt: skip
     names = {key[0] for key in before if before[key] != after[key]}
     assert not names & {"build_model", "adapt_model", "embed_target", "evaluate_target", "build_index"}

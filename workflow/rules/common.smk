@@ -206,10 +206,16 @@ def query_files(sets, cell="{cell}", seed="{seed}", kind="retrieval"):
 
 
 def clean_queries():
-    """Return the per-query results of every cell and seed on the sets that all cells are evaluated on."""
-    sets = STUDY.target_sets() + STUDY.domain_sets()
+    """Return the per-query results of every cell and seed on the target and, of those that visit them, on other domains."""
+
+    def sets(cell):
+        domains = STUDY.domain_sets() if STUDY.visits_domains(cell) else []
+        return STUDY.target_sets() + domains
+
     return [
-        file for cell, seed in STUDY.runs() for file in query_files(sets, cell, seed)
+        file
+        for cell, seed in STUDY.runs()
+        for file in query_files(sets(cell), cell, seed)
     ]
 
 

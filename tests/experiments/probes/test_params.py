@@ -15,7 +15,7 @@ from crossmodal.study.study import Study, load_study
 
 DEFAULTS = read_yaml(Path("params.yaml"))
 HUB = {"kind": "hub", "architecture": "ViT-B-32-quickgelu", "pretrained": "openai"}
-STUDENTS = {"student": None, "student-tuned": None}
+STUDENTS = {"student": None}
 CLIP = {
     "models": {"towers": None, "clip": HUB, **STUDENTS},
     "adaptation": {"cells": STUDENTS},

@@ -6,22 +6,26 @@ import pytest
 
 from crossmodal.errors import UserError
 from crossmodal.experiments.zero_shot.jobs import known_sets, teaching_runs, trained_models
+from crossmodal.study import grid
 from crossmodal.study.configuration import read_yaml
 from crossmodal.study.students import teaching_run
 from crossmodal.study.study import Study, load_study
 
 DEFAULTS = read_yaml(Path("params.yaml"))
 STUDENT = {**DEFAULTS["models"]["student"], "seed": 1}
-AGAIN = {"models": {"student-again": STUDENT}, "adaptation": {"cells": {"again": {}}}}
-AGAIN["adaptation"]["cells"]["again"] = {
-    "method": {"kind": "zero_shot"},
-    "model": "student-again",
-    "seeds": [0],
-}
+TUNED = {**DEFAULTS["models"]["student"], "cell": "full"}
+
+
+def as_it_is(model: str) -> dict:
+    return {"method": {"kind": "zero_shot"}, "model": model, "seeds": [0]}
+
+
+MODELS = {"student-again": STUDENT, "student-tuned": TUNED}
+CELLS = {"again": as_it_is("student-again"), "tuned": as_it_is("student-tuned")}
 
 
 def study(**changes: object) -> Study:
-    return load_study(DEFAULTS, AGAIN | changes)
+    return load_study(DEFAULTS, {"models": MODELS, "adaptation": {"cells": CELLS}} | changes)
 
 
 def test_a_student_may_be_several_that_differ_by_their_seed() -> None:
@@ -32,9 +36,9 @@ def test_a_student_may_be_several_that_differ_by_their_seed() -> None:
 @pytest.mark.parametrize(
     ("room", "message"),
     [
-        ({"students": {"student": {"cells": ["student", "student-tuned"]}, "student-tuned": None}},
-         'zero_shot.students.student.cells: got "student-tuned"'),
-        ({"students": {"tuned": {"cells": ["full"]}}}, 'zero_shot.students.tuned.cells: got "full"'),
+        ({"students": {"student": {"cells": ["student", "tuned"]}}},
+         'zero_shot.students.student.cells: got "tuned"'),
+        ({"students": {"other": {"cells": ["full"]}}}, 'zero_shot.students.other.cells: got "full"'),
         ({"students": {"bitfit": {"cells": ["again"]}}}, 'zero_shot.students: got "bitfit"'),
         ({"domains": ["openmoji"]}, 'zero_shot.domains: got "openmoji"'),
     ],
@@ -46,19 +50,22 @@ def test_what_makes_no_sense_is_one_line(room: dict, message: str) -> None:
 
 
 def test_a_student_learns_from_the_run_with_its_own_seed() -> None:
-    tuned = {**DEFAULTS["models"]["student-tuned"], "seed": 1}
-    found = study(models={"other": tuned, "third": {**tuned, "seed": 99}, "student-again": STUDENT})
+    further = {"other": {**TUNED, "seed": 1}, "third": {**TUNED, "seed": 99}}
+    found = study(models=MODELS | further)
     assert found.seeds_of("full")[:2] == [0, 1]
     taught = {name: teaching_run(found, name) for name in ("student", "student-tuned", "other", "third")}
     assert taught == {
-        "student": None,
-        "student-tuned": ("full", 0),
-        "other": ("full", 1),
-        "third": ("full", 0),
-    }
+        "student": None, "student-tuned": ("full", 0), "other": ("full", 1), "third": ("full", 0),
+    }  # fmt: skip
 
 
 def test_names_are_met_by_whatever_a_tried_model_learnt_from() -> None:
-    found = study()
+    found = study(zero_shot={"students": {"tuned": {"cells": ["tuned"]}}})
     assert [name.dataset for name in known_sets(found)] == ["web", "openmoji"]
     assert trained_models(found) == ["student", "student-tuned"] and teaching_runs(found) == [("full", 0)]
+
+
+def test_what_is_compared_as_it_is_forgets_nothing() -> None:
+    found = study()
+    domains = {cell for rule, run in grid.jobs(found) if rule == "embed_domains" for cell in [run["cell"]]}
+    assert {"zero-shot", "full", "lora-r8"} <= domains and not domains & {"student", "tuned", "lite0"}

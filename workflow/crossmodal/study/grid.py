@@ -40,7 +40,7 @@ def _jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     for cell, seed in study.runs():
         run = {"cell": cell, "seed": str(seed)}
         yield "adapt_model", run
-        for kind in ("target", "domains") if study.domain_sets() else ("target",):
+        for kind in ("target", "domains") if study.visits_domains(cell) else ("target",):
             yield f"embed_{kind}", run
             yield f"evaluate_{kind}", run
     yield "number_cells", {}

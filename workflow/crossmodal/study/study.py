@@ -183,6 +183,11 @@ class Study(Parameters):
         """Return the datasets whose test split every cell is evaluated on, the study's target first."""
         return [self.adaptation.dataset, *self.evaluation.domains]
 
+    def visits_domains(self, cell: str) -> bool:
+        """Return whether a cell is evaluated on other domains: what is compared as it is has nothing to forget."""
+        model, method = self.models[self.model_of(cell)], self.adaptation.cells[cell].method
+        return bool(self.evaluation.domains) and (model.adapts_by_default() or method.kind != "zero_shot")
+
     def target_sets(self) -> list[SetName]:
         """Return the target's test split."""
         return [SetName(self.adaptation.dataset, "test", "clean")]
