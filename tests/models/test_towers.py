@@ -128,7 +128,13 @@ def test_open_clips_own_text_tower() -> None:
 
 def test_an_image_size_that_the_tower_does_not_take() -> None:
     with pytest.raises(UserError, match="towers: the image tower takes no images of 64 px"):
-        create({"architecture": "vit_tiny_patch16_224", "size": 64}, OWN_TEXT)
+        create({"architecture": "inception_v3", "size": 64}, OWN_TEXT)
+
+
+def test_a_tower_that_takes_one_size_alone_is_made_for_the_size_of_images() -> None:
+    model = create({"architecture": "vit_tiny_patch16_224", "size": 64}, OWN_TEXT)
+    assert clip.image_size(model) == 64 and model.visual.trunk.patch_embed.num_patches == (64 // 16) ** 2
+    assert encode_images(model, torch.rand(1, 3, 64, 64)).shape[0] == 1
 
 
 @pytest.mark.filterwarnings("ignore:Unexpected keyword arguments:UserWarning")

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias, cast
 
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -78,6 +77,8 @@ def fit_input(tower: nn.Module, vision: Config) -> None:
 
     open_clip hands no size on, so such a tower would be that of timm's own size. Weights are random.
     """
+    import timm  # open_clip has: imported before it, it would bring torch's compiler along (see `architecture`)
+
     known = tower.trunk.pretrained_cfg
     side = int(vision.get("image_size", known["input_size"][-1]))
     if known.get("fixed_input_size") and side != known["input_size"][-1]:
