@@ -79,12 +79,14 @@ def fit_input(tower: nn.Module, vision: Config) -> None:
     """
     import timm  # open_clip has: imported before it, it would bring torch's compiler along (see `architecture`)
 
-    known = tower.trunk.pretrained_cfg
+    trunk: Any = tower.trunk
+    known = trunk.pretrained_cfg
     side = int(vision.get("image_size", known["input_size"][-1]))
     if known.get("fixed_input_size") and side != known["input_size"][-1]:
         pool = vision.get("timm_pool", "avg")
-        tower.trunk = timm.create_model(vision["timm_model_name"], img_size=side)
-        tower.trunk.reset_classifier(0, **({"global_pool": pool} if pool else {}))
+        trunk = timm.create_model(vision["timm_model_name"], img_size=side)
+        trunk.reset_classifier(0, **({"global_pool": pool} if pool else {}))
+        tower.trunk = trunk
 
 
 def equip(model: CLIP, config: Config) -> CLIP:
