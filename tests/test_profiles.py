@@ -80,8 +80,8 @@ def test_asking_for_gpus_is_part_of_no_spec() -> None:
         "embed_domains", "evaluate_domains", "fetch_package", "fetch_hub_file", "unpack_text_tower", "tune_model",
         "number_tuning", "draw_tuning", "embed_tokens", "embed_fold_tokens", "embed_scale", "build_scale_hnsw",
         "cut_text_tower", "distil_model",
-        "embed_zero_shot", "evaluate_zero_shot", "number_zero_shot", "draw_zero_shot", "measure_towers",
-        "score_precision", "number_encoders", "draw_encoders",
+        "embed_zero_shot", "evaluate_zero_shot", "number_zero_shot", "draw_zero_shot",
+        "measure_towers", "score_precision", "number_encoders", "draw_encoders",
     }  # fmt: skip
     assert {rule for rule, _ in jobs} == set(rules()) - absent, (
         "the tiny study has one domain, no package, no student, no encoder, no tokens and no graph"

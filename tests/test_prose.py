@@ -28,6 +28,7 @@ TYPED = {
     "a value and what it may be off": rf"{_SIGNED}\s*(?:±|\+/?-)\s*\d",
     "a range of decimals": rf"\d\.\d+\s*%?{_TO.replace(',|;|', '')}{_SIGNED}",
     "a share with decimals": r"\d\.\d+\s*(?:%|per cent|points?\b)",
+    "a verdict": r"\bH\d(?:\.[\w@.-]+)?[`*]*\s+(?:is|was)\s+(?:not\s+)?\W*(?:supported|refuted|inconclusive)\b",
 }
 """How a measured number would look. Round shares may be rules or parameters: 95 % intervals."""
 OF_PIXELS = "[0, 1]"

@@ -91,6 +91,18 @@ def test_a_name_that_is_nothing_but_an_ending_is_kept() -> None:
     assert found == ["-outline", "box", "outline"]
 
 
+def test_numbers_tell_drawings_of_one_thing_apart_whether_figures_or_words() -> None:
+    endings = Params.model_fields["endings"].default
+    icons = ["bed", "bed2", "bed-2", "bed-two", "bed-alt", "bed-alt-2", "cat-three", "stone", "someone"]
+    assert [one.name for one in one_a_name("x", icons, endings)] == ["bed", "cat", "someone", "stone"]
+
+
+def test_the_order_of_sets_is_that_of_the_alphabet() -> None:
+    pin = {"version": "1.0.0", "sha512": "0" * 128}
+    found = Params.model_validate({"kind": "named_icons", "sets": {"two": pin, "one": pin}})
+    assert [package.name for package in found.packages()] == ["@iconify-json/one", "@iconify-json/two"]
+
+
 def test_an_ending_that_is_no_pattern_is_one_line() -> None:
     pin = {"version": "1.0.0", "sha512": "0" * 128}
     with pytest.raises(ValidationError, match=r"got '\(', which is no regular expression"):

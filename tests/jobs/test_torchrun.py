@@ -36,7 +36,7 @@ def main(source: In, copy: Out, work: Folder, spec: Spec) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if fail == "terminated":
         with noticing_sigterm() as interrupted:
-            print("ready", flush=True)
+            os.write(1, b"ready\n")  # at once: two processes share the pipe
             while not interrupted():
                 pass
         raise UserError("ended by SIGTERM")
@@ -63,14 +63,21 @@ def start(tmp_path: Path):
             "manifest": "out/manifest.json",
         } | changes
         arguments = [f"{name}={value}" for name, value in values.items()]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "crossmodal.jobs.torchrun", "2", "job", *arguments, f"spec={json.dumps(spec)}"],
             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
         )  # fmt: skip
+        started.append(process)
+        return process
 
     (tmp_path / "tmp").mkdir()
-    return start
+    started: list[subprocess.Popen[str]] = []
+    yield start
+    for process in started:
+        if process.poll() is None:  # it ends its processes, which stand in sessions of their own
+            process.terminate()
+            process.wait(60)
 
 
 def files(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from crossmodal import registry
 from crossmodal.adaptation.methods import parameter_counts
 from crossmodal.errors import UserError
 from crossmodal.models import clip, dual_encoder, scratch
+from crossmodal.provenance.manifest import build_manifest, now, write_manifest
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "octopus", "hat"]
 CAPTIONS = ["a red octopus", "a hat", "a zebra " * 20]
@@ -145,6 +147,21 @@ def test_a_tower_that_cannot_be_built_is_one_line(text, tmp_path: Path, change, 
     with pytest.raises(UserError, match=message) as error:
         clip.tokenize(create(configuration(VIT, text | wrong)), ["a hat"])
     assert "\n" not in str(error.value)
+
+
+def test_what_the_job_of_a_folder_did_not_write_is_refused(text, bert: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(bert, tmp_path / "bert"))
+    files = [(path, path) for path in folder.iterdir()]
+    spec = {"rule": "unpack_text_tower", "wildcards": {}, "seed": 0, "threads": 1, "environment": {}}
+    write_manifest(folder / "manifest.json", build_manifest(spec, {}, {"files": files}, set(), now()))
+    text |= {"hf_model_name": str(folder), "hf_tokenizer_name": str(folder)}
+    model = create(configuration(VIT, text))
+    assert clip.tokenize(model, ["a hat"]).tolist()[0][1:3] == [5, 8]
+    (folder / "added_tokens.json").write_text('{"ha": 8}')
+    message = rf"^{folder}/added_tokens\.json: no job of the study wrote it"
+    for read in (lambda: clip.tokenize(model, ["a hat"]), lambda: create(configuration(VIT, text))):
+        with pytest.raises(UserError, match=message):
+            read()
 
 
 @pytest.mark.slow

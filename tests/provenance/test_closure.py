@@ -232,13 +232,14 @@ def test_package_init_files_are_empty() -> None:
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty package in the place of ours."""
-    monkeypatch.setattr(module, "ROOT", tmp_path)
+    root = tmp_path / "crossmodal"
+    monkeypatch.setattr(module, "ROOT", root)
     module._file_of.cache_clear()
-    (tmp_path / "__init__.py").touch()
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep/__init__.py").touch()
-    (tmp_path / "deep/loop.py").write_text("x = 1\n")
-    yield tmp_path
+    (root / "deep").mkdir(parents=True)
+    (root / "__init__.py").touch()
+    (root / "deep/__init__.py").touch()
+    (root / "deep/loop.py").write_text("x = 1\n")
+    yield root
     module._file_of.cache_clear()
 
 
@@ -258,6 +259,21 @@ def test_a_lazy_package_that_was_edited_counts(package: Path) -> None:
     module._read.cache_clear()
     (package / "attacks/__init__.py").write_text("import numpy\n")
     assert set(closure(("crossmodal.attacks.pgd",))[0]) == {"crossmodal.attacks", "crossmodal.attacks.pgd"}
+
+
+@pytest.mark.parametrize(
+    "name", ["numexpr.py", "numexpr.abi3.so", "numexpr/__init__.py", "numexpr/__init__.pyc"]
+)
+def test_what_lies_beside_the_package_is_in_place_of_no_other(package: Path, name: str) -> None:
+    module.check_sources()
+    path = package.parent / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    said = (
+        f"{package.parent / Path(name).parts[0]}: Python would import it in place of a package of that name"
+    )
+    with pytest.raises(UserError, match=re.escape(said)):
+        module.check_sources()
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,10 @@ ROLES: dict[str, dict[str, Any]] = {
         "domains": list(DOMAINS),
         "cell": "lora-r8",
         "baseline": "zero-shot",
+        "probe": "lookup",
         "students": {STUDENT: {"cells": ["half-0"]}},
     },
-    "encoders": {"cells": list(ENCODERS)},
+    "encoders": {"cells": list(ENCODERS), "probe": "colours"},
     "tuning": {"families": {"full": {"cells": ["full"]}, "lora": {"cells": ["lora-r8", "lora-r8-pgd"]}}},
 }
 """Parameters of each experiment for the cells of `made_up_numbers`."""

@@ -133,6 +133,14 @@ def metric_rows(
                     value,
                     unit="s" if "seconds" in metric else "count",
                 )
+        for blind, recall in (("chance", 0.01), ("lookup", 0.03)):
+            for name in (*DOMAINS, "domains"):
+                for metric, factor in (("recall@1", 1.0), ("recall@10", 3.0)):
+                    add(f"zero_shot/{blind}/s*/{name}/test/clean/mean", metric, recall * factor)
+                add(f"zero_shot/{blind}/s*/{name}/test/clean/text_to_image", "recall@10", recall)
+        for blind, recall in (("chance", 0.02), ("colours", 0.31)):
+            for direction in (*DIRECTIONS, "mean"):
+                add(f"encoders/{blind}/s*/openmoji/test/clean/{direction}", "recall@10", recall)
         for cell, parameters in ENCODERS.items():
             for metric, value in (("parameters_tower", parameters), ("flops", 80 * parameters)):
                 add(f"encoders/{cell}/s*/-/-/-/-", metric, value, unit="count")
@@ -152,9 +160,11 @@ def transferred(add: Callable[..., None], cell: str, where: str, base: float) ->
                 add(f"{where}/{variant}/{direction}", metric, base * factor, 0.01)
     add(f"{where}/prompts/image_to_text", "accuracy@1", base, 0.01)
     if cell != "zero-shot":
-        add(f"{where}/clean/mean", "retention_recall@1", 10 * base, 0.05)
-    if cell != STUDENT:
-        add(f"{where}/clean/mean", f"gain_over_{STUDENT}_recall@1", base - 0.1, 0.02)
+        for metric in ("recall@1", "recall@10"):
+            add(f"{where}/clean/mean", f"retention_{metric}", 10 * base, 0.05)
+    for other in {STUDENT, "lookup"} - {cell}:
+        for metric in ("recall@1", "recall@10"):
+            add(f"{where}/clean/mean", f"gain_over_{other}_{metric}", base - 0.1, 0.02)
 
 
 def hypothesis_rows() -> list[dict[str, object]]:

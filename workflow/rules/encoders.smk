@@ -1,4 +1,4 @@
-from crossmodal.experiments.encoders.jobs import encoder_runs
+from crossmodal.experiments.encoders.jobs import beside_runs, encoder_runs
 
 COMPARED = encoder_runs(STUDY)
 COMPARED_MODELS = [STUDY.model_of(cell) for cell, _ in COMPARED]
@@ -85,6 +85,16 @@ rule score_precision:
 rule number_encoders:
     input:
         queries=encoder_queries,
+        beside=[
+            file
+            for cell, seed in beside_runs(STUDY)
+            for file in query_files(STUDY.target_sets(), cell, seed)
+        ],
+        probe=(
+            query_files(STUDY.target_sets(), STUDY.encoders.probe, 0, "probes")
+            if STUDY.encoders.probe
+            else []
+        ),
         precision=rules.score_precision.output.precision if COMPARED else [],
         times=(
             expand(

@@ -4,12 +4,12 @@ from crossmodal.experiments.probes.jobs import known_sets
 rule evaluate_probe:
     input:
         known=lambda wildcards: image_files(known_sets(STUDY, wildcards.probe)),
-        test=f"<data>/datasets/{TARGET}/test.parquet",
+        test="<data>/datasets/{dataset}/test.parquet",
     output:
-        queries=f"<results>/evaluation/probes/{{probe}}/s0/{TARGET}/test/clean/queries.parquet",
-        manifest="<results>/evaluation/probes/{probe}/manifest.json",
+        queries="<results>/evaluation/probes/{probe}/s0/{dataset}/test/clean/queries.parquet",
+        manifest="<results>/evaluation/probes/{probe}/{dataset}.manifest.json",
     log:
-        "<results>/logs/probes/evaluate-{probe}.log",
+        "<results>/logs/probes/evaluate-{probe}-{dataset}.log",
     conda:
         ENVIRONMENT
     resources:

@@ -10,6 +10,7 @@ from crossmodal.experiments.zero_shot.jobs import (
 TRIED = tried_sets(STUDY)
 PROMPTED = tried_sets(STUDY, "prompts")
 TRIED_RUNS = list(tried_runs(STUDY))
+PROBE = STUDY.zero_shot.probe
 
 
 rule embed_zero_shot:
@@ -69,6 +70,7 @@ rule number_zero_shot:
             for cell, seed in TRIED_RUNS
             for file in query_files(asked_sets(STUDY), cell, seed, "zero_shot")
         ],
+        probes=query_files(TRIED, PROBE, 0, "probes") if PROBE else [],
         domains=image_files(TRIED),
         known=image_files(known_sets(STUDY)) if TRIED else [],
         footprints=[

@@ -36,6 +36,19 @@ def test_what_is_kept_is_the_ratio_of_recalls(tmp_path: Path) -> None:
     assert list(verdicts) == ["encoders.kept"] and verdicts["encoders.kept"].verdict == "inconclusive"
 
 
+def test_a_reference_that_finds_no_more_than_a_probe_judges_nothing(tmp_path: Path) -> None:
+    room = ROOM.model_copy(update={"probe": "colours"})
+    results = [
+        write_result(tmp_path, "encoders", cell, 0, "emoji", "clean", rate, directions=2)
+        for cell, rate in (("small", 0.5), ("large", 0.7), ("colours", 0.7))
+    ]
+    found = quality_numbers(results, room, "emoji", STATISTICS, targets_of(claims(room, "emoji", {})))
+    verdict = judged(claims(room, "emoji", {}), found)["encoders.kept"]
+    assert "what large finds beyond colours, which sees no network is not clearly above zero" in verdict.note
+    names = {number.number_id.rpartition("clean/")[2] for number in found if number.cell == "colours"}
+    assert "mean/recall@10" in names and not any("gain_over" in name for name in names)
+
+
 def costs(**changes: object) -> list[TowerCost]:
     return [
         TowerCost(
@@ -83,6 +96,8 @@ def test_losses_are_those_of_the_best_epoch(tmp_path: Path) -> None:
 def test_roles_are_among_those_compared() -> None:
     with pytest.raises(ValueError, match="reference: huge is none of the cells that are compared"):
         Params(cells=["small"], cell="small", reference="huge")
+    with pytest.raises(ValueError, match="beside: small is among the cells that are compared"):
+        Params(cells=["small"], beside=["small"])
 
 
 def test_times_fall_where_a_machine_is_slow_for_all() -> None:

@@ -19,12 +19,13 @@ STUDENTS = {"student": None}
 CLIP = {
     "models": {"towers": None, "clip": HUB, **STUDENTS},
     "adaptation": {"cells": STUDENTS},
-    "zero_shot": {"students": STUDENTS},
+    "zero_shot": {"students": STUDENTS, "probe": None},
 }
 
 
 def study(probes: list[str], **changes: object) -> Study:
-    return load_study(DEFAULTS, {"probes": {"probes": probes}} | changes)
+    asked = {"probes": {"probes": probes}, "zero_shot": {"probe": None}, "encoders": {"probe": None}}
+    return load_study(DEFAULTS, asked | changes)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_colours_need_no_crawl() -> None:
 def test_each_probe_is_a_job_that_knows_its_own_training_split_and_none_of_the_test() -> None:
     found = study([*KNOWS])
     assert [wildcards for rule, wildcards in grid.jobs(found) if rule == "evaluate_probe"] == [
-        {"probe": "lookup"}, {"probe": "colours"},
+        {"probe": "lookup", "dataset": "openmoji"}, {"probe": "colours", "dataset": "openmoji"},
     ]  # fmt: skip
     assert [(name.dataset, name.split) for name in known_sets(found, "lookup")] == [("web", "train")]
     assert [(name.dataset, name.split) for name in known_sets(found, "colours")] == [("openmoji", "train")]
@@ -82,6 +83,6 @@ def test_the_crawl_is_that_of_the_first_model_that_some_cell_adapts() -> None:
 def test_a_job_depends_on_the_code_of_its_own_probe_alone() -> None:
     found = study([*KNOWS])
     for probe in KNOWS:
-        code = json.loads(spec(found, "evaluate_probe", probe=probe))["code"]
+        code = json.loads(spec(found, "evaluate_probe", probe=probe, dataset="openmoji"))["code"]
         own = {name.rpartition(".")[2] for name in code if name.startswith("crossmodal.experiments.probes.")}
         assert own == {"evaluate_probe", "examples", "tfidf", probe}

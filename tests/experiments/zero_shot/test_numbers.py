@@ -8,6 +8,8 @@ import pytest
 from crossmodal.experiments.zero_shot.claims import claims
 from crossmodal.experiments.zero_shot.numbers import transfer_numbers
 from crossmodal.experiments.zero_shot.params import Params
+from crossmodal.experiments.zero_shot.transfer import chance_numbers
+from crossmodal.statistics.chance import chance_recalls
 from crossmodal.statistics.numbers import Number
 from crossmodal.statistics.panel import Result
 from crossmodal.statistics.settings import StatisticsParameters
@@ -17,9 +19,9 @@ from query_results import queries_of, write_result
 
 STATISTICS = StatisticsParameters(resamples=500, bootstrap_seed=3)
 DOMAINS = ["games", "maps"]
-RATES = {"zero-shot": 0.4, "lora": 0.6, "half": 0.3}
+RATES = {"zero-shot": 0.4, "lora": 0.6, "half": 0.3, "lookup": 0.1}
 ROOM = Params(
-    domains=DOMAINS, cell="lora", baseline="zero-shot",
+    domains=DOMAINS, cell="lora", baseline="zero-shot", probe="lookup",
     students={"half": {"cells": ["half-0", "half-1"]}},
 )  # fmt: skip
 
@@ -30,9 +32,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     return [
         write_result(folder, "zero_shot", cell, seed, domain, variant, rate, directions=2)
         for cell, rate in RATES.items()
-        for seed in ((0,) if cell == "zero-shot" else (0, 1))
+        for seed in ((0,) if cell in ("zero-shot", "lookup") else (0, 1))
         for domain in DOMAINS
-        for variant in ("clean", "prompts")
+        for variant in (("clean",) if cell == "lookup" else ("clean", "prompts"))
     ]
 
 
@@ -82,7 +84,9 @@ def test_gains_are_over_students_and_of_cells(results, numbers) -> None:
         for cell in ("lora", "half")
     }
     assert gain.value == pytest.approx(mean["lora"] - mean["half"]) and gain.n_seeds == 2
-    assert not any("/half/" in name and "gain_over_" in name for name in numbers)
+    assert not any("/half/" in name and "gain_over_half" in name for name in numbers)
+    over = {name.split("/")[1] for name in numbers if "gain_over_lookup" in name}
+    assert over == {"lora", "half", "zero-shot"} and "gain_over_lookup_recall@10" in " ".join(numbers)
     beside = "zero_shot/lora/s*/domains/test/clean/mean/"
     assert numbers[f"{beside}aa_difference_recall@1"].value == pytest.approx(0, abs=0.1)
     assert numbers[f"{beside}smallest_visible_recall@1"].value > 0
@@ -90,14 +94,44 @@ def test_gains_are_over_students_and_of_cells(results, numbers) -> None:
 
 def test_a_claim_is_judged_by_the_gain_over_all_domains(numbers) -> None:
     found = judged(claims(ROOM, "target", {}), numbers.values())
-    assert list(found) == ["H4.half"] and found["H4.half"].verdict == "supported"
+    assert list(found) == ["H4.half.recall@1", "H4.half.recall@10"]
+    assert found["H4.half.recall@1"].verdict == "supported"
+
+
+def test_a_claim_says_nothing_where_the_base_model_finds_no_more_than_a_probe(tmp_path: Path) -> None:
+    rates = RATES | {"lookup": RATES["zero-shot"]}
+    results = [
+        write_result(tmp_path, "zero_shot", cell, seed, domain, "clean", rate, directions=2)
+        for cell, rate in rates.items()
+        for seed in ((0,) if cell in ("zero-shot", "lookup") else (0, 1))
+        for domain in DOMAINS
+    ]
+    targets = targets_of(claims(ROOM, "target", {}))
+    numbers = transfer_numbers(results, DOMAINS, [], ROOM, STATISTICS, targets)
+    found = judged(claims(ROOM, "target", {}), numbers)["H4.half.recall@1"]
+    assert found.verdict == "inconclusive"
+    assert "what zero-shot finds beyond lookup, which sees no network is not clearly above zero" in found.note
+
+
+def test_chance_is_of_each_domain_and_of_their_mean(results, tmp_path: Path) -> None:
+    paths = []
+    for record in [r.record for r in results if (r.record.cell, r.record.seed) == ("lora", 0)]:
+        paths.append(tmp_path / record.dataset / "test" / record.variant / "queries.parquet")
+        paths[-1].parent.mkdir(parents=True)
+        paths[-1].write_bytes(record.path.read_bytes())
+    found = {number.number_id: number.value for number in chance_numbers(paths, DOMAINS, DOMAINS)}
+    own = chance_recalls(paths[0])["text_to_image"]
+    assert found["zero_shot/chance/s*/games/test/clean/text_to_image/recall@5"] == own["recall@5"]
+    mean = np.mean([found[f"zero_shot/chance/s*/{d}/test/clean/mean/recall@5"] for d in DOMAINS])
+    assert found["zero_shot/chance/s*/domains/test/clean/mean/recall@5"] == pytest.approx(mean)
+    assert "zero_shot/chance/s*/domains/test/prompts/image_to_text/accuracy@1" in found
 
 
 def test_a_student_of_one_seed_decides_nothing(results) -> None:
     few = [result for result in results if result.record.cell != "half" or result.record.seed == 0]
     targets = targets_of(claims(ROOM, "target", {}))
     numbers = transfer_numbers(few, ROOM.domains, ROOM.domains, ROOM, STATISTICS, targets)
-    assert judged(claims(ROOM, "target", {}), numbers)["H4.half"].verdict == "inconclusive"
+    assert judged(claims(ROOM, "target", {}), numbers)["H4.half.recall@1"].verdict == "inconclusive"
 
 
 def test_the_mean_of_classes_is_over_the_domains_that_have_some(results) -> None:

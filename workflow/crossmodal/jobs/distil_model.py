@@ -10,6 +10,7 @@ from crossmodal.jobs.run import Folder, In, Ins, Out, Spec, Timed, run
 from crossmodal.models import distilled
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import load_clip, save_clip
+from crossmodal.models.footprint import size
 from crossmodal.registry import load, parse
 from crossmodal.torch_setup import prepare_torch
 from crossmodal.training.batches import load_training_set
@@ -39,9 +40,7 @@ def main(
         checkpoints, training, checkpoints.name,
     )  # fmt: skip
     save_clip(student, config, weights)
-    sizes = {
-        name: distilled.size(model)._asdict() for name, model in (("own", student), ("teacher", teacher))
-    }
+    sizes = {name: size(model)._asdict() for name, model in (("own", student), ("teacher", teacher))}
     tensors = dict(student.named_parameters())
     towers = dict.fromkeys(("image", "text", "joint"), 0)
     for name, tensor in tensors.items():

@@ -4,32 +4,15 @@ It is saved in open_clip's layout as every model is. Unlike the other kinds it i
 from sources: by jobs/distil_model.py.
 """
 
-from typing import NamedTuple
-
 import torch
 
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import Config, build_clip
 from crossmodal.models.distilled_params import Params
-from crossmodal.models.dual_encoder import token_embedding
+from crossmodal.models.footprint import Size, size
 from crossmodal.models.inheritance import inherit
 from crossmodal.models.student_architecture import misfit, student_cfg
-
-
-class Size(NamedTuple):
-    """Numbers of parameters of a model."""
-
-    total: int
-    """All of them."""
-    without_token_table: int
-    """All but the embeddings of tokens, most of which no caption asks for."""
-
-
-def size(model: CLIP) -> Size:
-    """Return how many parameters `model` has."""
-    total = sum(parameter.numel() for parameter in model.parameters())
-    return Size(total, total - token_embedding(model).weight.numel())
 
 
 def config_of(params: Params, teacher: Config, folder: str | None = None) -> Config:

@@ -1,11 +1,30 @@
-"""What one call of an encoder takes apart from time: operations, weights, memory of activations."""
+"""How large a model is, and what a call takes apart from time: operations, memory of activations."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
+
+from crossmodal.models.architecture import CLIP
+from crossmodal.models.dual_encoder import token_embedding
+
+
+class Size(NamedTuple):
+    """Numbers of parameters of a model."""
+
+    total: int
+    """All of them."""
+    without_token_table: int
+    """All but the embeddings of tokens, most of which no caption asks for."""
+
+
+def size(model: CLIP) -> Size:
+    """Return how many parameters `model` has."""
+    total = sum(parameter.numel() for parameter in model.parameters())
+    return Size(total, total - token_embedding(model).weight.numel())
 
 
 def count_flops(call: Callable[[], object]) -> int:

@@ -17,11 +17,14 @@ from open_clip.hf_configs import arch_dict
 from open_clip.tokenizer import HFTokenizer
 
 from crossmodal.errors import UserError
+from crossmodal.provenance.manifest import read_manifest
 
 VOCABULARIES = (
     "tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
 )  # fmt: skip
 """Files of which a tokenizer's folder has at least one."""
+MANIFEST = "manifest.json"
+"""Stands in a folder that a job made."""
 
 
 def enable() -> None:
@@ -32,6 +35,7 @@ def enable() -> None:
 
 def check(name: str, context: int, source: str) -> None:
     """Raise UserError, naming `source`, unless the text tower `name` can be built for captions of `context`."""
+    _refuse_strangers(Path(name))
     try:
         config = transformers.AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
@@ -53,6 +57,7 @@ def check(name: str, context: int, source: str) -> None:
 def tokenizer(name: str, context: int, mode: str | None, options: dict[str, Any]) -> HFTokenizer:
     """Return open_clip's wrapper of the tokenizer `name`: texts to int64 [n, context]; UserError where absent."""
     folder = Path(name)
+    _refuse_strangers(folder)
     if folder.is_dir() and not any((folder / file).is_file() for file in VOCABULARIES):
         # Otherwise transformers makes an empty one, to which every word is unknown, without a word.
         raise UserError(f"the tokenizer {name} lacks tokenizer.json in its folder")
@@ -60,6 +65,26 @@ def tokenizer(name: str, context: int, mode: str | None, options: dict[str, Any]
         return HFTokenizer(name, context_length=context, tokenizer_mode=mode, **options)
     except (OSError, ValueError, TypeError, AssertionError) as error:
         raise UserError(f"the tokenizer {name} {_fault(name, 'tokenizer.json', error)}") from None
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Raise UserError for a file that the job which made `folder` did not write.
+
+    transformers reads what it knows of a folder (added_tokens.json changes how words are cut), whether or not
+    anybody named it among the inputs of a job. Folders of others have no manifest: all their files are named.
+    """
+    if not (folder / MANIFEST).is_file():
+        return
+    written = {
+        Path(entry["path"]).name
+        for entries in read_manifest(folder / MANIFEST)["outputs"].values()
+        for entry in entries
+    }
+    for path in sorted(folder.iterdir()):
+        if path.name not in written | {MANIFEST} and not path.name.startswith("."):
+            raise UserError(
+                f"{path}: no job of the study wrote it, and it may change how texts are read; remove it"
+            )
 
 
 def _fault(name: str, file: str, error: Exception) -> str:

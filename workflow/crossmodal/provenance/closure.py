@@ -24,6 +24,9 @@ CANNOT_INFLUENCE_RESULTS = (
 )
 """Modules (and their submodules) left out of every fingerprint, each with its reason."""
 
+BESIDE = {PACKAGE, "snakemake_logger_plugin_crossmodal"}
+"""The packages that lie where this one does."""
+
 SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)
 """In the order in which Python looks for them."""
 
@@ -52,7 +55,14 @@ def _file_of(module: str) -> Path | None:
 
 
 def check_sources() -> None:
-    """Raise UserError for the first module of this package that Python and the digests would read differently."""
+    """Raise UserError for the first module that Python would run and the digests do not see, or see differently.
+
+    Of this package, and beside it: its folder is where Python looks for every module.
+    """
+    for path in sorted(ROOT.parent.iterdir()):
+        importable = path.name.endswith(SUFFIXES) or any((path / f"__init__{s}").is_file() for s in SUFFIXES)
+        if importable and path != ROOT and path.name not in BESIDE:
+            raise UserError(f"{path}: Python would import it in place of a package of that name; remove it")
     for path in sorted(ROOT.rglob("*")):
         suffix = next((s for s in SUFFIXES if path.name.endswith(s)), None)
         if suffix and "__pycache__" not in path.parts:

@@ -85,7 +85,7 @@ def read_published(study: str) -> dict[str, Number]:
             f"{path}: no such file; no numbers of study {study!r} are published (there are {known})"
         )
     sums = path.with_name(SUMS)
-    if _sums(sums).get(path.name) not in (None, _digest(path)):
+    if sums.exists() and _sums(sums).get(path.name) != _digest(path):
         raise UserError(f"{path}: not what was published, says {sums}; `git checkout {FOLDER}` restores both")
     try:
         rows = read_table(path, [name for name in SCHEMA.names if name != COUNTED]).to_pylist()

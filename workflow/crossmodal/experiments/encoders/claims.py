@@ -15,6 +15,12 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     def number(metric: str, direction: str = "mean") -> str:
         return f"encoders/{params.cell}/s*/{target}/test/clean/{direction}/{metric}"
 
+    needs = None
+    if params.probe:
+        gain = number(f"gain_over_{params.probe}_recall@10").replace(
+            f"/{params.cell}/", f"/{params.reference}/"
+        )
+        needs = (gain, f"what {params.reference} finds beyond {params.probe}, which sees no network")
     yield Claim(
         f"{KEY}.kept",
         f"{params.cell} keeps more than 95 % of the recall@10 of {params.reference} on {target}",
@@ -24,5 +30,6 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
             ("image to text", number("kept_recall@10", "image_to_text")),
             ("recall@1 kept", number("kept_recall@1")),
         ),
+        needs=needs,
         trained=True,
     )  # fmt: skip

@@ -24,12 +24,17 @@ def encoder_runs(study: Study) -> list[tuple[str, int]]:
     return [(cell, study.seeds_of(cell)[0]) for cell in study.room("encoders").cells]
 
 
+def beside_runs(study: Study) -> list[tuple[str, int]]:
+    """Return the (cell, seed) whose quality stands beside: each cell with its first seed."""
+    return [(cell, study.seeds_of(cell)[0]) for cell in study.room("encoders").beside]
+
+
 def _measuring(study: Study, process: str) -> Job:
     room = study.room("encoders")
     methods = dict.fromkeys(method_module(study, cell) for cell in room.cells)
     models = dict.fromkeys(study.model_of(cell) for cell in room.cells)
     # How many processes there are is none of a process's business: one more makes no other one stale.
-    values = room.model_dump(mode="json", exclude={"processes", "cell", "reference"})
+    values = room.model_dump(mode="json", exclude={"processes", "cell", "reference", "beside", "probe"})
     values["pretrained"] = [_is_pretrained(study.models[study.model_of(cell)]) for cell in room.cells]
     return Job(values, seed=int(process), modules=tuple(methods), models=tuple(models))
 

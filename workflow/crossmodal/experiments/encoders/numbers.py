@@ -15,8 +15,17 @@ from crossmodal.experiments.encoders.records import TowerCost, read_losses
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.cells import retrieval_record
+from crossmodal.statistics.chance import CHANCE, chance_recalls
 from crossmodal.statistics.comparisons import RECALLS, with_mean
-from crossmodal.statistics.estimates import Estimate, Place, aggregate, combine, numbers_of, ratio
+from crossmodal.statistics.estimates import (
+    Estimate,
+    Place,
+    aggregate,
+    combine,
+    difference,
+    numbers_of,
+    ratio,
+)
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
 from crossmodal.statistics.panel import CLEAN, Key, Measured, Panel, Result, read_result
 from crossmodal.statistics.queries import DIRECTIONS
@@ -26,13 +35,23 @@ from crossmodal.statistics.targets import Target, targets_of
 METRICS = (*RECALLS, "map")
 
 
-def main(queries: Ins, precision: Ins, times: Ins, training: Ins, numbers: Out, spec: Spec) -> None:
+def main(
+    queries: Ins,
+    beside: Ins,
+    probe: Ins,
+    precision: Ins,
+    times: Ins,
+    training: Ins,
+    numbers: Out,
+    spec: Spec,
+) -> None:
     values = spec["parameters"]
     room, target = Params.model_validate(values["room"]), values["target"]
     statistics = StatisticsParameters.model_validate(values["statistics"])
-    results = [read_result(retrieval_record(path, ROOM)) for path in queries]
+    results = [read_result(retrieval_record(path, ROOM)) for path in [*queries, *beside, *probe]]
     found = [
         *quality_numbers(results, room, target, statistics, targets_of(claims(room, target, {}))),
+        *(number for path in queries[:1] for number in chance_numbers(path, target)),
         *(number for path in precision for number in precision_numbers(path, target, statistics)),
         *(
             cost_numbers(costs, statistics)
@@ -51,11 +70,16 @@ def quality_numbers(
     parameters: StatisticsParameters,
     targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
-    """Return recall and mAP of each encoder, their means over directions, and `kept_recall@k` of the reference."""
+    """Return recall and mAP of each encoder and of what stands beside; `kept_recall@k`, `gain_over_<probe>_...`.
+
+    Means over directions with them; kept is of what the reference finds, gained is what a cell finds beyond the
+    probe.
+    """
     if not results:
         return []
     panel, numbers = Panel(results, parameters), list[Number]()
     reference = panel.measure(room.reference) if room.reference else {}
+    probe = panel.measure(room.probe) if room.probe else {}
     for cell in dict.fromkeys(result.record.cell for result in results):
         measured = panel.measure(cell)
         for metric in METRICS:
@@ -63,12 +87,31 @@ def quality_numbers(
             for direction, seeds in with_mean(own).items():
                 place = Place(ROOM, cell, target, "test", CLEAN, direction)
                 numbers += numbers_of(place, metric, seeds, parameters.level)
-            if whole and cell != room.reference and metric in RECALLS:
-                kept = {d: combine(ratio, own[d], whole[d]) for d in own if d in whole}
-                for direction, seeds in with_mean(kept).items():
+            compared = {}
+            if metric in RECALLS and cell != room.reference:
+                compared[f"kept_{metric}"] = {d: combine(ratio, own[d], whole[d]) for d in own if d in whole}
+            if metric in RECALLS and cell != room.probe:
+                blind = _directions(probe, target, metric)
+                gained = {d: combine(difference, own[d], blind[d]) for d in own if d in blind}
+                compared[f"gain_over_{room.probe}_{metric}"] = gained
+            for name, found in compared.items():
+                for direction, seeds in with_mean(found).items():
                     place = Place(ROOM, cell, target, "test", CLEAN, direction)
-                    numbers += numbers_of(place, f"kept_{metric}", seeds, parameters.level, targets=targets)
+                    numbers += numbers_of(place, name, seeds, parameters.level, targets=targets)
     return numbers
+
+
+def chance_numbers(path: Path, target: str) -> list[Number]:
+    """Return the recall that random order is expected to have, as the cell `CHANCE`, of the queries in `path`."""
+    chances = chance_recalls(path)
+    chances["mean"] = {m: float(np.mean([own[m] for own in chances.values()])) for m in RECALLS}
+    return [
+        Place(ROOM, CHANCE, target, "test", CLEAN, direction).plain(
+            ALL_SEEDS, metric, value, "fraction", [str(path)]
+        )
+        for direction, own in chances.items()
+        for metric, value in own.items()
+    ]
 
 
 def precision_numbers(path: Path, target: str, parameters: StatisticsParameters) -> list[Number]:

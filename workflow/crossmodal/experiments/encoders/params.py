@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from crossmodal.parameters import Check, Count, Name, Parameters
 
@@ -27,6 +27,10 @@ class Params(Parameters):
     """The small encoder that the claim is about; null claims nothing."""
     reference: Name | None = None
     """The large encoder that it is compared with."""
+    beside: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    """Cells whose quality stands beside theirs and that are not timed: the base model, and all of it adapted."""
+    probe: Name | None = None
+    """One of the probes of `probes`, which sees no network: a reference that finds no more says nothing."""
     processes: Count = 3
     """Processes that time all of them, one after another."""
     repeats: Count = 35
@@ -42,6 +46,8 @@ class Params(Parameters):
             name = getattr(self, role)
             if name is not None and name not in self.cells:
                 raise ValueError(f"{role}: {name} is none of the cells that are compared")
+        if both := [name for name in self.beside if name in self.cells]:
+            raise ValueError(f"beside: {both[0]} is among the cells that are compared")
         return self
 
 
@@ -53,6 +59,11 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
         if study.target_of(cell) == study.adaptation.dataset
     }
     yield Check("cells", params.cells, own, "cell that is evaluated on the target")
+    yield Check("beside", params.beside, own, "cell that is evaluated on the target")
+    probes = study.room("probes")
+    yield Check(
+        "probe", [params.probe], probes.probes if probes else [], "probe that the section probes asks for"
+    )
     models = [own[cell] for cell in params.cells if cell in own]
     twice = [cell for cell in params.cells if cell in own and models.count(own[cell]) > 1]
     yield Check("cells", twice[:1], [], "cell with a base model of its own")

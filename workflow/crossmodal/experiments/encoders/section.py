@@ -20,7 +20,7 @@ TEMPLATE = Path(__file__).with_name("section.html")
 def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
     """Return the tables of this experiment by the name that a published page has them under."""
     room = Params.model_validate(values["room"])
-    return made.tables(numbers, by_size(numbers, room.cells), grid.target)
+    return made.tables(numbers, by_size(numbers, room.cells), room, grid.target)
 
 
 def by_size(numbers: Numbers, cells: list[str]) -> list[str]:
@@ -37,11 +37,11 @@ def main(cells: In, numbers: In, queries: Ins, images: Ins, section: Out, spec: 
     draw_section(
         section,
         TEMPLATE,
-        trade_off_charts(found, ordered, values["target"]),
+        trade_off_charts(found, ordered, values["target"], room.probe),
         values["statistics"]["level"],
         room=room,
         target=values["target"],
-        quality=made.quality_table(found, ordered, values["target"]),
+        quality=made.quality_table(found, ordered, room, values["target"]),
         costs=made.costs_table(found, ordered),
         asked={cell: asked[cell] for cell in ordered if cell in asked},
     )

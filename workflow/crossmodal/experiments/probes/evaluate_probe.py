@@ -1,4 +1,4 @@
-"""Job: score every query of the target's test split with the vectors of a probe, in both directions."""
+"""Job: score every query of a dataset's test split with the vectors of a probe, in both directions."""
 
 from crossmodal import registry
 from crossmodal.jobs.run import In, Ins, Out, Spec, run

@@ -1,4 +1,7 @@
-"""The jobs of the probes beside their numbers and their section: one a probe."""
+"""The jobs of the probes beside their numbers and their section: one a probe and dataset.
+
+Of the target here; other experiments ask for it where a probe stands beside their own numbers.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +19,7 @@ PARAMETERS = ("probes",)
 def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     """Yield (rule, wildcards) of each job that a study asks for."""
     for probe in study.room("probes").probes:
-        yield "evaluate_probe", {"probe": probe}
+        yield "evaluate_probe", {"probe": probe, "dataset": study.adaptation.dataset}
 
 
 def known_sets(study: Study, probe: str) -> list[SetName]:
@@ -30,7 +33,7 @@ def facts(study: Study) -> dict[str, Any]:
     return subsets(study)
 
 
-def _probe(study: Study, probe: str) -> Job:
+def _probe(study: Study, probe: str, dataset: str) -> Job:
     return Job({}, modules=(registry.room_module("probes", probe),))
 
 

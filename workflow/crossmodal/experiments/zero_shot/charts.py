@@ -16,19 +16,19 @@ ROW = 15
 
 
 def domains_frame(numbers: Numbers, names: Sequence[str], domains: Sequence[str]) -> pd.DataFrame:
-    """Return R@1 on each domain, mean of both directions, of cells and students: fractions with intervals."""
+    """Return R@10 on each domain, mean of both directions, of cells, students and the probe, with intervals."""
     rows: list[dict[str, Any]] = []
     for domain in domains:
         for cell in names:
             where = {"dataset": domain, "variant": "clean", "direction": "mean"}
-            found = numbers.find("zero_shot", "recall@1", cell=cell, **where)
+            found = numbers.find("zero_shot", "recall@10", cell=cell, **where)
             if found:
                 rows.append({"domain": domain, "cell": cell, **value_columns(found)})
     return pd.DataFrame(rows, columns=["domain", "cell", "value", "ci_low", "ci_high", "number_id"])
 
 
 def domains_chart(frame: pd.DataFrame, styles: Styles) -> alt.LayerChart:
-    """Return R@1 (axis) by domain (rows), a point with its interval for each cell, one below the other."""
+    """Return R@10 (axis) by domain (rows), a point with its interval for each cell, one below the other."""
     shown = {cell: styles[cell] for cell in dict.fromkeys(frame["cell"])}
     domains = list(dict.fromkeys(frame["domain"]))
     y = alt.Y("domain:N", sort=domains, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=130))
@@ -38,8 +38,8 @@ def domains_chart(frame: pd.DataFrame, styles: Styles) -> alt.LayerChart:
         yOffset=alt.YOffset("cell:N", sort=list(shown), scale=alt.Scale(paddingOuter=0.6)),
         color=cell_colour(shown, legend=top_legend()),
     )
-    x = alt.X("ci_low:Q", title="R@1, mean of both directions, %", axis=x_axis, scale=alt.Scale(domainMin=0))
-    tooltip = ["cell:N", "domain:N", *interval_tooltip("R@1")]
+    x = alt.X("ci_low:Q", title="R@10, mean of both directions, %", axis=x_axis, scale=alt.Scale(domainMin=0))
+    tooltip = ["cell:N", "domain:N", *interval_tooltip("R@10")]
     layers = [
         base.mark_rule(strokeWidth=2, opacity=0.6).encode(x=x, x2="ci_high:Q"),
         base.mark_point(filled=True, size=55, opacity=1).encode(

@@ -6,19 +6,20 @@ from crossmodal.experiments.zero_shot.params import CLEAN, KEY, PROMPTED, Params
 from crossmodal.statistics.claims import Claim
 from crossmodal.statistics.records import CellFacts
 
-COMPARED = "recall@1"
+COMPARED = ("recall@1", "recall@10")
 
 
 def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Iterator[Claim]:
-    """Yield the claims about the cell and the students that `params` name: one a student."""
+    """Yield the claims about the cell and the students that `params` name: for each student one a recall."""
     if not params.cell or not params.domains:
         return
     for student in params.students:
-        yield _more(params, params.cell, student)
+        for recall in COMPARED:
+            yield _more(params, params.cell, student, recall)
 
 
-def _more(params: Params, cell: str, student: str) -> Claim:
-    def gain(domain: str, direction: str = "mean", variant: str = CLEAN, metric: str = COMPARED) -> str:
+def _more(params: Params, cell: str, student: str, recall: str) -> Claim:
+    def gain(domain: str, direction: str = "mean", variant: str = CLEAN, metric: str = recall) -> str:
         return f"zero_shot/{cell}/s*/{domain}/test/{variant}/{direction}/gain_over_{student}_{metric}"
 
     context = [("text to image", gain("domains", "text_to_image"))]
@@ -29,13 +30,19 @@ def _more(params: Params, cell: str, student: str) -> Claim:
     if params.baseline:
         plain = gain("domains").replace(f"/{cell}/", f"/{params.baseline}/")
         context.append((f"{params.baseline}, which neither adapts nor distils", plain))
+    needs = None
+    if params.baseline and params.probe:
+        above = gain("domains").replace(f"/{cell}/", f"/{params.baseline}/")
+        above = above.replace(f"gain_over_{student}_", f"gain_over_{params.probe}_")
+        needs = (above, f"what {params.baseline} finds beyond {params.probe}, which sees no network")
     beside = f"zero_shot/{cell}/s*/domains/test/{CLEAN}/mean"
     return Claim(
-        f"{KEY}.{student}",
-        f"{cell} finds more than {student} on domains that neither was trained on, {COMPARED}, mean over them",
+        f"{KEY}.{student}.{recall}",
+        f"{cell} finds more than {student} on domains that neither was trained on, {recall}, mean over them",
         gain("domains"), ">", 0.0,
         context=tuple(context),
-        aa=f"{beside}/aa_difference_{COMPARED}",
-        smallest=f"{beside}/smallest_visible_{COMPARED}",
+        aa=f"{beside}/aa_difference_{recall}",
+        smallest=f"{beside}/smallest_visible_{recall}",
+        needs=needs,
         trained=True,
     )  # fmt: skip

@@ -9,12 +9,11 @@ from crossmodal.experiments.zero_shot.prompts import class_embeddings
 from crossmodal.jobs.run import In, Ins, Out, Outs, Spec, run
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.clip import image_size, load_clip, tokenize
-from crossmodal.models.distilled import size
 from crossmodal.models.dual_encoder import encode_images, encode_texts
 from crossmodal.models.embeddings import write_embeddings
 from crossmodal.models.encoder_costs import CAPTION
 from crossmodal.models.export import Encoded, export_embeddings
-from crossmodal.models.footprint import count_flops
+from crossmodal.models.footprint import count_flops, size
 from crossmodal.provenance.digests import cached_md5
 from crossmodal.torch_setup import device, prepare_torch
 

@@ -19,6 +19,9 @@ def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
     for cell, seed in tried_runs(study):
         for rule in ("embed_zero_shot", "evaluate_zero_shot"):
             yield rule, {"cell": cell, "seed": str(seed)}
+    if probe := study.room("zero_shot").probe:
+        for domain in tried_sets(study):
+            yield "evaluate_probe", {"probe": probe, "dataset": domain.dataset}
 
 
 def tried_runs(study: Study) -> Iterator[tuple[str, int]]:

@@ -11,6 +11,7 @@ from crossmodal.experiments.zero_shot.records import Footprint, StudentCard
 from crossmodal.experiments.zero_shot.transfer import (
     ROOM,
     beside_itself_numbers,
+    chance_numbers,
     gain_numbers,
     quality_numbers,
     quality_of,
@@ -33,6 +34,7 @@ UNMET = "unmet"
 
 def main(
     queries: Ins,
+    probes: Ins,
     domains: Ins,
     known: Ins,
     footprints: Ins,
@@ -45,11 +47,13 @@ def main(
     values = spec["parameters"]
     cells, room = cell_facts(values["cells"]), Params.model_validate(values["room"])
     parameters = StatisticsParameters.model_validate(values["statistics"])
-    results = [read_result(_record(path, room)) for path in queries]
+    results = [read_result(_record(path, room)) for path in [*queries, *probes]]
     targets = targets_of(claims(room, values["target"], cells))
     classes = [name for name in room.domains if any(_asks_classes(result, name) for result in results)]
     captioned = [name for name, path in zip(room.domains, domains, strict=True) if has_own_captions(path)]
     found = transfer_numbers(results, captioned, classes, room, parameters, targets)
+    one = [path for path in queries if path.parts[-6:-4] == queries[0].parts[-6:-4]]
+    found += chance_numbers(one, captioned, classes)
     if known:
         unmet = dict(zip(room.domains, unmet_images(domains, known), strict=True))
         found += share_numbers(results, unmet)
@@ -77,7 +81,7 @@ def transfer_numbers(
     parameters: StatisticsParameters,
     targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
-    """Return quality, retention, gains over students, and the adapted cell beside itself.
+    """Return quality, retention, gains over students and the probe, and the adapted cell beside itself.
 
     All domains are resampled together, so that their mean has an interval of its own. Recall is of the domains
     `captioned`, accuracy of those `with_classes`.
@@ -91,9 +95,9 @@ def transfer_numbers(
         numbers += quality_numbers(cell, own, level)
         if room.baseline in found and cell != room.baseline:
             numbers += retention_numbers(cell, own, found[room.baseline], level)
-        if cell not in room.students:
-            for student in room.students:
-                numbers += gain_numbers(cell, own, student, found.get(student, {}), level, targets or {})
+        others = [] if cell in room.students else list(room.students)
+        for other in [*others, *([room.probe] if room.probe and cell != room.probe else [])]:
+            numbers += gain_numbers(cell, own, other, found.get(other, {}), level, targets or {})
     if room.cell in found:
         numbers += beside_itself_numbers(room.cell, found[room.cell], level)
     return numbers

@@ -40,6 +40,9 @@ class Params(Parameters):
     """The adapted cell that the claims are about."""
     baseline: Name | None = None
     """The cell before any adaptation: what retention is a share of."""
+    probe: Name | None = None
+    """One of the probes of `probes`, which see no network: `lookup` has the words and drawings that the first base
+    model is trained on. A recall that is not above it says nothing of models."""
     students: dict[Name, Student] = {}
     """Students by the name that numbers have them under."""
 
@@ -50,6 +53,8 @@ class Params(Parameters):
             raise ValueError(f"students: {twice} stands there twice")
         if self.cell in cells or self.baseline in cells:
             raise ValueError("students: the cell that is compared with students is none itself")
+        if self.probe in self.students:
+            raise ValueError(f"students: {self.probe} is the name of the probe")
         return self
 
     def roles(self) -> list[str]:
@@ -85,6 +90,10 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     learnt |= {study.target_of(cell) for cell in cells}
     unseen = [name for name in study.datasets if name not in learnt]
     yield Check("domains", params.domains, unseen, "dataset that no model of the study is trained on")
+    probes = study.room("probes")
+    yield Check(
+        "probe", [params.probe], probes.probes if probes else [], "probe that the section probes asks for"
+    )
     for role in ROLES:
         yield Check(role, [getattr(params, role)], cells, "cell")
     yield Check("cells", params.cells or [], cells, "cell")

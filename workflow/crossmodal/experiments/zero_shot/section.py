@@ -20,7 +20,7 @@ TEMPLATE = Path(__file__).with_name("section.html")
 def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
     """Return the tables of this experiment by the name that a published page has them under."""
     room = Params.model_validate(values["room"])
-    return made.tables(numbers, grid, list(room.students), room.domains)
+    return made.tables(numbers, grid, room)
 
 
 def main(cells: In, numbers: In, section: Out, spec: Spec) -> None:
@@ -31,8 +31,9 @@ def main(cells: In, numbers: In, section: Out, spec: Spec) -> None:
         name.removeprefix("zero-shot").lstrip("-") or "quality": table
         for name, [(_, table)] in tables(found, grid, values).items()
     }
-    frame = domains_frame(found, list(dict.fromkeys([*grid.cells, *room.students])), room.domains)
-    styles = styles_of(list(dict.fromkeys([*(grid.styled or grid.cells), *room.students])))
+    beside = [*room.students, *([room.probe] if room.probe else [])]
+    frame = domains_frame(found, list(dict.fromkeys([*grid.cells, *beside])), room.domains)
+    styles = styles_of(list(dict.fromkeys([*(grid.styled or grid.cells), *beside])))
     charts = {"zero-shot-domains": domains_chart(frame, styles).to_dict()} if len(frame) else {}
     draw_section(section, TEMPLATE, charts, values["statistics"]["level"], room=room, **shown)
 

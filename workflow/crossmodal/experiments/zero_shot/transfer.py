@@ -1,9 +1,14 @@
 """What cells find on domains that nothing was trained on, what they keep of the base model, and who finds more."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from crossmodal.experiments.zero_shot.params import CLEAN, PROMPTED
 from crossmodal.statistics.aa import aa_numbers
+from crossmodal.statistics.chance import CHANCE, chance_recalls
 from crossmodal.statistics.comparisons import RECALLS, with_mean
 from crossmodal.statistics.estimates import (
     Place,
@@ -18,7 +23,7 @@ from crossmodal.statistics.estimates import (
     p_value_numbers,
     ratio,
 )
-from crossmodal.statistics.numbers import Number
+from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.panel import Key, Measured
 from crossmodal.statistics.queries import DIRECTIONS, IMAGE_TO_TEXT
 from crossmodal.statistics.targets import Target
@@ -26,7 +31,7 @@ from crossmodal.statistics.targets import Target
 ROOM = "zero_shot"
 MEAN = "domains"
 """Stands for a dataset where a number is the mean over all domains, each counted once."""
-COMPARED = "recall@1"
+COMPARED = ("recall@1", "recall@10")
 ACCURACIES = {"recall@1": "accuracy@1", "recall@5": "accuracy@5"}
 """Recall of images that ask for classes, by what it is called: each image has one class."""
 
@@ -71,7 +76,7 @@ def quality_numbers(cell: str, found: Found, level: float) -> list[Number]:
 
 
 def retention_numbers(cell: str, own: Found, base: Found, level: float) -> list[Number]:
-    """Return `retention_<m>` = a cell's measure / that of the base model, of recall@1 and accuracy@1.
+    """Return `retention_<m>` = a cell's measure / that of the base model, of recalls and accuracy@1.
 
     That of the mean over domains is the ratio of the means: a domain where the base model finds next to nothing
     does not decide it.
@@ -84,16 +89,16 @@ def retention_numbers(cell: str, own: Found, base: Found, level: float) -> list[
 
 
 def gain_numbers(
-    cell: str, own: Found, student: str, theirs: Found, level: float, targets: Mapping[str, Target]
+    cell: str, own: Found, other: str, theirs: Found, level: float, targets: Mapping[str, Target]
 ) -> list[Number]:
-    """Return `gain_over_<student>_<m>` = a cell's measure - the student's, and its two-sided `p_value_...`.
+    """Return `gain_over_<other>_<m>` = a cell's measure - a student's or the probe's, with its `p_value_...`.
 
     Both were resampled with the same draws of images. `targets` are what claims say of these numbers, by id.
     """
     numbers: list[Number] = []
     for (domain, direction, metric), seeds in _compared(own, theirs):
         gained = combine(difference, seeds, theirs[domain, direction, metric])
-        place, name = _place(cell, domain, direction, metric), f"gain_over_{student}_{metric}"
+        place, name = _place(cell, domain, direction, metric), f"gain_over_{other}_{metric}"
         numbers += numbers_of(place, name, gained, level, targets=targets)
         numbers += p_value_numbers(place, name, gained, level)
     return numbers
@@ -101,16 +106,47 @@ def gain_numbers(
 
 def beside_itself_numbers(cell: str, own: Found, level: float) -> list[Number]:
     """Return what a cell differs by from itself with other seeds, over all domains; nothing for one seed."""
-    seeds = {d: own[MEAN, d, COMPARED] for d in DIRECTIONS if (MEAN, d, COMPARED) in own}
-    return aa_numbers(
-        lambda direction: _place(cell, MEAN, direction, COMPARED), COMPARED, seeds, level, ("aa_difference",)
-    )
+    numbers: list[Number] = []
+    for metric in COMPARED:
+        seeds = {d: own[MEAN, d, metric] for d in DIRECTIONS if (MEAN, d, metric) in own}
+        place = partial(_place, cell, MEAN, metric=metric)
+        numbers += aa_numbers(place, metric, seeds, level, ("aa_difference",))
+    return numbers
+
+
+def chance_numbers(
+    paths: Sequence[Path], captioned: Sequence[str], with_classes: Sequence[str]
+) -> list[Number]:
+    """Return what random order finds in each domain and in their mean, as the cell `CHANCE`, expected values.
+
+    `paths` are results of one cell on all domains.
+    """
+    found: dict[tuple[str, str, str], float] = {}
+    for path in paths:
+        domain, _, variant = path.parts[-4:-1]
+        chances = chance_recalls(path)
+        if variant == PROMPTED and domain in with_classes:
+            own = chances[IMAGE_TO_TEXT]
+            found |= {(domain, IMAGE_TO_TEXT, name): own[recall] for recall, name in ACCURACIES.items()}
+        elif variant == CLEAN and domain in captioned:
+            found |= {(domain, d, m): value for d, own in chances.items() for m, value in own.items()}
+            found |= {
+                (domain, "mean", m): float(np.mean([own[m] for own in chances.values()])) for m in RECALLS
+            }
+    for direction, metric in dict.fromkeys((d, m) for _, d, m in found):
+        values = [value for (_, d, m), value in found.items() if (d, m) == (direction, metric)]
+        found[MEAN, direction, metric] = float(np.mean(values))
+    sources = list(map(str, paths))
+    return [
+        _place(CHANCE, domain, direction, metric).plain(ALL_SEEDS, metric, value, "fraction", sources)
+        for (domain, direction, metric), value in found.items()
+    ]
 
 
 def _compared(own: Found, other: Found) -> Iterator[tuple[tuple[str, str, str], Seeds]]:
-    """Yield what is compared: recall@1 and accuracy@1, where both have it."""
+    """Yield what is compared: `COMPARED` and accuracy@1, where both have it."""
     for key, seeds in own.items():
-        if key[2] in (COMPARED, "accuracy@1") and key in other:
+        if key[2] in (*COMPARED, "accuracy@1") and key in other:
             yield key, seeds
 
 
