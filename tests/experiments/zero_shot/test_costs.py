@@ -1,5 +1,7 @@
 """What cells and students took: a student's training is its distillation, counted over its cells."""
 
+import pytest
+
 from crossmodal.experiments.zero_shot.costs import cost_numbers
 from crossmodal.experiments.zero_shot.params import Params
 from crossmodal.experiments.zero_shot.records import Footprint, StudentCard
@@ -32,7 +34,13 @@ def test_costs_of_an_adapted_cell_and_of_a_student() -> None:
         *(AdapterCard(cell=cell, seed=0, trainable=0, total=100, seconds=0.0) for cell in ("h0", "h1")),
     ]
     students = [
-        StudentCard(model=f"small-{place}", teacher="towers", trainable=50, seconds=seconds)
+        StudentCard(
+            model=f"small-{place}",
+            teacher="towers",
+            trainable=50,
+            seconds=seconds,
+            validation_mrr=seconds / 1e3,
+        )
         for place, seconds in enumerate((100.0, 140.0))
     ]
     found = cost_numbers(footprints, cards, students, [], CELLS, ROOM)
@@ -41,6 +49,7 @@ def test_costs_of_an_adapted_cell_and_of_a_student() -> None:
     assert told["half", "trained_parameters"] == 50 and told["half", "training_seconds"] == 120
     assert told["half", "flops_image"] == 11 and told["lora", "flops_pair"] == 25
     assert told["half", "parameters_without_tokens"] == 60
+    assert told["half", "validation_mrr"] == pytest.approx(0.12) and ("lora", "validation_mrr") not in told
     assert ("h0", "parameters") not in told
 
 

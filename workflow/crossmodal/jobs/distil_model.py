@@ -58,6 +58,7 @@ def main(
         "trainable": sum(reached.values()),
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch,
+        "validation_mrr": history.best.validation_mrr if history.best else None,
         "seconds": sum(epoch.seconds for epoch in history.epochs),
     }
     card.write_text(json.dumps(facts, indent=1) + "\n")

@@ -24,7 +24,8 @@ def cost_numbers(
 
     `trained_parameters` and `training_seconds`: of all that was trained after the base model, distillation,
     adaptation, and both of a teacher (`teachers` are the cells that taught); `parameters`,
-    `parameters_without_tokens`; `flops_image`, `flops_text`, `flops_pair` of one item.
+    `parameters_without_tokens`; `validation_mrr`, by which the last of these chose its epoch;
+    `flops_image`, `flops_text`, `flops_pair` of one item.
     The adapter is merged where it can be, so that what it adds to an encoder is nothing.
     """
     numbers: list[Number] = []
@@ -51,7 +52,21 @@ def cost_numbers(
         if chains and all(part.seconds is not None for chain in chains for part in chain):
             seconds = average(sum(part.seconds or 0.0 for part in chain) for chain in chains)
             numbers.append(place.plain(ALL_SEEDS, "training_seconds", seconds, "s", sources))
+        scores = [_validation_mrr(chain) for chain in chains]
+        if chains and None not in scores:
+            mrr = average(score for score in scores if score is not None)
+            numbers.append(place.plain(ALL_SEEDS, "validation_mrr", mrr, "fraction", sources))
     return numbers
+
+
+def _validation_mrr(chain: Sequence[StudentCard | AdapterCard]) -> float | None:
+    """Return what the last training of a chain chose its epoch by: the cell's, or that of the student it is of."""
+    for card in chain:
+        if isinstance(card, StudentCard):
+            return card.validation_mrr
+        if card.validation is not None and card.trainable:
+            return card.validation.mrr
+    return None
 
 
 def _made_from(

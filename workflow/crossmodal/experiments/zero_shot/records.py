@@ -30,4 +30,6 @@ class StudentCard(Record):
     """Parameters that can get a gradient."""
     seconds: float
     """Wall time of training."""
+    validation_mrr: float | None = None
+    """Of the epoch that is the student, by which its settings can be chosen; null without validation data."""
     source: str = ""
