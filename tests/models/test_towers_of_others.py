@@ -149,19 +149,35 @@ def test_a_tower_that_cannot_be_built_is_one_line(text, tmp_path: Path, change, 
     assert "\n" not in str(error.value)
 
 
-def test_what_the_job_of_a_folder_did_not_write_is_refused(text, bert: Path, tmp_path: Path) -> None:
+def test_what_the_job_of_a_folder_did_not_write_is_refused(
+    text, bert: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # digests are remembered where one is
     folder = Path(shutil.copytree(bert, tmp_path / "bert"))
     files = [(path, path) for path in folder.iterdir()]
-    spec = {"rule": "unpack_text_tower", "wildcards": {}, "seed": 0, "threads": 1, "environment": {}}
+    spec = {
+        "rule": "unpack_text_tower",
+        "wildcards": {},
+        "parameters": {},
+        "code": {},
+        "seed": 0,
+        "threads": 1,
+        "environment": {},
+    }
     write_manifest(folder / "manifest.json", build_manifest(spec, {}, {"files": files}, set(), now()))
     text |= {"hf_model_name": str(folder), "hf_tokenizer_name": str(folder)}
     model = create(configuration(VIT, text))
     assert clip.tokenize(model, ["a hat"]).tolist()[0][1:3] == [5, 8]
     (folder / "added_tokens.json").write_text('{"ha": 8}')
     message = rf"^{folder}/added_tokens\.json: no job of the study wrote it"
-    for read in (lambda: clip.tokenize(model, ["a hat"]), lambda: create(configuration(VIT, text))):
+    hugging_face = clip.hugging_face()
+    read = (
+        lambda: hugging_face.tokenizer(str(folder), 8, None, {}),
+        lambda: create(configuration(VIT, text)),
+    )
+    for one in read:
         with pytest.raises(UserError, match=message):
-            read()
+            one()
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def test_one_answer_among_many_is_k_of_them(tmp_path: Path) -> None:
         assert found == pytest.approx(expected)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(captions_each=st.lists(st.integers(1, 4), min_size=3, max_size=12))
 def test_it_is_the_mean_over_random_orders(
     tmp_path_factory: pytest.TempPathFactory, captions_each: list[int]

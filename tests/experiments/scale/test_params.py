@@ -23,7 +23,14 @@ SCALE = {
     "cell": "lora-r8", "sizes": [1000, 5000], "sources": ["web"], "shard": 1500, "index": INDEX, "reranker": None,
     "exhaustive_up_to": 0, "latency": {"processes": 1},
 }  # fmt: skip
-WITHOUT = {"search": None, "peft": None, "robustness": None, "probes": None}
+WITHOUT = {
+    "search": None,
+    "peft": None,
+    "robustness": None,
+    "probes": None,
+    "zero_shot": None,
+    "encoders": None,
+}
 
 
 def study(**changes: object) -> Study:
