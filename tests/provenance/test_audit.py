@@ -97,6 +97,19 @@ def test_another_spec_is_stale_with_the_difference(world: World, key: str, value
     assert holding(world.audit()) == [SOURCE.name], "what is below a stale job does not hold either"
 
 
+def test_another_program_is_stale(world: World) -> None:
+    programs = {job.rule: f"crossmodal.jobs.{job.rule}" for job in JOBS}
+    world.jobs = [
+        replace(job, arguments="a", command=("python", "-m", programs[job.rule], "@a", ">", "log", "2>&1"))
+        for job in JOBS
+    ]
+    known = world.specs, world.manifests, world.ledger, world.digests
+    assert {node.verdict for node in audit_jobs(world.jobs, *known, (), programs).values()} == {"verified"}
+    world.jobs[1] = replace(world.jobs[1], command=(*world.jobs[1].command, ";", "true"))
+    node = audit_jobs(world.jobs, *known, (), programs)[MODEL.name]
+    assert node.verdict == "stale" and "2>&1 ; true`, not its module alone" in node.findings[0].detail
+
+
 def test_another_set_of_inputs_is_stale(world: World) -> None:
     world.jobs[1] = Job(MODEL.rule, MODEL.wildcards, ("more",), MODEL.outputs, MODEL.manifest, "")
     world.digests[Path("more")] = "d9"

@@ -2,8 +2,19 @@
 
 from itertools import permutations
 
-from crossmodal.provenance.dag import Job, _sources_first, ancestors, parse_listing, producers, upstream
+import pytest
 
+from crossmodal.provenance.dag import (
+    Job,
+    _sources_first,
+    ancestors,
+    parse_listing,
+    producers,
+    runs,
+    upstream,
+)
+
+FILE = "results/x y/jobs/adapt_model-1a.txt"
 LISTING = """\
 host: somewhere
 Building DAG of jobs...
@@ -42,11 +53,34 @@ def test_a_listing_is_read() -> None:
         ("results/x/full/adapter.safetensors",),
         "results/x/full/manifest.json",
         "Missing output files: results/x/full/adapter.safetensors; Params have changed: a: b",
-        "results/x y/jobs/adapt_model-1a.txt",
+        FILE,
+        ("python", "-m", "crossmodal.jobs.adapt_model", f"@{FILE}", ">", "full.log", "2>&1"),
     )
     assert adapted.name == "adapt_model cell=full seed=0"
     assert (base.name, base.inputs) == ("build_model model=base", ("data/x/train.parquet",))
     assert parse_listing("Nothing to be done (all requested files are present and up to date).") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "alone"),
+    [
+        ("python -m crossmodal.jobs.adapt_model @'a b.txt' > full.log 2>&1", True),
+        ("python -m crossmodal.jobs.torchrun 2 crossmodal.jobs.adapt_model @'a b.txt' > full.log 2>&1", True),
+        ("python -m crossmodal.jobs.build_model @'a b.txt' > full.log 2>&1", False),
+        ("python -m crossmodal.jobs.adapt_model @'a b.txt' > full.log 2>&1; true", False),
+        ("python -m crossmodal.jobs.adapt_model @'a b.txt' > full.log 2>&1\n\ncp other weights", False),
+        ("python -m crossmodal.jobs.adapt_model @'a b.txt' seed=1 > full.log 2>&1", False),
+        ("PYTHONPATH=x python -m crossmodal.jobs.adapt_model @'a b.txt' > full.log 2>&1", False),
+        ("python -m crossmodal.jobs.torchrun crossmodal.jobs.adapt_model @'a b.txt' > full.log 2>&1", False),
+        ("", False),
+    ],
+)
+def test_a_job_runs_its_module_and_nothing_else(command: str, alone: bool) -> None:
+    before = "python -m crossmodal.jobs.adapt_model @'results/x y/jobs/adapt_model-1a.txt' > full.log 2>&1"
+    text = LISTING.replace(before, command) if command else LISTING.replace(f"Shell command: {before}\n", "")
+    assert text != LISTING
+    adapted, base = parse_listing(text)
+    assert runs(adapted, "crossmodal.jobs.adapt_model") == alone and base.rule == "build_model"
 
 
 def job(name: str, inputs: str = "", outputs: str = "") -> Job:

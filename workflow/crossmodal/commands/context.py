@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,13 +107,17 @@ class Context:
     manifests: dict[str, Manifest]
     ledger: dict[str, Manifest]
     waivers: list[Waiver]
+    programs: dict[str, str] = field(default_factory=dict)
+    """The module that the jobs of each rule run."""
 
     def audit(self, jobs: Sequence[Job] | None = None, *, cache: bool = True) -> dict[str, Node]:
         """Return the nodes of `jobs` (default: all), with every file hashed that they read or wrote."""
         wanted = self.jobs if jobs is None else jobs
         known = self.ledger | self.manifests
         digests = md5_of(files_of(wanted, known), CACHE if cache else None)
-        return audit_jobs(wanted, self.specs, self.manifests, self.ledger, digests, self.waivers)
+        return audit_jobs(
+            wanted, self.specs, self.manifests, self.ledger, digests, self.waivers, self.programs or None
+        )
 
 
 def load_context(study: str | None) -> Context:
@@ -123,7 +127,7 @@ def load_context(study: str | None) -> Context:
 
 def context_of(overlays: list[Path]) -> Context:
     """Return what is known of a study; Snakemake is asked for its jobs while the manifests are read."""
-    from crossmodal.study.specs import spec
+    from crossmodal.study.specs import rules_of, spec
 
     resolved = resolve(overlays)
     with ThreadPoolExecutor(1) as pool:
@@ -132,4 +136,5 @@ def context_of(overlays: list[Path]) -> Context:
         jobs: list[Job] = listing.result()
     specs = {job.name: json.loads(spec(resolved, job.rule, **dict(job.wildcards))) for job in jobs}
     ledger = published_manifests({job.manifest for job in jobs})
-    return Context(resolved, overlays, jobs, specs, manifests, ledger, read_waivers())
+    programs = {name: rule.entry for name, rule in rules_of(resolved).items()}
+    return Context(resolved, overlays, jobs, specs, manifests, ledger, read_waivers(), programs)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from crossmodal.provenance.dag import Job, producers, upstream
+from crossmodal.provenance.dag import Job, producers, runs, upstream
 from crossmodal.provenance.differences import compare_specs, differing
 from crossmodal.provenance.ledger import entries
 from crossmodal.provenance.named_files import compare_named
@@ -80,11 +80,13 @@ def audit_jobs(
     ledger: Mapping[str, Mapping[str, Any]],
     digests: Mapping[Path, str | None],
     waivers: Sequence[Waiver] = (),
+    programs: Mapping[str, str] | None = None,
 ) -> dict[str, Node]:
     """Return a node for each job, by its name, sources first.
 
     `specs` are those that the jobs would have now, by job name; `manifests` and `ledger` are by manifest
-    path; `digests` hold those of `files_of`. Where the ledger has the very run that a manifest is of, known by its
+    path; `digests` hold those of `files_of`; `programs` are the modules that jobs have to run,
+    by rule. Where the ledger has the very run that a manifest is of, known by its
     start, the manifest must be what was published.
     """
     made_by = producers(jobs)
@@ -98,6 +100,10 @@ def audit_jobs(
         if recorded:
             findings += _spec(job, recorded, specs[job.name], waivers)
             findings += _inputs(job, recorded, digests, made_by)
+        if recorded and programs and not runs(job, programs[job.rule]):
+            findings.append(
+                Finding(Verdict.STALE, f"command: `{' '.join(job.command)}`, not its module alone")
+            )
         parents = tuple(parent.name for parent in upstream(job, made_by))
         read = (entry["path"] for entry in entries(recorded, "inputs")) if recorded else ()
         seen = {path: digests.get(Path(path)) for path in (*job.outputs, *read)}

@@ -17,6 +17,9 @@ IN_FULL = ("--logger", "crossmodal", "--quiet", "host")
 The logger stands aside in a dry run, which no option says of the default one; only the header is left out.
 """
 
+LAUNCHER = "crossmodal.jobs.torchrun"
+"""Starts a job as several processes; how many stands before the job's own module."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -33,6 +36,8 @@ class Job:
     """Why Snakemake would run it, in its words."""
     arguments: str = ""
     """The file with the arguments that it would get; empty where its command names none."""
+    command: tuple[str, ...] = ()
+    """The words of the command that it would run; empty where that is none of a shell."""
     named_inputs: Named | None = None
     """Its inputs by argument, in order: what tells two inputs from the same two swapped; None if not known."""
     named_outputs: Named | None = None
@@ -72,7 +77,7 @@ def _with_names(job: Job) -> Job:
 
 def parse_listing(text: str) -> list[Job]:
     """Return the jobs in the output of a Snakemake dry run; those without a manifest (`all`) are left out."""
-    job = r"^(?:local)?rule (\w+):\n((?: {4}.*\n?)*)(?:Shell command: (.*))?"
+    job = r"^(?:local)?rule (\w+):\n((?: {4}.*\n?)*)(?:Shell command: ([\s\S]*?)(?=^\[|^Job stats:|\Z))?"
     jobs = []
     for rule, details, command in re.findall(job, text, flags=re.MULTILINE):
         fields = dict(re.findall(r"^ {4}(\w+): (.*)$", details, flags=re.MULTILINE))
@@ -85,14 +90,20 @@ def parse_listing(text: str) -> list[Job]:
         )
         outputs = tuple(path for path in files if path not in manifests)
         inputs = tuple(dict.fromkeys(_split(fields.get("input", ""))))
-        reason, arguments = fields.get("reason", ""), _arguments_file(command)
-        jobs.append(Job(rule, wildcards, inputs, outputs, manifests[0], reason, arguments))
+        reason, words = fields.get("reason", ""), tuple(shlex.split(command))
+        # `python -m MODULE @FILE > LOG 2>&1` takes its arguments from a file.
+        arguments = next((word[1:] for word in words if word.startswith("@")), "")
+        jobs.append(Job(rule, wildcards, inputs, outputs, manifests[0], reason, arguments, words))
     return jobs
 
 
-def _arguments_file(command: str) -> str:
-    """Return the file that a job's command, `python -m MODULE @FILE > LOG 2>&1`, takes its arguments from."""
-    return next((word[1:] for word in shlex.split(command) if word.startswith("@")), "")
+def runs(job: Job, entry: str) -> bool:
+    """Return whether the command of `job` runs the module `entry` with its arguments, and nothing else."""
+    start, end = ("python", "-m"), (f"@{job.arguments}", ">", *job.command[-2:-1], "2>&1")
+    middle = job.command[len(start) : -len(end)]
+    if middle[:1] == (LAUNCHER,) and middle[1:2] and middle[1].isdecimal():
+        middle = middle[2:]
+    return job.command[: len(start)] == start and middle == (entry,) and job.command[-len(end) :] == end
 
 
 def _split(listed: str) -> list[str]:
