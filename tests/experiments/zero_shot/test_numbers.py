@@ -85,6 +85,7 @@ def test_gains_are_over_students_and_of_cells(results, numbers) -> None:
     }
     assert gain.value == pytest.approx(mean["lora"] - mean["half"]) and gain.n_seeds == 2
     assert not any("/half/" in name and "gain_over_half" in name for name in numbers)
+    assert numbers["zero_shot/lora/s*/domains/test/clean/mean/gain_over_lookup_recall@1"].n_seeds == 2
     over = {name.split("/")[1] for name in numbers if "gain_over_lookup" in name}
     assert over == {"lora", "half", "zero-shot"} and "gain_over_lookup_recall@10" in " ".join(numbers)
     beside = "zero_shot/lora/s*/domains/test/clean/mean/"

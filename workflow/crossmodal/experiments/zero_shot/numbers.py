@@ -20,7 +20,7 @@ from crossmodal.experiments.zero_shot.transfer import (
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.card import AdapterCard
 from crossmodal.statistics.cells import cells_of, retrieval_record
-from crossmodal.statistics.estimates import Place
+from crossmodal.statistics.estimates import Place, fixed
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
 from crossmodal.statistics.panel import Panel, Result, read_result, restricted
 from crossmodal.statistics.records import QueryRecord, cell_facts
@@ -95,9 +95,11 @@ def transfer_numbers(
         numbers += quality_numbers(cell, own, level)
         if room.baseline in found and cell != room.baseline:
             numbers += retention_numbers(cell, own, found[room.baseline], level)
-        others = [] if cell in room.students else list(room.students)
-        for other in [*others, *([room.probe] if room.probe and cell != room.probe else [])]:
-            numbers += gain_numbers(cell, own, other, found.get(other, {}), level, targets or {})
+        others = {name: found.get(name, {}) for name in room.students if cell not in room.students}
+        if room.probe and cell != room.probe:  # nothing of it is trained
+            others[room.probe] = {key: fixed(seeds) for key, seeds in found.get(room.probe, {}).items()}
+        for other, theirs in others.items():
+            numbers += gain_numbers(cell, own, other, theirs, level, targets or {})
     if room.cell in found:
         numbers += beside_itself_numbers(room.cell, found[room.cell], level)
     return numbers

@@ -133,7 +133,7 @@ def _table(
             seeds = [n.n_seeds for n in found if n is not None and n.n_seeds is not None]
             row = Row(cell, shown, group=group)
             trained = numbers.find("zero_shot", "trained_parameters", cell=cell)
-            if seeds and max(seeds) == 1 and trained and trained.value > 0:
+            if seeds and min(seeds) == 1 and trained and trained.value > 0:
                 row = replace(row, caveats=(ONE_SEED,))
             rows += [row] if any(shown) else []
     return without_empty(Table(name, "cell", spans, columns, rows))
