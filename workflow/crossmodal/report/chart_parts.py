@@ -17,6 +17,8 @@ SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 11), ("right
 """Labels stand right of their point (aligned left) or, near the right edge, left of it; offsets in px."""
 INTERVAL = "interval from"
 """How tooltips call the lower end of an interval; the page adds the level, which charts do not know."""
+SHORT = "datum.value < 1 ? format(datum.value, '~g') : replace(format(datum.value, '~s'), 'G', 'B')"
+"""A tick as 0.5, 20, 3k, 4M or 5B."""
 ZERO_TICK = 1.0
 """Where a cost of zero stands on a logarithmic axis, in decades below the smallest other cost."""
 
@@ -44,7 +46,7 @@ def log_axis(values: pd.Series, title: str) -> LogAxis:
     positive = values[values > 0]
     if len(positive) == len(values) > 0 and values.max() < 10 * values.min():
         ends = [float(values.min()) / 1.15, float(values.max()) * 1.15]
-        tight = alt.Axis(title=title, tickCount=5, format="~g", grid=False)
+        tight = alt.Axis(title=title, tickCount=5, labelExpr=SHORT, grid=False)
         scale = alt.Scale(type="log", domain=ends, nice=False)
         first, last = (math.log10(end) for end in ends)
         return LogAxis(alt.X("x:Q", scale=scale, axis=tight), values, first, last, 0.0, [])
@@ -56,8 +58,7 @@ def log_axis(values: pd.Series, title: str) -> LogAxis:
     axis = alt.Axis(
         values=ticks,
         title=title,
-        labelExpr=f"datum.value < {zero * 1.5} ? '0' : datum.value < 1 ? format(datum.value, '~g') "
-        ": replace(format(datum.value, '~s'), 'G', 'B')",
+        labelExpr=f"datum.value < {zero * 1.5} ? '0' : {SHORT}",
         grid=False,
     )
     domain = [zero / 2 if has_zero else 10.0**low / 2, 10.0**high * 2]
