@@ -104,7 +104,7 @@ def adapted(cell: str, seed: int = 0) -> set[str]:
 
 ALL_CELLS = {job for cell in CELLS for job in adapted(cell)}
 ALL_SHIFTED = {f"shift_dataset {shift} outlines test" for shift in SHIFTS}
-PROBED = {f"evaluate_probe {probe}" for probe in PROBES}
+PROBED = {f"evaluate_probe {probe} outlines" for probe in PROBES}
 ALL_DATA = (
     {f"build_dataset {name}" for name in ("crowd", "outlines")}
     | PROBED
@@ -211,7 +211,7 @@ TABLE = {
         code("statistics/metrics.py"),
     ),
     "code: one probe": Row(
-        {"evaluate_probe colours"} | numbered("probes"), code("experiments/probes/colours.py")
+        {"evaluate_probe colours outlines"} | numbered("probes"), code("experiments/probes/colours.py")
     ),
     "code: the numbers of one experiment": Row(
         numbered("peft"), code("experiments/peft/encoder_numbers.py")
