@@ -36,7 +36,7 @@ def main(source: In, copy: Out, work: Folder, spec: Spec) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if fail == "terminated":
         with noticing_sigterm() as interrupted:
-            os.write(1, b"ready\n")  # at once: two processes share the pipe
+            os.write(1, b"ready\\n")  # at once: two processes share the pipe
             while not interrupted():
                 pass
         raise UserError("ended by SIGTERM")

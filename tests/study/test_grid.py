@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from crossmodal import registry
 from crossmodal.commands.context import resolve
 from crossmodal.provenance.dag import list_jobs
 from crossmodal.study import grid
@@ -15,7 +16,9 @@ OVERLAYS = {
     "default": "",
     "tiny": (ROOT / "studies/tiny.yaml").read_text(),
     "smoke": (ROOT / "studies/smoke.yaml").read_text(),
-    "without experiments": "{study: bare, peft: null, robustness: null, search: null, scale: null, probes: null}",
+    "without experiments": "{study: bare, "
+    + ", ".join(f"{room}: null" for room in registry.rooms() if room != "tuning")
+    + "}",
     "a dataset of the hub": f"""
         study: of-the-hub
         datasets:
