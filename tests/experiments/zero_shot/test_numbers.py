@@ -128,6 +128,15 @@ def test_chance_is_of_each_domain_and_of_their_mean(results, tmp_path: Path) -> 
     assert "zero_shot/chance/s*/domains/test/prompts/image_to_text/accuracy@1" in found
 
 
+def test_claims_about_a_single_student_are_beside_those_about_several() -> None:
+    one = {"one": {"cells": ["one"]}}
+    both = Params.model_validate(ROOM.model_dump() | {"students": ROOM.students | one})
+    told = {claim.id.split(".")[1]: claim.beside for claim in claims(both, "target", {})}
+    assert told == {"half": False, "one": True}
+    alone = Params.model_validate(ROOM.model_dump() | {"students": one})
+    assert not any(claim.beside for claim in claims(alone, "target", {}))
+
+
 def test_a_student_of_one_seed_decides_nothing(results) -> None:
     few = [result for result in results if result.record.cell != "half" or result.record.seed == 0]
     targets = targets_of(claims(ROOM, "target", {}))

@@ -10,15 +10,19 @@ COMPARED = ("recall@1", "recall@10")
 
 
 def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Iterator[Claim]:
-    """Yield the claims about the cell and the students that `params` name: for each student one a recall."""
+    """Yield the claims about the cell and the students that `params` name: for each student one a recall.
+
+    Where some students are several models, those about one model, which decides nothing, are reported beside.
+    """
     if not params.cell or not params.domains:
         return
-    for student in params.students:
+    most = max((len(student.cells) for student in params.students.values()), default=0)
+    for name, student in params.students.items():
         for recall in COMPARED:
-            yield _more(params, params.cell, student, recall)
+            yield _more(params, params.cell, name, recall, beside=len(student.cells) == 1 < most)
 
 
-def _more(params: Params, cell: str, student: str, recall: str) -> Claim:
+def _more(params: Params, cell: str, student: str, recall: str, *, beside: bool) -> Claim:
     def gain(domain: str, direction: str = "mean", variant: str = CLEAN, metric: str = recall) -> str:
         return f"zero_shot/{cell}/s*/{domain}/test/{variant}/{direction}/gain_over_{student}_{metric}"
 
@@ -35,14 +39,15 @@ def _more(params: Params, cell: str, student: str, recall: str) -> Claim:
         above = gain("domains").replace(f"/{cell}/", f"/{params.baseline}/")
         above = above.replace(f"gain_over_{student}_", f"gain_over_{params.probe}_")
         needs = (above, f"what {params.baseline} finds beyond {params.probe}, which sees no network")
-    beside = f"zero_shot/{cell}/s*/domains/test/{CLEAN}/mean"
+    itself = f"zero_shot/{cell}/s*/domains/test/{CLEAN}/mean"
     return Claim(
         f"{KEY}.{student}.{recall}",
         f"{cell} finds more than {student} on domains that neither was trained on, {recall}, mean over them",
         gain("domains"), ">", 0.0,
         context=tuple(context),
-        aa=f"{beside}/aa_difference_{recall}",
-        smallest=f"{beside}/smallest_visible_{recall}",
+        aa=f"{itself}/aa_difference_{recall}",
+        smallest=f"{itself}/smallest_visible_{recall}",
         needs=needs,
         trained=True,
+        beside=beside,
     )  # fmt: skip
