@@ -37,7 +37,7 @@ ADDED = {
     },
     "encoders": {
         "cells": ["zero-shot", "zero-half"], "cell": "zero-half", "reference": "zero-shot", "beside": ["full"],
-        "processes": 2,        "repeats": 3, "batch_size": 8, "batch_repeats": 2,
+        "processes": 2, "repeats": 3, "batch_size": 8, "batch_repeats": 2,
     },
 }  # fmt: skip
 SHIFTED = {f"{rule}_shifted zero-half 0" for rule in ("embed", "evaluate")}

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from crossmodal import registry
 from crossmodal.errors import UserError
 from crossmodal.experiments.scale import jobs
 from crossmodal.experiments.scale.claims import claims
@@ -23,14 +24,7 @@ SCALE = {
     "cell": "lora-r8", "sizes": [1000, 5000], "sources": ["web"], "shard": 1500, "index": INDEX, "reranker": None,
     "exhaustive_up_to": 0, "latency": {"processes": 1},
 }  # fmt: skip
-WITHOUT = {
-    "search": None,
-    "peft": None,
-    "robustness": None,
-    "probes": None,
-    "zero_shot": None,
-    "encoders": None,
-}
+WITHOUT = {room: None for room in registry.rooms() if room not in ("scale", "tuning")}
 
 
 def study(**changes: object) -> Study:
