@@ -87,12 +87,12 @@ def kept_table(numbers: Numbers, grid: Grid, room: Params) -> Table:
 def gains_table(numbers: Numbers, grid: Grid, room: Params) -> Table:
     """Return by how much each cell's recall, mean of both directions, is above the students' and the probe's.
 
-    The mean over domains of each; of R@10 over the students each domain as well.
+    The mean over domains of each; of R@10 over a student that stands alone each domain as well.
     """
     spans, columns, wanted = [], [], list[Wanted]()
     for other in [*room.students, *([room.probe] if room.probe else [])]:
         places = [("recall@1", MEAN), ("recall@10", MEAN)]
-        places += [("recall@10", domain) for domain in room.domains if other in room.students]
+        places += [("recall@10", domain) for domain in room.domains if [other] == [*room.students]]
         spans.append((f"over {other}", len(places)))
         columns += [f"{short(m)}{'' if place == MEAN else f', {place}'} %" for m, place in places]
         wanted += [(f"gain_over_{other}_{m}", _at(place, m)) for m, place in places]
