@@ -135,6 +135,10 @@ class Study(Parameters):
         """Return the parameters of an experiment that the study names."""
         return getattr(self, name)
 
+    def probes_asked_for(self) -> list[str]:
+        """Return the baselines without a network that the study has."""
+        return self.room("probes").probes if "probes" in self.rooms() else []
+
     def seeds_of(self, cell: str) -> list[int]:
         """Return the training seeds of `cell`."""
         groups = (group.seeds for group in self.seed_groups.values() if cell in group.cells)

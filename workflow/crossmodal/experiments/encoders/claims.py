@@ -12,14 +12,12 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     if not params.cell or not params.reference:
         return
 
-    def number(metric: str, direction: str = "mean") -> str:
-        return f"encoders/{params.cell}/s*/{target}/test/clean/{direction}/{metric}"
+    def number(metric: str, direction: str = "mean", cell: str | None = params.cell) -> str:
+        return f"encoders/{cell}/s*/{target}/test/clean/{direction}/{metric}"
 
     needs = None
     if params.probe:
-        gain = number(f"gain_over_{params.probe}_recall@10").replace(
-            f"/{params.cell}/", f"/{params.reference}/"
-        )
+        gain = number(f"gain_over_{params.probe}_recall@10", cell=params.reference)
         needs = (gain, f"what {params.reference} finds beyond {params.probe}, which sees no network")
     yield Claim(
         f"{KEY}.kept",

@@ -60,10 +60,7 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     }
     yield Check("cells", params.cells, own, "cell that is evaluated on the target")
     yield Check("beside", params.beside, own, "cell that is evaluated on the target")
-    probes = study.room("probes")
-    yield Check(
-        "probe", [params.probe], probes.probes if probes else [], "probe that the section probes asks for"
-    )
+    yield Check("probe", [params.probe], study.probes_asked_for(), "probe that the section probes asks for")
     models = [own[cell] for cell in params.cells if cell in own]
     twice = [cell for cell in params.cells if cell in own and models.count(own[cell]) > 1]
     yield Check("cells", twice[:1], [], "cell with a base model of its own")

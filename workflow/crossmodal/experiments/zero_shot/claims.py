@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from crossmodal.experiments.zero_shot.params import CLEAN, KEY, PROMPTED, Params
+from crossmodal.experiments.zero_shot.params import CLEAN, COMPARED, KEY, PROMPTED, Params
 from crossmodal.statistics.claims import Claim
 from crossmodal.statistics.records import CellFacts
-
-COMPARED = ("recall@1", "recall@10")
 
 
 def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Iterator[Claim]:
@@ -24,7 +22,7 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
 
 def _more(params: Params, cell: str, student: str, recall: str, *, beside: bool) -> Claim:
     def gain(domain: str, direction: str = "mean", variant: str = CLEAN, metric: str = recall) -> str:
-        return f"zero_shot/{cell}/s*/{domain}/test/{variant}/{direction}/gain_over_{student}_{metric}"
+        return _gain(cell, student, domain, metric, direction, variant)
 
     context = [("text to image", gain("domains", "text_to_image"))]
     context.append(("image to text", gain("domains", "image_to_text")))
@@ -32,12 +30,11 @@ def _more(params: Params, cell: str, student: str, recall: str, *, beside: bool)
     context.append(("names that no model here has met", gain("domains", variant=f"{CLEAN}@unmet")))
     context += [(domain, gain(domain)) for domain in params.domains]
     if params.baseline:
-        plain = gain("domains").replace(f"/{cell}/", f"/{params.baseline}/")
+        plain = _gain(params.baseline, student, "domains", recall)
         context.append((f"{params.baseline}, which neither adapts nor distils", plain))
     needs = None
     if params.baseline and params.probe:
-        above = gain("domains").replace(f"/{cell}/", f"/{params.baseline}/")
-        above = above.replace(f"gain_over_{student}_", f"gain_over_{params.probe}_")
+        above = _gain(params.baseline, params.probe, "domains", recall)
         needs = (above, f"what {params.baseline} finds beyond {params.probe}, which sees no network")
     itself = f"zero_shot/{cell}/s*/domains/test/{CLEAN}/mean"
     return Claim(
@@ -51,3 +48,9 @@ def _more(params: Params, cell: str, student: str, recall: str, *, beside: bool)
         trained=True,
         beside=beside,
     )  # fmt: skip
+
+
+def _gain(
+    cell: str, other: str, domain: str, metric: str, direction: str = "mean", variant: str = CLEAN
+) -> str:
+    return f"zero_shot/{cell}/s*/{domain}/test/{variant}/{direction}/gain_over_{other}_{metric}"

@@ -17,6 +17,8 @@ QUESTION = "Does an adapted model transfer better than a distilled student?"
 KEY = "H4"
 CLEAN, PROMPTED = "clean", "prompts"
 """What asks, and is asked for: an image's own captions, or its class in all the prompts."""
+COMPARED = ("recall@1", "recall@10")
+"""What cells and students are compared, and claimed, by."""
 ROLES = ("cell", "baseline")
 
 
@@ -90,10 +92,7 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     learnt |= {study.target_of(cell) for cell in cells}
     unseen = [name for name in study.datasets if name not in learnt]
     yield Check("domains", params.domains, unseen, "dataset that no model of the study is trained on")
-    probes = study.room("probes")
-    yield Check(
-        "probe", [params.probe], probes.probes if probes else [], "probe that the section probes asks for"
-    )
+    yield Check("probe", [params.probe], study.probes_asked_for(), "probe that the section probes asks for")
     for role in ROLES:
         yield Check(role, [getattr(params, role)], cells, "cell")
     yield Check("cells", params.cells or [], cells, "cell")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crossmodal.experiments.zero_shot.params import CLEAN, PROMPTED
+from crossmodal.experiments.zero_shot.params import CLEAN, COMPARED, PROMPTED
 from crossmodal.statistics.aa import aa_numbers
 from crossmodal.statistics.chance import CHANCE, chance_recalls
 from crossmodal.statistics.comparisons import RECALLS, with_mean
@@ -31,7 +31,6 @@ from crossmodal.statistics.targets import Target
 ROOM = "zero_shot"
 MEAN = "domains"
 """Stands for a dataset where a number is the mean over all domains, each counted once."""
-COMPARED = ("recall@1", "recall@10")
 ACCURACIES = {"recall@1": "accuracy@1", "recall@5": "accuracy@5"}
 """Recall of images that ask for classes, by what it is called: each image has one class."""
 
