@@ -33,9 +33,9 @@ def _more(params: Params, cell: str, student: str, recall: str, *, beside: bool)
         plain = _gain(params.baseline, student, "domains", recall)
         context.append((f"{params.baseline}, which neither adapts nor distils", plain))
     needs = None
-    if params.baseline and params.probe:
-        above = _gain(params.baseline, params.probe, "domains", recall)
-        needs = (above, f"what {params.baseline} finds beyond {params.probe}, which sees no network")
+    if params.probe:  # to find more than what has learnt nothing says nothing
+        above = _gain(student, params.probe, "domains", recall)
+        needs = (above, f"what {student} finds beyond {params.probe}, which sees no network")
     itself = f"zero_shot/{cell}/s*/domains/test/{CLEAN}/mean"
     return Claim(
         f"{KEY}.{student}.{recall}",
