@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from crossmodal.errors import UserError
 from crossmodal.models.architecture import CLIP, CustomTextCLIP, SimpleTokenizer
+from crossmodal.models.strided_pointwise import pick_pixels_first
 
 Config: TypeAlias = dict[str, Any]
 """open_clip's hub layout: {"model_cfg": arguments of CLIP, "preprocess_cfg": {mean, std, ...}}."""
@@ -101,6 +102,7 @@ def equip(model: CLIP, config: Config) -> CLIP:
     model.config = deepcopy(config)
     if _is_convolutional(model.visual):
         model.visual.to(memory_format=torch.channels_last)
+        pick_pixels_first(model.visual)
     model.eval()
     return model
 
