@@ -7,7 +7,7 @@ from crossmodal.statistics.timed import is_timed
 TIMES = [
     "latency_p50", "latency_p95_std", "latency_rerank_p99", "aa_latency_p50", "latency_pair", "saved_latency_pair",
     "saved_latency_image", "throughput_text", "qps", "training_seconds", "pareto_latency",
-    "pareto_latency_probability", "pareto_training_seconds", "pareto_training_seconds_probability",
+    "peak_memory", "pareto_latency_probability", "pareto_training_seconds", "pareto_training_seconds_probability",
 ]  # fmt: skip
 OTHERS = [
     "recall@1", "recall@10_std", "ndcg@10", "map", "retention_recall@1", "normalised_gain_recall@5",

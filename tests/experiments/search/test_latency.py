@@ -86,7 +86,7 @@ def test_what_differs_between_processes_widens_the_interval() -> None:
 
 def test_what_is_a_time_is_known_as_one() -> None:
     for number in numbers(record(0), record(1)).values():
-        assert is_timed(number.metric) == (number.metric != "peak_memory"), number.metric
+        assert is_timed(number.metric), number.metric
 
 
 def test_processes_time_the_same_systems() -> None:

@@ -6,7 +6,7 @@ TIMED = (
     "p_claim_latency_", "p_claim_saved_latency_",
     "latency_", "aa_latency_", "saved_latency_", "throughput_", "qps", "training_seconds", "pareto_latency",
     "pareto_training_seconds", "growth_latency_", "growth_build_", "build_seconds", "build_memory",
-    "memory_searching",
+    "memory_searching", "peak_memory",
 )  # fmt: skip
 
 
