@@ -150,10 +150,14 @@ class Study(Parameters):
             for seed in self.seeds_of(cell):
                 yield cell, seed
 
+    def first_model(self) -> str:
+        """Return the base model of whatever names none: the first that adapts by default."""
+        first = next((name for name, model in self.models.items() if model.adapts_by_default()), None)
+        return first or next(iter(self.models))
+
     def model_of(self, cell: str) -> str:
-        """Return the base model that `cell` adapts: the first that adapts by default, unless it names one."""
-        first = next((name for name, model in self.models.items() if model.adapts_by_default()), "")
-        return self.adaptation.cells[cell].model or first or next(iter(self.models))
+        """Return the base model that `cell` adapts, the study's first unless it names one."""
+        return self.adaptation.cells[cell].model or self.first_model()
 
     def used_models(self) -> list[str]:
         """Return the base models that some cell adapts, and their teachers, in the order of params.yaml."""

@@ -1,0 +1,101 @@
+"""How often each method is right, from the answers to the same images: estimates with draws of images and of shots."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossmodal.data.tables import read_table
+from crossmodal.experiments.few_shot.params import ACCURACY, ELSEWHERE, SETS
+from crossmodal.statistics.estimates import Seeds, aggregate, mean, merge
+from crossmodal.statistics.panel import Panel, Result, Sums
+from crossmodal.statistics.queries import IMAGE_TO_TEXT
+from crossmodal.statistics.records import QueryRecord
+from crossmodal.statistics.settings import StatisticsParameters
+
+ROOM = "few_shot"
+
+
+class Where(NamedTuple):
+    """What an accuracy is of: a dataset (or a mean over several) and how it was learnt from."""
+
+    dataset: str
+    variant: str
+    """`<k>-shot`, and `-from-<source>` where another set was learnt from."""
+
+
+Found = dict[str, dict[Where, Seeds]]
+"""Accuracies by method and by what they are of, those of means last."""
+
+
+def method_name(method: str, model: str, first: str) -> str:
+    """Return the name of a method over the features of `model`: over those of the `first` its own."""
+    return method if model == first else f"{method}@{model}"
+
+
+def variant_of(shots: int, source: str | None = None) -> str:
+    """Return how so many shots, of another set than the one that is tested on, stand in numbers."""
+    return f"{shots}-shot-from-{source}" if source else f"{shots}-shot"
+
+
+def read_answers(path: Path, model: str, dataset: str, draw: int, first: str) -> list[Result]:
+    """Return the answers in `path`, of a fit over the features of `model` to a draw of `dataset`, as results."""
+    table = read_table(path)
+    right = pc.equal(table["label"], table["answer"])
+    results = []
+    keys = table.select(["method", "shots", "dataset"]).group_by(["method", "shots", "dataset"]).aggregate([])
+    for row in keys.to_pylist():
+        mask = pa.chunked_array([np.ones(table.num_rows, dtype=bool)])
+        for column, value in row.items():
+            mask = pc.and_(mask, pc.equal(table[column], value))
+        variant = variant_of(row["shots"], None if row["dataset"] == dataset else dataset)
+        record = QueryRecord(
+            experiment=ROOM, cell=method_name(row["method"], model, first), seed=draw,
+            dataset=row["dataset"], split="test", variant=variant, path=path,
+        )  # fmt: skip
+        own = _sums(table["cluster"].filter(mask).to_pylist(), right.filter(mask).to_numpy())
+        results.append(Result(record, {IMAGE_TO_TEXT: own}))
+    return results
+
+
+def accuracies(
+    results: Sequence[Result], sets: Sequence[str], elsewhere: Sequence[str], parameters: StatisticsParameters
+) -> Found:
+    """Return the accuracy of each method on each set, their mean `SETS`, and that elsewhere, `ELSEWHERE`.
+
+    Clusters of images that stand in several sets, as one concept in several styles does, are drawn together. Draws
+    of shots are drawn together for all methods, which learnt from the same ones.
+    """
+    if not results:
+        return {}
+    panel = Panel(results, parameters)
+    found: Found = {}
+    for cell in dict.fromkeys(result.record.cell for result in results):
+        own: dict[Where, Seeds] = {}
+        for key, seeds in panel.measure(cell).items():
+            shared = {draw: replace(estimate, training=f"{ROOM}/draws") for draw, estimate in seeds.items()}
+            own[Where(key.dataset, key.variant)] = aggregate(shared)
+        found[cell] = own | _means(own, sets, elsewhere)
+    return found
+
+
+def _means(own: Mapping[Where, Seeds], sets: Sequence[str], elsewhere: Sequence[str]) -> dict[Where, Seeds]:
+    """Return the means over all sets, or all others, where each of them is there; each counts once."""
+    found = {}
+    for variant in dict.fromkeys(where.variant for where in own):
+        name, wanted = (ELSEWHERE, elsewhere) if "-from-" in variant else (SETS, sets)
+        parts = [own[Where(dataset, variant)] for dataset in wanted if Where(dataset, variant) in own]
+        if parts and len(parts) == len(wanted):
+            found[Where(name, variant)] = merge(mean, parts)
+    return found
+
+
+def _sums(clusters: Iterable[str], right: np.ndarray) -> Sums:
+    names, codes = np.unique(list(clusters), return_inverse=True)
+    counts = np.bincount(codes, minlength=len(names)).astype(np.float64)
+    sums = np.bincount(codes, weights=right.astype(np.float64), minlength=len(names))
+    return Sums((ACCURACY,), names.tolist(), sums[:, None], counts)

@@ -1,0 +1,137 @@
+"""Parameters of few-shot classification: which classifiers learn from how many images of which sets."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from crossmodal.data.classes import Template
+from crossmodal.parameters import Check, Count, Name, Parameters, Seeds
+from crossmodal.registry import any_of
+
+if TYPE_CHECKING:
+    from crossmodal.study.study import Study
+
+    AnyClassifier = Any
+else:
+    AnyClassifier = any_of("classifiers")
+
+PLACE = 3.95
+TITLE = "Few-shot classification"
+QUESTION = "Does a cache of both modalities learn more from a few images than a cache of one?"
+KEY = "XM"
+SETS, ELSEWHERE = "sets", "elsewhere"
+"""Stand for a dataset where a number is the mean over all sets, or over all those that were not learnt from."""
+ACCURACY = "accuracy@1"
+
+
+class Elsewhere(Parameters):
+    """What is learnt from one set is tried on others with classes of the same names."""
+
+    source: Name
+    """The set that is learnt from, one of `sets`."""
+    sets: Annotated[list[Name], Field(min_length=1)]
+    """Datasets whose test images of the source's classes are classified; nothing is chosen on them."""
+
+
+class Timing(Parameters):
+    """Every method fitted and asked alone on the machine, with the most shots."""
+
+    set: Name
+    """The set that is learnt from, one of `sets`."""
+    repeats: Count = 50
+    """Timed rounds of one image each, in each of which every method is asked once."""
+    processes: Count = 2
+    """Processes that do all of it, one after another."""
+
+
+class Params(Parameters):
+    """Which few-shot classifier learns most from so many images of each class, over features that nobody trains?"""
+
+    sets: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    """Datasets whose labels are classes: shots are drawn of their train split, choices made on shots of their val
+    split, and the test split is classified. No model of the study may be trained on them."""
+    model: Name | None = None
+    """The base model whose features are classified; null for the study's first."""
+    others: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    """Base models that it is done for once more, as other backbones: their methods are called `<method>@<model>`."""
+    shots: Annotated[list[Count], Field(min_length=1)] = [1, 2, 4, 8, 16]
+    """Images of each class that are learnt from, in so many runs; the fewer are the first of the more."""
+    draws: Seeds = [0]
+    """Draws of the shots: what training seeds are elsewhere. All methods learn from the same draws."""
+    validation_shots: Count = 4
+    """Images of each class of the val split that choices are made on; never more than the shots."""
+    views: Count = 10
+    """Crops of each shot, drawn at random."""
+    prompts: Annotated[list[Template], Field(min_length=1)] = ["{}"]
+    """What stands for a class, with {} in the place of its name: the mean of their embeddings classifies."""
+    methods: dict[Name, AnyClassifier] = {}
+    """The classifiers by the name that numbers have them under."""
+    elsewhere: Elsewhere | None = None
+    """Domain generalisation; null for none."""
+    timing: Timing | None = None
+    """What fitting and asking take, measured apart; null for none."""
+    cell: Name | None = None
+    """The method that the claims are about."""
+    reference: Name | None = None
+    """The method that it is compared with, which is also fitted once more with other random draws (`again`)."""
+    baseline: Name | None = None
+    """The method that learns nothing: what gains are counted from."""
+    probe: Name | None = None
+    """A method that sees no network: a reference that is not above it says nothing of features."""
+
+    @model_validator(mode="after")
+    def _of_these(self) -> Self:
+        for role in ("cell", "reference", "baseline", "probe"):
+            name = getattr(self, role)
+            if name is not None and name not in self.methods:
+                raise ValueError(
+                    f"{role}: {name} is none of the methods ({', '.join(self.methods) or 'none'})"
+                )
+        if self.cell is not None and self.cell == self.reference:
+            raise ValueError(f"reference: {self.cell} would be compared with itself")
+        if len(set(self.shots)) < len(self.shots):
+            raise ValueError("shots: each number stands there once")
+        for part in (self.elsewhere and self.elsewhere.source, self.timing and self.timing.set):
+            if part and part not in self.sets:
+                raise ValueError(f"{part}: elsewhere and timing learn from one of the sets")
+        if self.elsewhere and self.elsewhere.source in self.elsewhere.sets:
+            raise ValueError(f"elsewhere: {self.elsewhere.source} is what is learnt from")
+        return self
+
+    def again(self) -> str | None:
+        """Return the name of the reference fitted once more, the A/A row; None without one."""
+        return f"{self.reference}-again" if self.reference else None
+
+    def fitted(self) -> dict[str, Any]:
+        """Return every method that is fitted by its name, the reference once more among them."""
+        again = self.again()
+        more = {again: self.methods[str(self.reference)]} if again else {}
+        return self.methods | more
+
+    def tested(self) -> list[str]:
+        """Return the datasets whose test split is classified."""
+        return list(dict.fromkeys([*self.sets, *(self.elsewhere.sets if self.elsewhere else [])]))
+
+
+def datasets(params: Params) -> list[str]:
+    """Return the datasets that its jobs read."""
+    return params.tested()
+
+
+def checks(params: Params, study: "Study") -> Iterator[Check]:
+    """Yield what must exist for `params` to make sense: datasets with classes that no model was trained on."""
+    models = study.models.values()
+    learnt = {name for model in models for name in (*model.datasets, model.validation)}
+    classes = [name for name, own in study.datasets.items() if own.has_classes() and name not in learnt]
+    what = "dataset with classes that no model of the study is trained on"
+    yield Check("sets", params.sets, classes, what)
+    yield Check("elsewhere.sets", params.elsewhere.sets if params.elsewhere else [], classes, what)
+    made = study.used_models()
+    yield Check("model", [params.model], made, "model that some cell adapts")
+    yield Check("others", params.others, made, "model that some cell adapts")
+    own = [name for name in params.others if name == (params.model or study.first_model())]
+    yield Check("others", own, [], "model beside the one whose features are classified anyway")
+    yield Check(
+        "methods", [name for name in params.methods if name == params.again()], [], "name that is free"
+    )

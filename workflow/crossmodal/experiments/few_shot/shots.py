@@ -1,0 +1,43 @@
+"""Which images of each class are learnt from: the first k by a hash, so that fewer shots are a part of more."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from crossmodal.data.splits import rank
+from crossmodal.errors import UserError
+
+
+def classes_of(labels: Sequence[str], where: str) -> list[str]:
+    """Return the sorted classes of `labels`; UserError where an image has none. `where` names the set."""
+    if nameless := sum(not label.strip() for label in labels):
+        raise UserError(f"{where}: {nameless} images have no class; few-shot sets need a label for each")
+    return sorted(set(labels))
+
+
+def check_shots(labels: Sequence[str], shots: int, where: str) -> None:
+    """Raise UserError unless every class in `labels` has `shots` images or more; `where` names the split."""
+    counts = Counter(labels)
+    short = sorted((count, name) for name, count in counts.items() if count < shots)
+    if short:
+        count, name = short[0]
+        others = f", and {len(short) - 1} more classes are short of it" if len(short) > 1 else ""
+        raise UserError(
+            f"{where}: class {name!r} has {count} images, fewer than the {shots} that are asked for{others}; "
+            "ask for fewer shots, or leave out small classes (min_images of the dataset)"
+        )
+
+
+def draw_shots(ids: Sequence[str], labels: Sequence[str], shots: int, draw: int) -> list[int]:
+    """Return the positions of `shots` images of each class, class by class, by the hash of draw and id.
+
+    Those of fewer shots are a part of those of more; where a class has fewer, all of it. Order is that of the
+    classes' names, and in each that of the hash.
+    """
+    own: dict[str, list[int]] = {}
+    for position, label in enumerate(labels):
+        own.setdefault(label, []).append(position)
+    return [
+        position
+        for label in sorted(own)
+        for position in sorted(own[label], key=lambda p: (rank(ids[p], draw), ids[p]))[:shots]
+    ]

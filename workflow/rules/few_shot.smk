@@ -1,0 +1,170 @@
+from crossmodal.experiments.few_shot.jobs import backbones, fits, sources
+
+BACKBONES = backbones(STUDY)
+FITS = fits(STUDY)
+TIMING = STUDY.few_shot.timing
+SPLITS = ("train", "validation", "test")
+
+
+def features(model, dataset, split):
+    return f"<results>/features/{model}/{dataset}/{split}.parquet"
+
+
+def backbone_inputs(model):
+    """Return the named inputs that a base model is loaded from, the text tower's files last."""
+    folder = f"<results>/models/{model}"
+    return (
+        f"{folder}/open_clip_config.json",
+        f"{folder}/open_clip_model.safetensors",
+        tower_files(model),
+    )
+
+
+def of_fits(name):
+    return [
+        f"<results>/evaluation/few_shot/{model}/{dataset}/{draw}/{name}"
+        for model, dataset, draw in FITS
+    ]
+
+
+wildcard_constraints:
+    draw=r"\d+",
+    process=r"\d+",
+
+
+rule embed_classes:
+    input:
+        config="<results>/models/{model}/open_clip_config.json",
+        weights="<results>/models/{model}/open_clip_model.safetensors",
+        tower=lambda wildcards: tower_files(wildcards.model),
+        train="<data>/datasets/{dataset}/train.parquet",
+        validation="<data>/datasets/{dataset}/val.parquet",
+        test="<data>/datasets/{dataset}/test.parquet",
+    output:
+        train_features=features("{model}", "{dataset}", "train"),
+        validation_features=features("{model}", "{dataset}", "validation"),
+        test_features=features("{model}", "{dataset}", "test"),
+        head="<results>/features/{model}/{dataset}/head.safetensors",
+        manifest="<results>/features/{model}/{dataset}/manifest.json",
+    log:
+        "<results>/logs/few_shot/embed-{model}-{dataset}.log",
+    wildcard_constraints:
+        model=any_of(BACKBONES),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+        gpu=STUDY.compute.gpus_per_job,
+    params:
+        arguments=arguments_of("embed_classes"),
+    shell:
+        "python -m crossmodal.experiments.few_shot.embed_classes @{params.arguments:q} > {log:q} 2>&1"
+
+
+rule fit_classifiers:
+    input:
+        config="<results>/models/{model}/open_clip_config.json",
+        weights="<results>/models/{model}/open_clip_model.safetensors",
+        tower=lambda wildcards: tower_files(wildcards.model),
+        train=features("{model}", "{dataset}", "train"),
+        validation=features("{model}", "{dataset}", "validation"),
+        test=features("{model}", "{dataset}", "test"),
+        head="<results>/features/{model}/{dataset}/head.safetensors",
+        elsewhere=lambda wildcards: [
+            features(wildcards.model, name, "test")
+            for name in sources(STUDY, wildcards.dataset)
+        ],
+    output:
+        answers="<results>/evaluation/few_shot/{model}/{dataset}/{draw}/answers.parquet",
+        fits="<results>/evaluation/few_shot/{model}/{dataset}/{draw}/fits.json",
+        manifest="<results>/evaluation/few_shot/{model}/{dataset}/{draw}/manifest.json",
+    log:
+        "<results>/logs/few_shot/fit-{model}-{dataset}-{draw}.log",
+    wildcard_constraints:
+        model=any_of(BACKBONES),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(120),
+    params:
+        arguments=arguments_of("fit_classifiers"),
+    shell:
+        "python -m crossmodal.experiments.few_shot.fit_classifiers @{params.arguments:q} > {log:q} 2>&1"
+
+
+rule time_classifiers:
+    input:
+        config=backbone_inputs(BACKBONES[0])[0] if BACKBONES else [],
+        weights=backbone_inputs(BACKBONES[0])[1] if BACKBONES else [],
+        tower=backbone_inputs(BACKBONES[0])[2] if BACKBONES else [],
+        train=features(BACKBONES[0], TIMING.set, "train") if TIMING else [],
+        validation=features(BACKBONES[0], TIMING.set, "validation") if TIMING else [],
+        test=features(BACKBONES[0], TIMING.set, "test") if TIMING else [],
+        head=(
+            f"<results>/features/{BACKBONES[0]}/{TIMING.set}/head.safetensors"
+            if TIMING
+            else []
+        ),
+    output:
+        times="<results>/evaluation/few_shot/times/{process}.json",
+        manifest="<results>/evaluation/few_shot/times/{process}.manifest.json",
+    log:
+        "<results>/logs/few_shot/times-{process}.log",
+    conda:
+        ENVIRONMENT
+    # It is timed, so nothing may run beside it; the job itself uses the threads of its spec.
+    threads: lambda wildcards: workflow.cores or 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+    params:
+        arguments=arguments_of("time_classifiers"),
+    shell:
+        "python -m crossmodal.experiments.few_shot.time_classifiers @{params.arguments:q} > {log:q} 2>&1"
+
+
+rule number_few_shot:
+    input:
+        answers=of_fits("answers.parquet"),
+        fits=of_fits("fits.json"),
+        times=(
+            expand(rules.time_classifiers.output.times, process=range(TIMING.processes))
+            if TIMING
+            else []
+        ),
+    output:
+        numbers="<results>/numbers/few_shot.parquet",
+        manifest="<results>/numbers/few_shot.manifest.json",
+    log:
+        "<results>/logs/few_shot/numbers.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(30),
+    params:
+        arguments=arguments_of("number_few_shot"),
+    shell:
+        "python -m crossmodal.experiments.few_shot.numbers @{params.arguments:q} > {log:q} 2>&1"
+
+
+rule draw_few_shot:
+    input:
+        cells="<results>/numbers/cells.parquet",
+        numbers="<results>/numbers/few_shot.parquet",
+    output:
+        section="<results>/sections/few_shot.json",
+        manifest="<results>/sections/few_shot.manifest.json",
+    log:
+        "<results>/logs/few_shot/section.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
+    params:
+        arguments=arguments_of("draw_few_shot"),
+    shell:
+        "python -m crossmodal.experiments.few_shot.section @{params.arguments:q} > {log:q} 2>&1"
