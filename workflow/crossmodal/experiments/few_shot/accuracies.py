@@ -1,4 +1,4 @@
-"""How often each method is right, from the answers to the same images: estimates with draws of images and of shots."""
+"""How often each method is right about the same images: estimates with draws of images and of shots."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

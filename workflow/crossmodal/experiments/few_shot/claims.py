@@ -20,7 +20,8 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     yield _more(params, f"{shots}-shot", SETS, variant_of(shots), params.sets, "mean over the sets")
     if params.elsewhere:
         variant, others = variant_of(shots, params.elsewhere.source), params.elsewhere.sets
-        yield _more(params, ELSEWHERE, ELSEWHERE, variant, others, f"learnt from {params.elsewhere.source}, mean over others")  # fmt: skip
+        where = f"learnt from {params.elsewhere.source}, mean over other sets"
+        yield _more(params, ELSEWHERE, ELSEWHERE, variant, others, where)
 
 
 def _more(params: Params, name: str, dataset: str, variant: str, each: list[str], where: str) -> Claim:

@@ -12,15 +12,19 @@ from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.timings import draw, mean_of_medians
 
-COUNTED = {"parameters": ("parameters_trained", "count"), "flops": ("flops", "FLOP"), "stored_bytes": ("memory_bytes", "bytes")}  # fmt: skip
+COUNTED = {
+    "parameters": ("parameters_trained", "count"),
+    "flops": ("flops", "FLOP"),
+    "stored_bytes": ("memory_bytes", "bytes"),
+}
 """What is the same in every process: its number's metric and unit, by the record's key."""
 
 
 def cost_numbers(times: Sequence[Time], parameters: StatisticsParameters) -> list[Number]:
-    """Return `training_seconds`, `latency_answer` (ms an image, features given), and what is counted, of each method.
+    """Return `training_seconds`, `latency_answer` (ms an image, features given) and what is counted, by method.
 
-    Times are means over processes of medians; intervals are over processes and blocks of rounds. `training_seconds`
-    was measured once a process: the mean, without an interval. UserError where processes timed other rounds.
+    An answer's time is the mean over processes of its median, its interval over processes and blocks of rounds; a
+    fit was timed once a process: the mean, without an interval. UserError where processes timed other rounds.
     """
     numbers: list[Number] = []
     processes = sorted({time.process for time in times})

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from crossmodal.data.images import decode_split
 from crossmodal.data.tables import read_table
+from crossmodal.experiments.few_shot.backbone import frozen_model
 from crossmodal.experiments.few_shot.features import Features, Head, write_features, write_head
 from crossmodal.experiments.few_shot.shots import classes_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
@@ -35,7 +36,7 @@ def main(
 ) -> None:  # fmt: skip
     values = spec["parameters"]
     prepare_torch(spec["threads"], spec["seed"])
-    model = load(config, weights)
+    model = frozen_model(config, weights)
     generator = torch.Generator().manual_seed(spec["seed"])
     digest = cached_md5(weights)
     splits = (
@@ -53,13 +54,6 @@ def main(
     _, weight, bias = split_projection(model)
     own = None if bias is None else bias.detach().cpu()
     write_head(head, Head(weight.detach().cpu(), own, float(logit_scale(model)), classes, texts))
-
-
-def load(config: Path, weights: Path) -> CLIP:
-    """Return a base model as it is, frozen and in eval()."""
-    model = clip.load_clip(config, weights)
-    model.eval().requires_grad_(False)
-    return model.to(device())
 
 
 def features_of(

@@ -1,4 +1,4 @@
-"""Job: fit every method to every number of shots of one set and draw, and answer the test images of it and others."""
+"""Job: fit every method to every number of shots of one set and draw, and classify the test images."""
 
 import json
 from pathlib import Path
@@ -71,9 +71,9 @@ def prompt_encoder(methods: dict[str, Any], config: Path, weights: Path, head: H
     if all(method["kind"] != "coop" for method in methods.values()):
         return None
     from crossmodal.classifiers.prompted_classes import PromptedClasses  # the text tower is slow to import
-    from crossmodal.experiments.few_shot.embed_classes import load
+    from crossmodal.experiments.few_shot.backbone import frozen_model
 
-    return PromptedClasses(load(config, weights), head.classes)
+    return PromptedClasses(frozen_model(config, weights), head.classes)
 
 
 def answers_of(fitted: Fitted, features: torch.Tensor) -> torch.Tensor:

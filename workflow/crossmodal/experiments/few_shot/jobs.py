@@ -1,4 +1,4 @@
-"""The jobs of few-shot classification: features once a set, then all methods and shots of a set and a draw in one."""
+"""The jobs of few-shot classification: features of each set, then all methods and shots of a set and a draw."""
 
 from collections.abc import Iterator
 from typing import Any

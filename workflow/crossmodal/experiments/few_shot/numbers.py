@@ -78,7 +78,7 @@ def accuracy_numbers(
 
 
 def again_numbers(found: Found, room: Params, level: float) -> Iterator[Number]:
-    """Yield `aa_difference_...` of the reference and itself with other random draws, and the effect that could be seen.
+    """Yield `aa_difference_...` of the reference and itself with other random numbers, and `smallest_visible_...`.
 
     Both learnt from the same shots: what is left is what random numbers of training do, on the same images.
     """

@@ -46,7 +46,7 @@ class Timing(Parameters):
 
 
 class Params(Parameters):
-    """Which few-shot classifier learns most from so many images of each class, over features that nobody trains?"""
+    """Which classifier learns most from so many images of each class, over features that nobody trains?"""
 
     sets: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
     """Datasets whose labels are classes: shots are drawn of their train split, choices made on shots of their val
@@ -54,7 +54,7 @@ class Params(Parameters):
     model: Name | None = None
     """The base model whose features are classified; null for the study's first."""
     others: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
-    """Base models that it is done for once more, as other backbones: their methods are called `<method>@<model>`."""
+    """Base models that it is done for as well, other backbones: their methods are called `<method>@<model>`."""
     shots: Annotated[list[Count], Field(min_length=1)] = [1, 2, 4, 8, 16]
     """Images of each class that are learnt from, in so many runs; the fewer are the first of the more."""
     draws: Seeds = [0]

@@ -76,7 +76,7 @@ def elsewhere_table(numbers: Numbers, room: Params) -> Table:
 
 
 def chosen_table(numbers: Numbers, room: Params) -> Table:
-    """Return what validation chose with the most shots, and accuracy on the validation shots, means over all fits."""
+    """Return what validation chose with the most shots, and accuracy on validation shots, means over fits."""
     place = {
         "dataset": SETS,
         "split": "val",

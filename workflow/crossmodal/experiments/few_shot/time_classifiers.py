@@ -1,4 +1,4 @@
-"""Job: what fitting each method takes, and what answering one image takes, alone on the machine, in one process."""
+"""Job: what fitting each method and answering one image take, alone on the machine, in one process."""
 
 import json
 import random

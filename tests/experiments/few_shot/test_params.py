@@ -1,0 +1,36 @@
+"""Parameters of few-shot classification: roles are methods, sets have classes that nobody was trained on."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from crossmodal.experiments.few_shot.params import Params
+
+METHODS = {"zero": {"kind": "zero_shot"}, "tip": {"kind": "tip_adapter_f"}, "xm": {"kind": "xmadapter"}}
+
+
+def params(**values: Any) -> Params:
+    return Params.model_validate({"sets": ["a", "b"], "methods": METHODS} | values)
+
+
+def test_the_reference_is_fitted_once_more() -> None:
+    assert list(params(reference="tip").fitted()) == ["zero", "tip", "xm", "tip-again"]
+    assert params().again() is None
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"cell": "tipp"}, "cell: tipp is none of the methods"),
+        ({"cell": "xm", "reference": "xm"}, "xm would be compared with itself"),
+        ({"shots": [1, 1]}, "shots: each number stands there once"),
+        ({"elsewhere": {"source": "c", "sets": ["b"]}}, "c: elsewhere and timing learn from one of the sets"),
+        ({"elsewhere": {"source": "a", "sets": ["a"]}}, "a is what is learnt from"),
+        ({"timing": {"set": "c"}}, "c: elsewhere and timing"),
+        ({"prompts": ["no place"]}, "where the name of the class goes"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        params(**values)
