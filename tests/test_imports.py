@@ -25,7 +25,7 @@ MEANS = [
     "shifts",
     "models",
     ("adaptation", "attacks"),
-    ("training", "search", "statistics", "report"),
+    ("training", "search", "statistics", "report", "classifiers"),
     "reranking",
 ]
 """The means: each layer may use what stands before it."""

@@ -17,7 +17,7 @@ P = TypeVar("P", bound=Parameters)
 
 _PACKAGES = {
     "datasets": "data", "shifts": "shifts", "models": "models", "method": "adaptation", "images": "attacks",
-    "texts": "attacks", "attack": "attacks", "indexes": "search",
+    "texts": "attacks", "attack": "attacks", "indexes": "search", "classifiers": "classifiers",
 }  # fmt: skip
 """The keys below which a mapping names its kind, and the package that has the kinds (registry.kinds)."""
 
@@ -125,7 +125,7 @@ def _visible(location: tuple[int | str, ...], _input: Any, error: ValidationErro
     parents = ("method", "images", "texts", "attack")
     visible: list[int | str] = []
     for i, part in enumerate(location):
-        named = i >= 2 and location[i - 2] in ("datasets", "shifts", "models", "indexes")
+        named = i >= 2 and location[i - 2] in ("datasets", "shifts", "models", "indexes", "classifiers")
         if part in tags and i > 0 and (location[i - 1] in parents or named):
             continue
         visible.append(part)

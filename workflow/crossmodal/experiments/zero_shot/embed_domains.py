@@ -5,9 +5,9 @@ from pathlib import Path
 
 from crossmodal.adaptation import methods
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.zero_shot.prompts import class_embeddings
 from crossmodal.jobs.run import In, Ins, Out, Outs, Spec, run
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.class_prompts import class_embeddings
 from crossmodal.models.clip import image_size, load_clip, tokenize
 from crossmodal.models.dual_encoder import encode_images, encode_texts
 from crossmodal.models.embeddings import write_embeddings

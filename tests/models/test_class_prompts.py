@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from crossmodal.experiments.zero_shot.prompts import class_embeddings, words
 from crossmodal.models import clip
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.class_prompts import class_embeddings, words
 from crossmodal.models.export import embed_captions
 from crossmodal.models.scratch import create
 from crossmodal.models.scratch_params import Params
