@@ -96,9 +96,7 @@ def test_folds_that_overlap_or_do_not_exist_are_errors() -> None:
 
 CLASSES = st.dictionaries(
     st.sampled_from("abcdef"), st.sets(st.text("xyz", min_size=1, max_size=6), max_size=30), max_size=5
-).map(
-    lambda classes: {label: {f"{label}/{name}" for name in names} for label, names in classes.items()}
-)  # fmt: skip
+).map(lambda classes: {label: {f"{label}/{name}" for name in names} for label, names in classes.items()})
 """Classes that share no name."""
 
 
