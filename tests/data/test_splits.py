@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from crossmodal.data.base import Splits
-from crossmodal.data.splits import assign, rank, split_of
+from crossmodal.data.splits import assign, assign_within, rank, split_of
 
 
 @st.composite
@@ -92,3 +92,39 @@ def test_folds_that_overlap_or_do_not_exist_are_errors() -> None:
         Splits(folds=4)
     with pytest.raises(ValueError, match="fold 3 of 3: folds are counted from 0"):
         Splits(folds=3, fold=3)
+
+
+CLASSES = st.dictionaries(
+    st.sampled_from("abcdef"), st.sets(st.text("xyz", min_size=1, max_size=6), max_size=30), max_size=5
+).map(lambda classes: {label: {f"{label}/{name}" for name in names} for label, names in classes.items()})
+"""Classes that share no name."""
+
+
+@given(classes=CLASSES, splits=shares())
+def test_within_classes_every_name_has_one_split_and_every_class_its_shares(
+    classes: dict[str, set[str]], splits: Splits
+) -> None:
+    found = assign_within(classes, splits)
+    assert found.keys() == set().union(*classes.values())
+    for names in classes.values():
+        counts = Counter(found[name] for name in names)
+        for split in ("train", "val", "test"):
+            assert abs(counts[split] - len(names) * getattr(splits, split)) <= 1
+
+
+@given(classes=CLASSES, new=st.sets(st.text("xyz", min_size=1, max_size=6), max_size=30), splits=shares())
+def test_a_new_class_moves_no_name_of_another(
+    classes: dict[str, set[str]], new: set[str], splits: Splits
+) -> None:
+    more = {"new": {f"new/{name}" for name in new}, **classes}
+    assert assign_within(classes, splits).items() <= assign_within(more, splits).items()
+
+
+@given(names=NAMES, splits=shares())
+def test_one_class_is_split_as_all_are(names: set[str], splits: Splits) -> None:
+    assert assign_within({"only": names}, splits) == assign(names, splits)
+
+
+def test_a_name_in_two_classes_is_refused() -> None:
+    with pytest.raises(ValueError, match="dog: in class pets and in one before; a name is in one class"):
+        assign_within({"mammals": ["dog", "whale"], "pets": ["dog", "parrot"]}, Splits())

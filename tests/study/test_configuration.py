@@ -56,7 +56,7 @@ def test_default_study_and_overlays_are_valid() -> None:
             {"datasets": {"openmojis": {"limit": 3}}},
             [
                 "datasets.openmojis: has no kind; accepts a mapping with kind: KIND",
-                "one of class_lists, coco, csv, emoji, huggingface, icon_sets",
+                "one of class_lists, coco, csv, digits, emoji, emoji_classes, huggingface, icon_classes",
                 'did you mean "openmoji" by "openmojis"?',
             ],
         ),

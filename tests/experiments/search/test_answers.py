@@ -37,6 +37,8 @@ VALUES: dict[str, Any] = {
         "exact": {"kind": "exact", "candidates": 30}, "all": {"kind": "exact", "candidates": IMAGES},
         "csls": {"kind": "csls", "candidates": 30},
         "nnn": {"kind": "nnn", "candidates": 30, "k": 4, "weight": 0.0},
+        "cache": {"kind": "cache", "candidates": 30, "alpha": 2.0, "beta": 5.5, "temperature": 0.1},
+        "cache-chosen": {"kind": "cache", "candidates": 30},
     },
     "trained": [], "with_tokens": [], "asked": ["clean"], "candidates_of": "pq", "exhaustive": "flat",
     "expansion": {"indexes": ["pq"], "candidates": 20, "degree": 4, "found": 5},
@@ -121,7 +123,7 @@ def test_a_correction_of_weight_zero_is_exact_re_scoring(place: Place, captions:
     assert (positions(place, captions, "pq+nnn") == positions(place, captions, "pq+exact")).all()
 
 
-@pytest.mark.parametrize("way", ["pq+refine", "pq+exact", "pq+csls", "pq+expand"])
+@pytest.mark.parametrize("way", ["pq+refine", "pq+exact", "pq+csls", "pq+cache", "pq+expand"])
 def test_stages_change_places_and_nothing_else(place: Place, captions: Embeddings, way: str) -> None:
     before, after = positions(place, captions, "pq"), positions(place, captions, way)
     for first, second in zip(before, after, strict=True):
@@ -196,6 +198,15 @@ def test_transductive_stages_look_at_the_queries_and_others_do_not(
     assert place.scoring("exact", half, "clean") is place.scoring("exact", captions.vectors, "clean")
     assert place.scoring("csls", half, "clean") is not place.scoring("csls", half, "clean")
     assert place.chosen["csls"].k is not None, "chosen on validation lists"
+
+
+def test_a_cache_knows_which_training_image_a_caption_is_of(
+    files: dict[str, Path], sources: Sources, place: Place, captions: Embeddings
+) -> None:
+    learnt, asked = (read_embeddings(files[f"train-{side}"]) for side in ("images", "captions"))
+    assert [learnt.ids[owner] for owner in sources.pairs.owners] == asked.image_ids
+    place.scoring("cache-chosen", captions.vectors, "clean")
+    assert None not in place.chosen["cache-chosen"].model_dump().values(), "chosen on validation lists"
 
 
 def test_candidates_are_right_where_they_show_what_is_asked_for(place: Place, captions: Embeddings) -> None:

@@ -1,6 +1,6 @@
 """What the parameters of every dataset have in common. Free of torch and pandas."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -53,6 +53,10 @@ class DatasetParameters(Parameters):
     def has_classes(self) -> bool:
         """Return whether labels are names that one can ask for, and no mere numbers of images."""
         return True
+
+    def cluster(self) -> Literal["image_id", "group"]:
+        """Return the column of what is resampled as one: images whose answers are not independent."""
+        return "image_id"
 
     def files(self) -> dict[str, str]:
         """Return name -> path of the input files that `build` needs, by name in its `sources`."""

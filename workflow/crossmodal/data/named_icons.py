@@ -77,15 +77,21 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
 
 def one_a_name(set_name: str, icons: Sequence[str], endings: Sequence[str]) -> Iterator[Chosen]:
     """Yield one icon for each name: the first, by the alphabet, of those that differ by their endings."""
-    ending = re.compile(f"({'|'.join(endings)})$") if endings else None
     taken = set()
     for icon in sorted(icons):
-        name, before = icon, ""
-        while ending and name != before:
-            name, before = ending.sub("", name) or name, name
+        name = plain_name(icon, endings)
         if name not in taken and sum(letter.isalpha() for letter in name) >= LETTERS:
             taken.add(name)
             yield Chosen(set_name, icon, name)
+
+
+def plain_name(icon: str, endings: Sequence[str]) -> str:
+    """Return the name of an icon without its `endings`, regular expressions; one that is nothing else keeps it."""
+    ending = re.compile(f"({'|'.join(endings)})$") if endings else None
+    name, before = icon, ""
+    while ending and name != before:
+        name, before = ending.sub("", name) or name, name
+    return name
 
 
 def _shown(icons: IconSet) -> list[str]:

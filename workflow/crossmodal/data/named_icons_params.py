@@ -11,7 +11,8 @@ from crossmodal.data.packages import Package
 from crossmodal.parameters import Count, Name
 
 
-def _pattern(value: str) -> str:
+def as_pattern(value: str) -> str:
+    """Return `value`; ValueError where it is no regular expression."""
     try:
         re.compile(value)
     except re.error as error:
@@ -31,7 +32,7 @@ class Params(DatasetParameters):
     first, by the alphabet."""
     image_size: Count = 64
     """Width and height of the stored images, px."""
-    endings: list[Annotated[str, AfterValidator(_pattern)]] = [
+    endings: list[Annotated[str, AfterValidator(as_pattern)]] = [
         "-outline", "-stroked", "-alt", "-jp", r"-?\d+(px)?", f"-({'|'.join(NUMBERS)})",
     ]  # fmt: skip
     """Endings of names that tell drawings of one thing apart, regular expressions: of `bed`, `bed2`, `bed-two` and

@@ -1,7 +1,7 @@
 """Deterministic splits by hash: an item's split depends on its name and the seed, not on its neighbours."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from crossmodal.data.base import Splits
 
@@ -27,6 +27,20 @@ def assign(names: Iterable[str], splits: Splits, limit: int | None = None) -> di
     parts = {"train": ordered[:first], "val": ordered[first:second], "test": ordered[second:]}
     kept = 1.0 if limit is None else min(1.0, limit / max(total, 1))
     return {name: split for split, part in parts.items() for name in part[: round(len(part) * kept)]}
+
+
+def assign_within(names_by_class: Mapping[str, Iterable[str]], splits: Splits) -> dict[str, str]:
+    """Return name -> split, each class cut by itself: the shares are met within every class, as by `assign`.
+
+    A class moves no name of another. Raises ValueError where two classes have one name: it could get two splits.
+    """
+    found: dict[str, str] = {}
+    for label, names in names_by_class.items():
+        parts = assign(names, splits)
+        if twice := found.keys() & parts.keys():
+            raise ValueError(f"{min(twice)}: in class {label} and in one before; a name is in one class")
+        found |= parts
+    return found
 
 
 def split_of(name: str, splits: Splits) -> str:

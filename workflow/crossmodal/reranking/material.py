@@ -25,6 +25,18 @@ class Lists:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """Training images with their captions."""
+
+    images: Vectors
+    """float32 [m, d], unit length."""
+    captions: Vectors
+    """float32 [b, d], unit length."""
+    owners: npt.NDArray[np.int64]
+    """[b] the place in `images` of the image that each caption describes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """What a stage is prepared from. Nothing here was learnt from what is asked, but for `queries`."""
 
@@ -37,6 +49,8 @@ class Material:
     """float32 [q, d]: all queries that will be asked. Only transductive kinds get them."""
     files: Mapping[str, Path] = field(default_factory=dict)
     """Trained files (`config`, `weights`) and token files, by name."""
+    pairs: Pairs | None = None
+    """Training images with the captions of `bank`, never of the test split."""
 
     def needed_validation(self, kind: str) -> Lists:
         """Return the validation lists; UserError where there are none or they hold no query."""
@@ -46,6 +60,12 @@ class Material:
                 "give it lists of the validation split or a number for every parameter"
             )
         return self.validation
+
+    def needed_pairs(self, kind: str) -> Pairs:
+        """Return the training pairs; UserError where there are none."""
+        if self.pairs is None or not len(self.pairs.captions):
+            raise UserError(f"stage {kind}: needs training images with their captions, and there are none")
+        return self.pairs
 
     def file(self, kind: str, name: str) -> Path:
         """Return the file called `name`; UserError where the stage has got none."""

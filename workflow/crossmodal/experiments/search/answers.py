@@ -87,8 +87,9 @@ class Place:
         if kind.NEEDS_TOKENS:
             files |= {"patches": self._patches, "words": self.sources.words[asked]}
         material = Material(
-            self.gallery, self.sources.bank, self.validation, queries if kind.TRANSDUCTIVE else None, files
-        )
+            self.gallery, self.sources.bank, self.validation, queries if kind.TRANSDUCTIVE else None, files,
+            self.sources.pairs,
+        )  # fmt: skip
         params = parse("reranking", values)
         if choose := getattr(kind, "choose", None):
             params = choose(params, material)

@@ -16,7 +16,7 @@ SETTINGS = ("nprobe", "ef_search", "k_factor")
 """What an operating point sets."""
 NEIGHBOUR = 4
 """Bytes of a neighbour in the graph of what training captions find together."""
-OPEN = ("k", "weight", "temperature")
+OPEN = ("k", "weight", "temperature", "alpha", "beta")
 """What validation lists choose of a second stage that is not trained."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from crossmodal.models.embeddings import Embeddings, Vectors, read_embeddings
 from crossmodal.registry import parse
-from crossmodal.reranking.material import Lists
+from crossmodal.reranking.material import Lists, Pairs
 from crossmodal.reranking.token_files import write_gallery_patches
 from crossmodal.search.build import fill_index, train_index
 from crossmodal.search.gallery import Candidates, Gallery, assemble
@@ -32,7 +33,7 @@ class Sources:
     """By gallery and index the folder of the index."""
     learnt: Embeddings
     """The target's training images."""
-    bank: Vectors
+    captions: Embeddings
     """The target's training captions."""
     validation: tuple[Embeddings, Embeddings]
     """The target's validation images and captions."""
@@ -63,7 +64,7 @@ class Sources:
             [read_embeddings(path) for path in images],
             found,
             read_embeddings(learnt),
-            read_embeddings(bank).vectors,
+            read_embeddings(bank),
             (val_images, val_captions),
             {
                 name: dict(zip(RERANKER_FILES, own, strict=True))
@@ -72,6 +73,18 @@ class Sources:
             list(patches),
             dict(zip(values["asked"], words, strict=False)),
         )
+
+    @property
+    def bank(self) -> Vectors:
+        """The vectors of the target's training captions, float32 [b, d]."""
+        return self.captions.vectors
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The target's training images with their captions."""
+        places = {image_id: place for place, image_id in enumerate(self.learnt.ids)}
+        owners = np.asarray([places[image_id] for image_id in self.captions.image_ids], dtype=np.int64)
+        return Pairs(self.learnt.vectors, self.bank, owners)
 
     def gallery(self, name: str) -> Gallery:
         """Return the images of a gallery in the order that its indexes have them in."""

@@ -43,6 +43,8 @@ STAGE_METRICS = {
     "chosen_k": "k",
     "chosen_weight": "weight",
     "chosen_temperature": "temperature",
+    "chosen_alpha": "weight of the cache",
+    "chosen_beta": "sharpness of the cache",
 }
 BLIND_METRICS = {
     BLIND["pairs"]: "right against wrong candidates, AUC %",
