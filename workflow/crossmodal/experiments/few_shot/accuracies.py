@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.few_shot.params import ACCURACY, ELSEWHERE, SETS
@@ -94,8 +95,10 @@ def _means(own: Mapping[Where, Seeds], sets: Sequence[str], elsewhere: Sequence[
     return found
 
 
-def _sums(clusters: Iterable[str], right: np.ndarray) -> Sums:
+def _sums(clusters: Iterable[str], right: NDArray[np.bool_]) -> Sums:
     names, codes = np.unique(list(clusters), return_inverse=True)
     counts = np.bincount(codes, minlength=len(names)).astype(np.float64)
-    sums = np.bincount(codes, weights=right.astype(np.float64), minlength=len(names))
+    sums: NDArray[np.float64] = np.bincount(
+        codes, weights=right.astype(np.float64), minlength=len(names)
+    ).astype(np.float64)
     return Sums((ACCURACY,), names.tolist(), sums[:, None], counts)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -115,7 +115,7 @@ def read_head(path: Path) -> Head:
         return Head(
             tensors["weight"], tensors.get("bias"), float(tensors["scale"]), classes, tensors["texts"]
         )
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise UserError(
-            f"{path}: not the projection of an image tower ({error}); remove it and run again"
+            f"{path}: not an image tower's projection ({error}); remove it and run again"
         ) from None

@@ -70,10 +70,10 @@ def prompt_encoder(methods: dict[str, Any], config: Path, weights: Path, head: H
     """Return what encodes classes behind learnt prompts where a method needs it, else None."""
     if all(method["kind"] != "coop" for method in methods.values()):
         return None
-    from crossmodal.classifiers.prompted_classes import PromptedClasses  # the text tower is slow to import
+    from crossmodal.classifiers.prompt_encoder import TowerEncoder
     from crossmodal.experiments.few_shot.backbone import frozen_model
 
-    return PromptedClasses(frozen_model(config, weights), head.classes)
+    return TowerEncoder(frozen_model(config, weights), head.classes)
 
 
 def answers_of(fitted: Fitted, features: torch.Tensor) -> torch.Tensor:

@@ -53,7 +53,7 @@ def task_of(
         shots=shots,
         classes=head.classes,
         encode=encode,
-        pixels=_splits(*(as_pixels(split) for split in (learnt, watched, images.test)), head),
+        pixels=_splits(as_pixels(learnt), as_pixels(watched), as_pixels(images.test), head),
     )
 
 
