@@ -329,6 +329,25 @@ def test_digits_are_the_data_enlarged_dark_on_white(tmp_path: Path) -> None:
         assert grey[0, 0] == 255 and np.corrcoef(blocks.ravel(), ink.ravel())[0, 1] > 0.98
 
 
+def test_a_limit_cuts_large_classes_alike_in_every_split_and_style() -> None:
+    params = ClassSetParameters(kind="x", min_images=1, min_val_images=0, limit=10)
+    found = {
+        style: [
+            (split, Example(f"{style}/{label}-{split}-{n}", b"", "", [], label, "", style))
+            for label, images in (("large", 40), ("small", 3))
+            for split in SPLITS
+            for n in range(images)
+        ]
+        for style in ("flat", "line")
+    }
+    kept = {style: large_enough(examples, params)[0] for style, examples in found.items()}
+    for split, most in (("train", 6), ("val", 2), ("test", 2)):
+        names = [{e.image_id.partition("/")[2] for e in own[split]} for own in kept.values()]
+        assert names[0] == names[1]
+        counts = Counter(example.label for example in kept["flat"][split])
+        assert counts == {"large": most, "small": min(3, most)}
+
+
 def test_a_limit_keeps_digits_in_their_split(tmp_path: Path) -> None:
     whole = build({"kind": "digits", "image_size": 10}, {}, tmp_path / "whole")[1]
     part = build({"kind": "digits", "image_size": 10, "limit": 30}, {}, tmp_path / "part")[1]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from crossmodal.data.class_sets import ClassSetParameters
+from crossmodal.data.splits import rank
 from crossmodal.data.tables import SPLITS, Example
 from crossmodal.errors import UserError
 
@@ -13,8 +14,9 @@ def large_enough(
 ) -> tuple[dict[str, list[Example]], dict[str, int]]:
     """Return the examples by split, of the classes with enough of them in each, and what was left out.
 
-    `found` are split and example, in the order in which they are kept. Raises UserError, with the class that
-    comes nearest, where none has enough.
+    `found` are split and example, in the order in which they are kept. Of each class and split there are as many as
+    `params.limit` allows, by a hash of an image's id without its style, so that styles agree. Raises UserError,
+    with the class that comes nearest, where none has enough.
     """
     counts: dict[str, Counter[str]] = {}
     for split, example in found:
@@ -28,11 +30,30 @@ def large_enough(
         if example.label in kept:
             splits[split].append(example)
     used = sum(map(len, splits.values()))
+    splits = {split: _limited(own, split, params) for split, own in splits.items()}
     return splits, {
         "classes": len(kept),
         "classes left out, with too few images": len(counts) - len(kept),
         "images of classes left out": len(found) - used,
+        "images above the limit of a class left out": used - sum(map(len, splits.values())),
     }
+
+
+def _limited(examples: Sequence[Example], split: str, params: ClassSetParameters) -> list[Example]:
+    """Return the examples of a split with no more of each class than its share of the limit, at least one."""
+    if params.limit is None:
+        return list(examples)
+    most = max(1, round(params.limit * getattr(params.split, split)))
+    own: dict[str, list[str]] = {}
+    for example in examples:
+        own.setdefault(example.label, []).append(example.image_id)
+    kept = {name for names in own.values() for name in sorted(names, key=_order)[:most]}
+    return [example for example in examples if example.image_id in kept]
+
+
+def _order(image_id: str) -> tuple[float, str]:
+    name = image_id.partition("/")[2]
+    return rank(name, 0), name
 
 
 def _no_class(counts: dict[str, Counter[str]], needed: dict[str, int]) -> str:

@@ -21,3 +21,6 @@ class ClassSetParameters(DatasetParameters):
     """Classes with fewer validation images are left out; 0 where nothing is chosen."""
     min_test_images: Count = 1
     """Classes with fewer test images are left out."""
+    limit: Count | None = None
+    """Images of each class that are kept, in each split as many as its share of them, drawn by a hash: so that no
+    class outweighs all others, and for small runs. Null keeps all."""

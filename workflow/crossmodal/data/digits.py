@@ -31,7 +31,7 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
     splits: dict[str, str] = {}
     for name in NAMES:
         own = [other for other in names if other.startswith(f"{name}-")]
-        splits |= assign(own, params.split, params.limit)
+        splits |= assign(own, params.split)
     found = [
         (
             splits[name],
@@ -40,7 +40,7 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
                 captions_of(NAMES[digit], int(digit)), NAMES[digit], NAMES[digit], "handwritten",
             ),
         )
-        for name, digit, image in zip(names, data.target, data.images, strict=True) if name in splits
+        for name, digit, image in zip(names, data.target, data.images, strict=True)
     ]  # fmt: skip
     kept, left_out = large_enough(found, params)
     return Built(kept, [], _sheet(left_out))
