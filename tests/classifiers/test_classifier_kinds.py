@@ -1,5 +1,7 @@
 """What holds for every kind: it is repeatable, keeps to its splits, and says what it cannot do."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -35,6 +37,14 @@ def test_kinds() -> None:
         "clip_adapter", "coop", "pixels", "prolip", "tip_adapter", "tip_adapter_f", "xmadapter", "zero_shot",
     )  # fmt: skip
     assert set(KINDS) - set(CHOOSING) == {"prolip", "zero_shot"}
+
+
+def test_their_parameters_are_free_of_torch() -> None:
+    code = (
+        "import sys; from crossmodal.registry import any_of; any_of('classifiers');"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @each

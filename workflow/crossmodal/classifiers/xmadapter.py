@@ -12,9 +12,10 @@
 
 The paper leaves open the widths, λ, the form of w and the rule of γ; here they are parameters. Both networks
 are d → d/16 → d with a ReLU and start at zero, so that the text cache starts as the classes' own embeddings,
-and the images ask it as they are. α and β are chosen as in Tip-Adapter-F. With h = d/16, m keys: m d + 2 (2 d h
-+ d + h) + 1 numbers are trained where γ is learnt; where it is fixed to 1 only the keys, to 0 only the
-networks. Up to 2 m d are stored.
+and the images ask it as they are. α and β are chosen as in Tip-Adapter-F.
+
+With h = d/16 and m keys, trained are m·d + 2·(2·d·h + d + h) + 1 numbers where γ is learnt, one less where it is
+not; only the keys where it is fixed to 1, only the networks where it is fixed to 0. Up to 2·m·d are stored.
 """
 
 from typing import Any
@@ -31,7 +32,7 @@ from crossmodal.classifiers.xmadapter_params import Params
 
 
 class TwoCaches(nn.Module):
-    """The caches, the networks of the text cache and γ, as far as they are trained with gradients."""
+    """The caches, the networks of the text cache and γ; what has no part in the logits is not trained."""
 
     def __init__(self, task: Task, params: Params, generator: Generator) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
         without_gradient(lambda features: of_embeddings(embed(task, features))),
         parameters=sum(p.numel() for p in caches.parameters() if p.requires_grad),
         stored=((chosen.gamma > 0) + (chosen.gamma < 1)) * caches.image_keys.numel(),
-        chosen=chosen._asdict() | {"epoch": trained.epoch},
+        chosen={"alpha": chosen.alpha, "beta": chosen.beta, "gamma": chosen.gamma, "epoch": trained.epoch},
         losses=trained.losses,
     )
 
