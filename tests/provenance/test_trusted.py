@@ -16,7 +16,7 @@ from crossmodal.study.specs import rules_of, spec
 from crossmodal.study.study import load_study
 
 ROOT = LIBRARY.parents[1]
-PACKAGES = ("data", "shifts", "models", "adaptation", "attacks", "search", "reranking")
+PACKAGES = ("data", "shifts", "models", "adaptation", "attacks", "search", "reranking", "classifiers")
 """Those with kinds, of which a study of the user's may name others than ours do."""
 
 

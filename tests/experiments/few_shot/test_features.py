@@ -25,7 +25,9 @@ def test_features_are_read_as_written(tmp_path: Path, views: int) -> None:
     write_features(tmp_path / "f.parquet", written, {"model": "m"})
     read = read_features(tmp_path / "f.parquet")
     assert (read.ids, read.clusters, read.labels) == (ids, written.clusters, written.labels)
-    assert torch.equal(read.vectors, vectors.half().float()) and torch.equal(read.pixels, pixels.half().float())
+    assert torch.equal(read.vectors, vectors.half().float()) and torch.equal(
+        read.pixels, pixels.half().float()
+    )
     part = read.take([2, 0])
     assert part.ids == ["c", "a"] and torch.equal(part.vectors[1], read.vectors[0])
 

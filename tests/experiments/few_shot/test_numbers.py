@@ -163,7 +163,10 @@ def test_another_backbone_is_compared_with_its_own_methods(tmp_path: Path) -> No
 
 def test_chance_is_one_over_the_classes(answers: list[Path]) -> None:
     told = {n.number_id: n.value for n in chance_numbers(answers[::3], ROOM)}
-    assert set(told.values()) == {0.25} and "few_shot/chance/s*/sets/test/1-shot/image_to_text/accuracy@1" in told
+    assert (
+        set(told.values()) == {0.25}
+        and "few_shot/chance/s*/sets/test/1-shot/image_to_text/accuracy@1" in told
+    )
 
 
 def test_what_was_chosen_is_averaged_over_fits() -> None:

@@ -1,9 +1,10 @@
 """Few-shot classifiers over cached features of a frozen dual encoder: what they are given and what they give back.
 
 A kind is a module with `fit(task, params, generator) -> Fitted`. Features are those before the last projection
-of the image tower, so that a method may train that projection; all others work on the image embedding f =
-normalise(projection @ feature + bias). Nothing is random but what `generator` draws, so equal generators give
-equal classifiers to the bit. The test split is not read, unless the parameters say `chosen_on: test`.
+of the image tower, so that a method may train that projection; all others work on the image embedding
+f = normalise(projection @ feature + bias). Nothing is random but what `generator` draws, so equal generators give
+equal classifiers to the bit. The test split is not read, unless the parameters say `chosen_on: test`. All tensors
+are on the CPU.
 """
 
 from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ class Task:
     encode: PromptEncoder | None = None
     """For methods that learn prompts."""
     pixels: Splits | None = None
-    """The same images as pixels, float32 [n, views, p], for the blind probe."""
+    """The same splits as pixels, float32 [n, views, p], for the blind probe."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,15 @@ class Fitted:
     """A classifier."""
 
     logits: Callable[[Tensor], Tensor]
-    """Of features [n, w], as the task's (of pixels [n, p] for the probe): float32 [n, classes], without
-    gradient."""
+    """Of features [n, w], for the blind probe of pixels [n, p]: float32 [n, classes], without gradient."""
     parameters: int
     """Numbers that were trained."""
     stored: int
     """Numbers of the caches that are kept beside the model."""
     chosen: dict[str, float]
-    """What was chosen on validation, by name: alpha, beta, gamma, epoch ...; and what was learnt, where one
-    number."""
+    """By name what validation chose (alpha, beta, epoch and their like), and gamma also where it was learnt."""
     losses: tuple[float, ...] = ()
-    """Mean training loss of each epoch, nats."""
+    """Mean training loss of each epoch, or between two looks at what decides, nats."""
 
 
 def embed(task: Task, features: Tensor) -> Tensor:

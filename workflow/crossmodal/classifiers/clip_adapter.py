@@ -1,8 +1,8 @@
 """CLIP-Adapter (Gao et al. 2021): logits = s norm(r g(f) + (1 − r) f) Wᵀ with g(f) = ReLU(U ReLU(V f)).
 
-V is [d/4, d] and U [d, d/4], without biases as in the paper's public code, drawn as nn.Linear draws them: 2 d
-d/4 numbers. The ratio r is given, the epoch chosen, with the network as drawn among the candidates. The paper
-also tries a network behind the text tower and finds that it adds nothing.
+V is [d/4, d] and U [d, d/4], without biases as in the paper's public code and drawn as nn.Linear draws them. The
+ratio r is given; the epoch is chosen, with the network as drawn among the candidates. There is no network behind
+the text tower, which the paper tries too.
 """
 
 import torch

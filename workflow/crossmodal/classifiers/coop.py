@@ -1,9 +1,9 @@
 """CoOp (Zhou et al. 2022) as a classifier: logits = s f T(v)ᵀ, T the text tower that reads learnt vectors v.
 
-n vectors, the same for all classes, stand before the names (the paper's unified context, names at the end); n ·
-width numbers are trained. Images are cached features, one random view a step. The paper trains by SGD for 50 to
-200 epochs; here it is AdamW for some tens of steps, since the text tower costs a second or so a step on a
-processor, and the best step is chosen, the start among the candidates.
+n vectors, the same for all classes, stand before the names (the paper's unified context, names at the end) and are
+all that is trained. Images are cached features, one random view a step. The paper trains by SGD for 50 to 200
+epochs; here it is AdamW for some tens of steps, since each takes all names through the text tower and back, half a
+second on a processor. The best step is chosen, the start among the candidates.
 """
 
 from itertools import islice

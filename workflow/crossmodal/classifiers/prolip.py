@@ -1,10 +1,10 @@
-"""ProLIP (Fahes et al. 2024, arXiv 2410.05270): the last projection P of the image tower is trained, nothing is
-added.
+"""ProLIP (Fahes et al. 2024, arXiv 2410.05270): the last projection P of the image tower is trained, and it alone.
 
-The loss is CE(s norm(P x + b) Wᵀ) + λ ‖P − P₀‖², squares summed, with λ = 1 / shots: the fewer images, the
-nearer to the start P₀. Nothing is chosen, so no validation image is read: the last epoch counts. As in the
-paper's public code the optimiser is Adam with ε 1e-4, a step sees all images, and a bias is left as it is. d ·
-w numbers are trained; they take the place of as many in the model.
+The loss is CE(s norm(P x + b) Wᵀ) + λ ‖P − P₀‖², squares summed, with λ = 1 / shots: the fewer images, the nearer
+to the start P₀. Nothing is chosen, so no validation image is read: the last epoch counts. As in the paper's public
+code the optimiser is Adam with ε 1e-4, a step sees all images, and a bias is left as it is; there all images of an
+epoch are in the same view, here each is in one of its own. The d·w numbers that are trained take the place of as
+many in the model.
 """
 
 import torch

@@ -15,16 +15,15 @@ from crossmodal.models.class_prompts import words
 
 
 class TowerEncoder:
-    """The text tower of a model, which reads vectors after the start token and then the name of a class in
-    words."""
+    """The text tower of a model: it reads vectors after the start token, then a class's name in words."""
 
     def __init__(self, model: CLIP, classes: Sequence[str]) -> None:
-        """Take the tower of `model`, which is put into eval() and frozen; UserError where it has prompts of its
-        own."""
+        """Take the tower of `model`, which is put into eval() and frozen.
+
+        Raises UserError where the model has prompts of its own.
+        """
         if hasattr(model, "text_prompts"):
-            raise UserError(
-                "coop: the model has learnt prompts already; take one without, or merge its adapter"
-            )
+            raise UserError("coop: the model has learnt prompts already; take one without")
         self._model = model.eval().requires_grad_(False)
         tokens = clip.tokenize(model, [words(name) for name in classes])
         # A batch is cut after its longest name: names of like length go together.

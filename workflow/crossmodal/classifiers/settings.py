@@ -33,7 +33,31 @@ class CacheParameters(ChoosingParameters):
     """Keys kept of a class; null for one an image. With fewer than images, a class's images in their order form
     as many groups of like size, and a key is the mean of its group, of unit length."""
     alphas: list[NotNegative] = Field(
-        default=[0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50], min_length=1
+        default=[
+            0,
+            0.05,
+            0.1,
+            0.2,
+            0.35,
+            0.5,
+            0.75,
+            1,
+            1.5,
+            2,
+            3,
+            5,
+            7,
+            10,
+            15,
+            20,
+            30,
+            50,
+            75,
+            100,
+            200,
+            500,
+        ],
+        min_length=1,
     )
     """What may be chosen as the weight of the cache, ascending, in the paper's unit, where cosines are
     multiplied by 100: with another scale s it is multiplied by s / 100. 0 is zero-shot. One number is not

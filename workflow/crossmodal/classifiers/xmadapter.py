@@ -4,17 +4,18 @@
 
 - Images: q_I = f, and K_I is trained as in Tip-Adapter-F, which this is at γ = 1 and λ = 0, to the bit.
 - Texts: K_T,i = norm(W_{y_i} + MetaNet(f_i)) of training image i, and q_T = norm(f + Img2TxtNet(f)). In the paper
-  MetaNet's condition is in the prompt, before the text tower. That it stands behind the tower is
-  our choice: before it, every step would take a prompt of every training image through the tower and back, minutes instead of a part
-  of a second. f_i is the image's key before training.
+  MetaNet's condition is in the prompt, before the text tower. Here it stands behind the tower, which is our choice:
+  before it, every step would take a prompt of every training image through the tower and back, minutes instead
+  of a part of a second. f_i is the image's key before training.
 - Hard images: where the caches disagree an image weighs more, w_i ∝ 1 + λ mean|A_I − A_T|_i, detached, of mean
   1 in a batch.
 
 The paper leaves open the widths, λ, the form of w and the rule of γ; here they are parameters. Both networks
 are d → d/16 → d with a ReLU and start at zero, so that the text cache starts as the classes' own embeddings,
-and the images ask it as they are. α and β are chosen as in Tip-Adapter-F. With h = d/16, m keys: m d + 2 (2 d h
-+ d + h) + 1 numbers are trained where γ is learnt; where it is fixed to 1 only the keys, to 0 only the
-networks. Up to 2 m d are stored.
+and the images ask it as they are. α and β are chosen as in Tip-Adapter-F.
+
+With h = d/16 and m keys, trained are m·d + 2·(2·d·h + d + h) + 1 numbers where γ is learnt, one less where it is
+not; only the keys where it is fixed to 1, only the networks where it is fixed to 0. Up to 2·m·d are stored.
 """
 
 from typing import Any
@@ -31,7 +32,7 @@ from crossmodal.classifiers.xmadapter_params import Params
 
 
 class TwoCaches(nn.Module):
-    """The caches, the networks of the text cache and γ, as far as they are trained with gradients."""
+    """The caches, the networks of the text cache and γ; what has no part in the logits is not trained."""
 
     def __init__(self, task: Task, params: Params, generator: Generator) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
         without_gradient(lambda features: of_embeddings(embed(task, features))),
         parameters=sum(p.numel() for p in caches.parameters() if p.requires_grad),
         stored=((chosen.gamma > 0) + (chosen.gamma < 1)) * caches.image_keys.numel(),
-        chosen=chosen._asdict() | {"epoch": trained.epoch},
+        chosen={"alpha": chosen.alpha, "beta": chosen.beta, "gamma": chosen.gamma, "epoch": trained.epoch},
         losses=trained.losses,
     )
 

@@ -14,7 +14,7 @@ def large_enough(
 ) -> tuple[dict[str, list[Example]], dict[str, int]]:
     """Return the examples by split, of the classes with enough of them in each, and what was left out.
 
-    `found` are split and example, in the order in which they are kept. Of each class and split there are as many as
+    `found` are split and example, in the order in which they are kept. Of a class and split there are as many as
     `params.limit` allows, by a hash of an image's id without its style, so that styles agree. Raises UserError,
     with the class that comes nearest, where none has enough.
     """
