@@ -15,8 +15,12 @@ def params(**values: Any) -> Params:
 
 
 def test_the_reference_is_fitted_once_more() -> None:
-    assert list(params(reference="tip").fitted()) == ["zero", "tip", "xm", "tip-again"]
-    assert params().again() is None
+    assert params(reference="tip").again() == "tip-again" and params().again() is None
+
+
+def test_another_backbone_has_its_own_methods() -> None:
+    room = params(others={"vit": ["xm", "zero"]})
+    assert list(room.fitted("vit")) == ["xm", "zero"] and list(room.fitted("towers")) == list(METHODS)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,7 @@ def test_the_reference_is_fitted_once_more() -> None:
         ({"elsewhere": {"source": "c", "sets": ["b"]}}, "c: elsewhere and timing learn from one of the sets"),
         ({"elsewhere": {"source": "a", "sets": ["a"]}}, "a is what is learnt from"),
         ({"timing": {"set": "c"}}, "c: elsewhere and timing"),
+        ({"others": {"vit": ["xmm"]}}, "others.vit: xmm is none of the methods"),
         ({"prompts": ["no place"]}, "where the name of the class goes"),
     ],
 )

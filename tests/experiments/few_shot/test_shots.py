@@ -34,7 +34,8 @@ def test_a_class_with_fewer_images_than_shots_is_named() -> None:
         check_shots(["cat"] * 3 + ["dog"] * 5 + ["owl"], 4, "drawings, train split")
     assert str(told.value) == (
         "drawings, train split: class 'owl' has 1 images, fewer than the 4 that are asked for, and 1 more classes "
-        "are short of it; ask for fewer shots, or leave out small classes (min_images of the dataset)"
+        "are short of it; ask for fewer shots, leave out small classes (min_images of the dataset), or take all "
+        "of their images (short_classes: all)"
     )
     check_shots(["cat"] * 3, 3, "drawings")
 

@@ -4,7 +4,7 @@
 
 - Images: q_I = f, and K_I is trained as in Tip-Adapter-F, which this is at γ = 1 and λ = 0, to the bit.
 - Texts: K_T,i = norm(W_{y_i} + MetaNet(f_i)) of training image i, and q_T = norm(f + Img2TxtNet(f)). In the paper
-  MetaNet's condition is in the prompt, before the text tower. Here it stands behind the tower, which is our choice:
+  MetaNet's condition is in the prompt, before the text tower. Here it stands behind the tower, our own choice:
   before it, every step would take a prompt of every training image through the tower and back, minutes instead
   of a part of a second. f_i is the image's key before training.
 - Hard images: where the caches disagree an image weighs more, w_i ∝ 1 + λ mean|A_I − A_T|_i, detached, of mean

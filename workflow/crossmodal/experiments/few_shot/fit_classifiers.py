@@ -35,7 +35,8 @@ def main(
     values, wildcards = spec["parameters"], spec["wildcards"]
     prepare_torch(spec["threads"], spec["seed"])
     images, found = Images(*(read_features(path) for path in (train, validation, test))), read_head(head)
-    check_task(images, found, max(values["shots"]), wildcards["dataset"])
+    least = max(values["shots"]) if values["short_classes"] == "refuse" else 1
+    check_task(images, found, least, wildcards["dataset"])
     targets = {wildcards["dataset"]: images.test}
     for name, path in zip(values["elsewhere"], elsewhere, strict=True):
         targets[name] = of_classes(read_features(path), found)

@@ -66,11 +66,12 @@ def _fit(study: Study, model: str, dataset: str, draw: str) -> Job:
     values = {key: plain(room)[key] for key in WORK} | {
         "shots": room.shots,
         "draw": int(draw),
-        "methods": {name: plain(method) for name, method in room.methods.items()},
-        "reference": room.reference,
+        "methods": {name: plain(method) for name, method in room.fitted(model).items()},
+        "reference": room.reference if room.reference in room.fitted(model) else None,
         "elsewhere": sources(study, dataset),
+        "short_classes": room.short_classes,
     }
-    return Job(values, seed=int(draw), modules=_modules(room), models=(model,))
+    return Job(values, seed=int(draw), modules=_modules(room.fitted(model)), models=(model,))
 
 
 def _timing(study: Study, process: str) -> Job:
@@ -81,12 +82,12 @@ def _timing(study: Study, process: str) -> Job:
         "methods": {name: plain(method) for name, method in room.methods.items()},
         "repeats": room.timing.repeats,
     }
-    return Job(values, seed=int(process), modules=_modules(room), models=(backbones(study)[0],))
+    return Job(values, seed=int(process), modules=_modules(room.methods), models=(backbones(study)[0],))
 
 
-def _modules(room: Any) -> tuple[str, ...]:
-    kinds = dict.fromkeys(kind_module("classifiers", method) for method in room.methods.values())
-    return (*kinds, *kinds_in(room.methods))
+def _modules(methods: dict[str, Any]) -> tuple[str, ...]:
+    kinds = dict.fromkeys(kind_module("classifiers", method) for method in methods.values())
+    return (*kinds, *kinds_in(methods))
 
 
 RULES = {

@@ -1,7 +1,7 @@
 """Parameters of few-shot classification: which classifiers learn from how many images of which sets."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -53,10 +53,14 @@ class Params(Parameters):
     split, and the test split is classified. No model of the study may be trained on them."""
     model: Name | None = None
     """The base model whose features are classified; null for the study's first."""
-    others: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
-    """Base models that it is done for as well, other backbones: their methods are called `<method>@<model>`."""
+    others: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+    """The methods that other base models' features are classified by as well: numbers have them as
+    `<method>@<model>`."""
     shots: Annotated[list[Count], Field(min_length=1)] = [1, 2, 4, 8, 16]
     """Images of each class that are learnt from, in so many runs; the fewer are the first of the more."""
+    short_classes: Literal["refuse", "all"] = "refuse"
+    """What happens to a set with a class of fewer images than the shots: it is refused, or `all` images of such a
+    class are learnt from, as in public benchmarks."""
     draws: Seeds = [0]
     """Draws of the shots: what training seeds are elsewhere. All methods learn from the same draws."""
     validation_shots: Count = 4
@@ -88,6 +92,9 @@ class Params(Parameters):
                 raise ValueError(
                     f"{role}: {name} is none of the methods ({', '.join(self.methods) or 'none'})"
                 )
+        for model, names in self.others.items():
+            if strange := [name for name in names if name not in self.methods]:
+                raise ValueError(f"others.{model}: {strange[0]} is none of the methods")
         if self.cell is not None and self.cell == self.reference:
             raise ValueError(f"reference: {self.cell} would be compared with itself")
         if len(set(self.shots)) < len(self.shots):
@@ -103,11 +110,9 @@ class Params(Parameters):
         """Return the name of the reference fitted once more, the A/A row; None without one."""
         return f"{self.reference}-again" if self.reference else None
 
-    def fitted(self) -> dict[str, Any]:
-        """Return every method that is fitted by its name, the reference once more among them."""
-        again = self.again()
-        more = {again: self.methods[str(self.reference)]} if again else {}
-        return self.methods | more
+    def fitted(self, model: str) -> dict[str, Any]:
+        """Return the methods that are fitted to the features of `model`, by name."""
+        return {name: self.methods[name] for name in self.others.get(model, self.methods)}
 
     def tested(self) -> list[str]:
         """Return the datasets whose test split is classified."""

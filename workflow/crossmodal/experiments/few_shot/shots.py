@@ -23,7 +23,8 @@ def check_shots(labels: Sequence[str], shots: int, where: str) -> None:
         others = f", and {len(short) - 1} more classes are short of it" if len(short) > 1 else ""
         raise UserError(
             f"{where}: class {name!r} has {count} images, fewer than the {shots} that are asked for{others}; "
-            "ask for fewer shots, or leave out small classes (min_images of the dataset)"
+            "ask for fewer shots, leave out small classes (min_images of the dataset), or take all of their "
+            "images (short_classes: all)"
         )
 
 

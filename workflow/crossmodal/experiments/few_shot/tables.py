@@ -101,8 +101,9 @@ def methods_of(numbers: Numbers, room: Params) -> Iterator[tuple[str, Sequence[s
     """Yield groups of methods: those over the first backbone, those over each other, what sees no network."""
     named = [name for name in (*room.methods, room.again()) if name and name != room.probe]
     yield "", named
-    for model in room.others:
-        yield f"features of {model}", [f"{name}@{model}" for name in named]
+    for model, own in room.others.items():
+        names = [name for name in named if name in own or (name == room.again() and room.reference in own)]
+        yield f"features of {model}", [f"{name}@{model}" for name in names]
     yield "without a model", [name for name in (room.probe, CHANCE) if name]
 
 
