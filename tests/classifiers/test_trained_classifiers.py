@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from crossmodal.adaptation.initialisation import linear
+from crossmodal.classifiers.base import embed
 from few_shot_tasks import fit, make_task, queries
 
 
@@ -18,6 +20,19 @@ def test_no_share_of_the_network_is_zero_shot(task) -> None:
     zero_shot = fit(task, "zero_shot").logits(queries(task))
     found = fit(task, "clip_adapter", ratio=0, epochs=3)
     torch.testing.assert_close(found.logits(queries(task)), zero_shot, atol=1e-5, rtol=0)
+
+
+def test_clip_adapter_written_out(task) -> None:
+    """As drawn: two layers without biases, each with a ReLU behind it."""
+    generator = torch.Generator().manual_seed(3)
+    down, up = linear(16, 4, generator, task.texts), linear(4, 16, generator, task.texts)
+    found = fit(task, "clip_adapter", seed=3, ratio=0.7, epochs=0)
+    with torch.no_grad():
+        for feature, row in zip(queries(task), found.logits(queries(task)), strict=True):
+            f = embed(task, feature)
+            adapted = (up.weight @ (down.weight @ f).clamp_min(0)).clamp_min(0)
+            mixed = functional.normalize(0.7 * adapted + 0.3 * f, dim=0)
+            torch.testing.assert_close(row, task.scale * task.texts @ mixed, atol=1e-4, rtol=0)
 
 
 @settings(max_examples=15)
@@ -59,15 +74,15 @@ def test_the_projection_is_held_by_one_over_shots(task) -> None:
 
 def test_one_step_of_prolip_written_out() -> None:
     """Adam's first step is the rate times the gradient over its size plus ε; the distance has no gradient yet."""
-    task = make_task(views=1)
-    train, rate = task.splits.train, 1e-3
+    task = make_task(views=1, scale=0.01)  # so that gradients are of the size of ε
+    train, rate = task.splits.train, 0.1
     projection = task.projection.clone().requires_grad_()
     f = functional.normalize(train.features[:, 0] @ projection.T + task.bias, dim=1)
     functional.cross_entropy(task.scale * f @ task.texts.T, train.labels).backward()
     stepped = task.projection - rate * projection.grad / (projection.grad.abs() + 1e-4)
     expected = functional.normalize(queries(task) @ stepped.T + task.bias, dim=1)
     found = fit(task, "prolip", epochs=1, learning_rate=rate).logits(queries(task))
-    torch.testing.assert_close(found, task.scale * expected @ task.texts.T, atol=1e-3, rtol=0)
+    torch.testing.assert_close(found / task.scale, expected @ task.texts.T, atol=1e-4, rtol=0)
 
 
 def test_prolip_reads_no_validation_image(task) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from crossmodal.classifiers.settings import ChoosingParameters, TrainingParameters
+from crossmodal.classifiers.settings import ChoosingParameters, Epochs, TrainingParameters
 from crossmodal.parameters import Count, NotNegative, Share
 
 
@@ -15,6 +15,7 @@ class Params(TrainingParameters, ChoosingParameters):
     """Share of the network in the adapted embedding; 0 is zero-shot."""
     reduction: Count = 4
     """The hidden layer has d / reduction units, at least one."""
-    epochs: Count = 50
+    epochs: Epochs = 50
+    """Passes over the training images, one random view of each; 0 leaves the network as drawn."""
     weight_decay: NotNegative = 0.01
     """Of AdamW."""

@@ -1,10 +1,8 @@
 """Parameters of ProLIP."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from crossmodal.classifiers.settings import TrainingParameters
+from crossmodal.classifiers.settings import Epochs, TrainingParameters
 from crossmodal.parameters import Count, NotNegative, Positive
 
 
@@ -16,7 +14,7 @@ class Params(TrainingParameters):
     regularisation: NotNegative | None = None
     """λ, by which the squared distance to the start is multiplied; null for 1 / shots, the paper's without
     validation."""
-    epochs: Annotated[int, Field(ge=0)] = 100
+    epochs: Epochs = 100
     """Passes over the training images; the paper's are 300, at three times the cost. 0 is zero-shot."""
     batch_size: Count | None = None
     """Images in one step; null for all of them, as in the paper."""

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from crossmodal.parameters import Count, NotNegative, Parameters, Positive
 
+Epochs = Annotated[int, Field(ge=0)]
+"""Passes over the training images; 0 leaves a classifier at its start."""
+
 
 class ChoosingParameters(Parameters):
     """A classifier some of whose numbers are chosen by accuracy, ties by cross-entropy, then the earlier."""
@@ -18,7 +21,7 @@ class ChoosingParameters(Parameters):
 class TrainingParameters(Parameters):
     """A classifier that is trained with Adam, whose rate falls to 0 along half a cosine."""
 
-    epochs: Annotated[int, Field(ge=0)] = 20
+    epochs: Epochs = 20
     """Passes over the training images, one random view of each; 0 leaves the classifier at its start."""
     batch_size: Count | None = 256
     """Images in one step; null for all of them."""
