@@ -38,7 +38,9 @@ def base_tower(wildcards):
 def session_before(wildcards):
     """Return the weights that the session before left, if a session goes on from one."""
     return [
-        f"{SESSION}.safetensors".format(**{**wildcards, "session": session})
+        f"{SESSION}.safetensors".format(
+            **{**dict(wildcards.items()), "session": session}
+        )
         for session in sessions_before(STUDY, wildcards.plan, wildcards.session)
     ]
 
@@ -46,7 +48,7 @@ def session_before(wildcards):
 def states(wildcards):
     """Return the weights that each session left."""
     return [
-        f"{SESSION}.safetensors".format(session=session, **wildcards)
+        f"{SESSION}.safetensors".format(session=session, **dict(wildcards.items()))
         for session in CONTINUAL.plans()[wildcards.plan]
     ]
 
@@ -167,7 +169,8 @@ rule number_continual:
         ],
         before=[f"{BEFORE}/queries.parquet".format(model=model) for model in SEARCHED],
         cards=[
-            SESSION.format(cell=cell, plan=plan, order=order, session=session) + ".json"
+            SESSION.format(cell=cell, plan=plan, order=order, session=session)
+            + ".json"
             for cell, plan, order in LEARNING
             for session in CONTINUAL.plans()[plan]
         ],
