@@ -192,7 +192,6 @@ rule number_continual:
 
 rule draw_continual:
     input:
-        cells="<results>/numbers/cells.parquet",
         numbers="<results>/numbers/continual.parquet",
     output:
         section="<results>/sections/continual.json",

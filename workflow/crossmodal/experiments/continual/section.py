@@ -22,11 +22,11 @@ def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
     return made.tables(numbers, Params.model_validate(values["room"]), grid.target)
 
 
-def main(cells: In, numbers: In, section: Out, spec: Spec) -> None:
+def main(numbers: In, section: Out, spec: Spec) -> None:
     values = spec["parameters"]
     room, found, target = (
         Params.model_validate(values["room"]),
-        Numbers.read(cells, numbers),
+        Numbers.read(numbers),
         values["target"],
     )
     shown = {
