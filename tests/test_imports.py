@@ -25,6 +25,7 @@ MEANS = [
     "shifts",
     "models",
     ("adaptation", "attacks"),
+    "updates",
     ("training", "search", "statistics", "report", "classifiers"),
     "reranking",
 ]

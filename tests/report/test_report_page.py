@@ -19,8 +19,8 @@ from crossmodal.report.scripts import json_for_script
 from crossmodal.report.section import draw_section
 
 SECTIONS = [
-    "hypotheses", "accuracy", "peft", "robustness", "search", "scale", "zero_shot", "encoders", "tuning",
-    "probes", "gallery", "data", "environment",
+    "hypotheses", "accuracy", "peft", "robustness", "search", "scale", "zero_shot", "continual",
+    "encoders", "tuning", "probes", "gallery", "data", "environment",
 ]  # fmt: skip
 AUDIT = "audit.html#"
 """The page beside the report that explains each number; nothing else outside it is referred to."""
@@ -136,6 +136,7 @@ def test_an_empty_study_still_gives_a_page(make_study) -> None:
     assert "No degradation under shift was measured in this study" in elements.text
     assert "Nothing was measured at size in this study" in elements.text
     assert "Nothing was tried: zero_shot.domains" in elements.text
+    assert "Nothing was learnt in sessions: continual.dataset" in elements.text
     assert "No encoders are compared: encoders.cells" in elements.text
     assert "Nothing is compared in this study" in elements.text
     assert json.loads(re.search(r'id="specs">(.*?)</script>', render(many.inputs()))[1])
@@ -165,6 +166,7 @@ def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts
         "search": ["supported"],
         "scale": [],  # of the same hypothesis as search, and none of its claims
         "zero_shot": [],
+        "continual": [],
         "encoders": [],
         "tuning": [],
         "probes": [],
@@ -192,7 +194,7 @@ def test_every_chart_has_a_box_and_every_box_a_chart(inputs) -> None:
     boxes = [
         attributes["data-chart"] for attributes in Elements(page).of("div") if "data-chart" in attributes
     ]
-    assert sorted(boxes) == sorted(specs) and len(specs) == 15
+    assert sorted(boxes) == sorted(specs) and len(specs) == 16
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from crossmodal import registry
 from crossmodal.report.page import Question
 from crossmodal.statistics.numbers import SCHEMA
 from crossmodal.statistics.settings import StatisticsParameters
-from made_up_numbers import DOMAINS, ENCODERS, STUDENT
+from made_up_numbers import DOMAINS, ENCODERS, SESSIONS, STUDENT, UPDATES
 
 ROLES: dict[str, dict[str, Any]] = {
     "peft": {"cell": "lora-r8", "reference": "full", "baseline": "zero-shot"},
@@ -31,6 +31,15 @@ ROLES: dict[str, dict[str, Any]] = {
         "baseline": "zero-shot",
         "probe": "lookup",
         "students": {STUDENT: {"cells": ["half-0"]}},
+    },
+    "continual": {
+        "dataset": "digits",
+        "sessions": SESSIONS,
+        "cells": {name: {"update": {"kind": "frozen"}} for name in UPDATES},
+        "cell": UPDATES[0],
+        "baseline": UPDATES[1],
+        "retention": {"datasets": ["twemoji"]},
+        "shifts": ["fog-3"],
     },
     "encoders": {"cells": list(ENCODERS), "probe": "colours"},
     "tuning": {"families": {"full": {"cells": ["full"]}, "lora": {"cells": ["lora-r8", "lora-r8-pgd"]}}},

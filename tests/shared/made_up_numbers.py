@@ -15,6 +15,8 @@ PARAMETERS = {"zero-shot": 0, "full": 1_310_977, "bitfit": 9_216, "lora-r8": 73_
 CELLS = tuple(PARAMETERS)
 STUDENT, DOMAINS = "half", ("twemoji", "fluent")
 """A student that is no cell, and the domains on which all are tried."""
+UPDATES, SESSIONS = ("lorsu", "lora-budget"), 3
+"""Updates that learn in so many sessions."""
 ENCODERS = {"lora-r8": 4_000_000, "full": 12_000_000}
 """Parameters of the image towers of the cells that are taken for encoders."""
 
@@ -149,6 +151,8 @@ def metric_rows(
                 where = f"encoders/{cell}/s*/openmoji/test/clean/{direction}"
                 add(where, "recall@10", 0.3 + parameters / 1e8, 0.01)
                 add(where, "precision@10", 0.03 + parameters / 1e9, 0.001)
+        for place, update in enumerate(UPDATES):
+            learnt_in_sessions(add, update, 0.5 - 0.1 * place)
     return pd.DataFrame(rows)
 
 
@@ -165,6 +169,27 @@ def transferred(add: Callable[..., None], cell: str, where: str, base: float) ->
     for other in {STUDENT, "lookup"} - {cell}:
         for metric in ("recall@1", "recall@10"):
             add(f"{where}/clean/mean", f"gain_over_{other}_{metric}", base - 0.1, 0.02)
+
+
+def learnt_in_sessions(add: Callable[..., None], update: str, base: float) -> None:
+    """Add what an update learns and forgets on digits, session after session, and what it keeps elsewhere."""
+    where = f"continual/{update}/s*/digits"
+    for variant in ("clean", "fog-3"):
+        for metric in ("average_accuracy", "average_accuracy_before", "forgetting", "backward_transfer"):
+            add(f"{where}/test/{variant}/-", metric, base, 0.05)
+    add(f"{where}/val/clean/-", "average_accuracy", base, 0.05)
+    add(f"{where}/test/joint/-", "average_accuracy", base + 0.2, 0.05)
+    if update == UPDATES[0]:
+        add(f"{where}/test/clean/-", f"gain_over_{UPDATES[1]}_average_accuracy", 0.1, 0.05)
+    for after in range(1, SESSIONS + 1):
+        add(f"{where}/test/after-{after}/-", "accuracy_seen", base + 0.1 / after, 0.05)
+        add(f"{where}/test/joint@after-{after}/-", "accuracy_seen", base + 0.3 / after, 0.05)
+        for asked in range(1, SESSIONS + 1):
+            add(f"{where}/test/after-{after}@session-{asked}/-", "accuracy", base, 0.05)
+    add(f"continual/{update}/s*/twemoji/test/clean/-", "retention_accuracy", 0.9, 0.05)
+    add(f"continual/{update}/s*/openmoji/test/clean/mean", "retention_recall@10", 0.9, 0.05)
+    add(f"continual/{update}/s*/-/-/-/-", "parameters_trained", 1e4 * base, unit="count")
+    add(f"continual/{update}/s*/-/-/-/-", "training_seconds", 3.0, unit="s")
 
 
 def hypothesis_rows() -> list[dict[str, object]]:

@@ -17,7 +17,7 @@ P = TypeVar("P", bound=Parameters)
 
 _PACKAGES = {
     "datasets": "data", "shifts": "shifts", "models": "models", "method": "adaptation", "images": "attacks",
-    "texts": "attacks", "attack": "attacks", "indexes": "search", "classifiers": "classifiers",
+    "texts": "attacks", "attack": "attacks", "indexes": "search", "methods": "classifiers", "update": "updates",
 }  # fmt: skip
 """The keys below which a mapping names its kind, and the package that has the kinds (registry.kinds)."""
 
@@ -122,10 +122,10 @@ def _describe(model: type[Parameters], error: ValidationError, where: str, value
 def _visible(location: tuple[int | str, ...], _input: Any, error: ValidationError) -> list[int | str]:
     """Drop the union tags that pydantic puts into a location: they are no keys of the file."""
     tags = {kind for package in _PACKAGES.values() for kind in registry.kinds(package)}
-    parents = ("method", "images", "texts", "attack")
+    parents = ("method", "images", "texts", "attack", "update")
     visible: list[int | str] = []
     for i, part in enumerate(location):
-        named = i >= 2 and location[i - 2] in ("datasets", "shifts", "models", "indexes", "classifiers")
+        named = i >= 2 and location[i - 2] in ("datasets", "shifts", "models", "indexes", "methods")
         if part in tags and i > 0 and (location[i - 1] in parents or named):
             continue
         visible.append(part)

@@ -1,0 +1,211 @@
+"""Learning a session: bit-identical from run to run, merged, with the loss of a slow loop; answers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from open_clip.model import CLIP
+
+from crossmodal.data.images import encode_png
+from crossmodal.data.tables import Example, write_examples
+from crossmodal.errors import UserError
+from crossmodal.experiments.continual import evaluate_sessions, learn_session, search_target
+from crossmodal.experiments.continual.answers import Asked, answered
+from crossmodal.experiments.continual.learning import SessionData, _loss, learn
+from crossmodal.experiments.continual.names import class_features, class_tokens
+from crossmodal.experiments.continual.params import SessionTraining
+from crossmodal.models import clip, dual_encoder
+from crossmodal.models.clip import read_tensors, save_clip
+from crossmodal.models.scratch_params import CONFIGS
+from crossmodal.registry import parse
+
+CLASSES = ["red", "green", "blue", "dark-grey"]
+COLOURS = [(220, 20, 20), (20, 200, 20), (20, 20, 220), (60, 60, 60)]
+LORSU = {"kind": "lorsu", "rank": 4, "heads": 1}
+ROOM = {"dataset": "colours", "sessions": 2, "shots": 3, "prompts": ["{}", "a picture of {}"]}
+
+
+def build() -> CLIP:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return clip.build_clip(clip.read_config(CONFIGS / "vit-nano-32.json")).eval()
+
+
+def picture(number: int, name: str) -> np.ndarray:
+    generator = np.random.default_rng(number)
+    noise = generator.integers(-20, 20, size=(32, 32, 3))
+    return np.clip(np.array(COLOURS[CLASSES.index(name)]) + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def data() -> SessionData:
+    images = np.stack([picture(i, CLASSES[i % 4]) for i in range(20)])
+    tokens = class_tokens(build(), CLASSES, ["{}", "a picture of {}"])
+    return SessionData(torch.from_numpy(images), torch.arange(20) % 4, tokens, 4)
+
+
+def test_names_of_classes_are_asked_in_words() -> None:
+    model = build()
+    assert torch.equal(class_tokens(model, ["dark-grey"], ["a {}."]), clip.tokenize(model, ["a dark grey."]))
+    found = class_features(model, class_tokens(model, CLASSES, ["{}", "a {}"]), 4)
+    one = dual_encoder.encode_texts(model, clip.tokenize(model, ["green", "a green"])).mean(dim=0)
+    torch.testing.assert_close(found[1], one / one.norm())
+
+
+@pytest.mark.parametrize("kind", ["clip", "classes"])
+def test_the_loss_is_that_of_a_slow_loop(kind: str, data: SessionData) -> None:
+    model, rows = build(), torch.tensor([0, 1, 4, 5, 8])  # no image of two of the classes
+    found = _loss(model, data, SessionTraining(loss=kind), "image")(rows)
+    images = dual_encoder.encode_images(model, dual_encoder.to_pixels(data.images[rows]))
+    logits = (dual_encoder.logit_scale(model) * images @ class_features(model, data.tokens, 4).T).tolist()
+    labels = data.labels[rows].tolist()
+
+    def entropy(values: list[float], right: list[int]) -> float:
+        total = np.log(sum(np.exp(value) for value in values))
+        return sum(total - values[i] for i in right) / len(right)
+
+    of_images = [entropy(logits[i], [labels[i]]) for i in range(5)]
+    of_classes = [
+        entropy([row[c] for row in logits], [i for i in range(5) if labels[i] == c])
+        for c in sorted(set(labels))
+    ]
+    expected = np.mean(of_images) if kind == "classes" else (np.mean(of_images) + np.mean(of_classes)) / 2
+    assert float(found.detach()) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("towers", ["image", "text", "both"])
+def test_a_session_is_learnt_merged_and_the_same_from_run_to_run(towers: str, data: SessionData) -> None:
+    training = SessionTraining(epochs=8, batch_size=8, learning_rate=3e-3)
+    states, found = [], None
+    for _ in range(2):
+        model = build()
+        found = learn(model, data, parse("updates", LORSU), training, towers, seed=5)
+        states.append(model.state_dict())
+    assert states[0].keys() == build().state_dict().keys()
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+    assert found.losses[-1] < found.losses[0] and found.trained > 0 and found.flops > 0
+
+
+def test_flops_are_those_of_a_step_forward_and_back(data: SessionData) -> None:
+    model, training = build(), SessionTraining(epochs=1)
+    forward = learn(build(), data, parse("updates", {"kind": "gradient_mask"}), training, "image", 0).flops
+    full = learn(model, data, parse("updates", {"kind": "full"}), training, "image", 0).flops
+    assert 0 < forward < full
+
+
+def test_an_answer_is_right_if_no_other_class_is_as_near() -> None:
+    images = np.eye(3, dtype=np.float32)[[0, 1, 2, 2]]
+    classes = np.eye(3, dtype=np.float32)
+    classes[2] = classes[1]  # a tie of the second and the third
+    asked = Asked(
+        "d", "test", "clean", ["a", "b", "c"], np.array([1, 1, 2]), ["1", "2", "3", "4"], ["1", "2", "3", "4"],
+        np.array([0, 1, 2, 0]), np.zeros((4, 1, 1, 3), np.uint8),
+    )  # fmt: skip
+    first = answered(asked, images, classes, 1).to_pydict()
+    assert first["correct"] == [True, False, False, False]
+    assert first["correct_seen"] == [True, True, None, False], "the third class is not learnt yet"
+    assert first["session"] == [1, 1, 2, 1] and first["label"] == ["a", "b", "c", "a"]
+    assert answered(asked, images, classes, 0).to_pydict()["correct_seen"] == [None] * 4
+    assert answered(asked, images, classes, 2).to_pydict()["correct_seen"] == [True, False, False, False]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A base model, and coloured pictures."""
+    folder = tmp_path_factory.mktemp("colours")
+    found = {name: folder / name for name in ("config.json", "weights", "train", "val", "test")}
+    save_clip(build(), found["config.json"], found["weights"])
+    for offset, (split, count) in enumerate({"train": 20, "val": 8, "test": 24}.items()):
+        write_examples(found[split], (
+            Example(f"{split}{i}", encode_png(picture(100 * offset + i, CLASSES[i % 4])), "x.png",
+                    [f"a {CLASSES[i % 4]} picture"], CLASSES[i % 4], f"g{i // 8}", "")
+            for i in range(count)
+        ))  # fmt: skip
+    return found
+
+
+def learnt(files: dict[str, Path], folder: Path, before: list[Path], session: int, **values: object) -> Path:
+    wildcards = {"cell": "lorsu", "plan": "continual", "order": "0", "session": str(session), **values}
+    training = {"epochs": 12, "batch_size": 8, "learning_rate": 3e-3}
+    state = folder / f"{wildcards['plan']}{session}.safetensors"
+    learn_session.main(
+        files["config.json"], files["weights"], [], files["train"], before, state, state.with_suffix(".json"),
+        spec={"parameters": {"room": ROOM, "cell": {"update": LORSU, "training": training}}, "seed": 0,
+              "threads": 1, "wildcards": wildcards},
+    )  # fmt: skip
+    return state
+
+
+def test_sessions_go_on_from_one_another_and_are_asked_about(files: dict[str, Path], tmp_path: Path) -> None:
+    one = learnt(files, tmp_path, [], 1)
+    two = learnt(files, tmp_path, [one], 2)
+    whole = learnt(files, tmp_path, [], 2, plan="joint")
+    card = json.loads(two.with_suffix(".json").read_text())
+    assert card["classes"] == 2 and card["images"] == 6 and card["trained"] > 0 and card["changed"] > 0
+    assert json.loads(whole.with_suffix(".json").read_text())["images"] == 12
+    base, first, last = read_tensors(files["weights"]), read_tensors(one), read_tensors(two)
+    assert set(first) <= set(last) < set(base)
+    assert all(not torch.equal(tensor, base[name]) for name, tensor in last.items())
+    answers = tmp_path / "answers.parquet"
+    spec = {
+        "parameters": {
+            "room": ROOM, "after": [1, 2], "batch_size": 16, "others": [["other", "test", "clean", "image_id"]],
+            "sets": [["colours", "test", "clean", "group"], ["colours", "val", "clean", "image_id"]],
+        },
+        "seed": 0, "threads": 1, "wildcards": {"cell": "lorsu", "plan": "continual", "order": "0"},
+    }  # fmt: skip
+    evaluate_sessions.main(
+        files["config.json"], files["weights"], [], files["train"], [files["test"], files["val"]],
+        [files["test"]], [one, two], answers, spec,
+    )  # fmt: skip
+    table = pq.read_table(answers).to_pandas()
+    own = table[(table["dataset"] == "colours") & (table["split"] == "test")]
+    assert own.groupby("after").size().to_dict() == {0: 24, 1: 24, 2: 24}
+    assert set(own["cluster"]) == {"g0", "g1", "g2"} and set(own["session"]) == {1, 2}
+    rates = own.groupby("after")["correct"].mean()
+    assert rates[2] > rates[0], "colours are easily learnt"
+    elsewhere = table[table["dataset"] == "other"]
+    assert set(elsewhere["after"]) == {0, 2} and set(elsewhere["session"]) == {0}
+
+
+def test_captions_of_a_text_tower_that_stays_are_not_embedded_again(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    state = learnt(files, tmp_path, [], 1)
+    spec = {"parameters": {"batch_size": 16}, "seed": 0, "threads": 1}
+    captions = tmp_path / "captions.parquet"
+    common = (files["config.json"], files["weights"], [])
+    search_target.main(*common, [], [], files["test"], [captions], tmp_path / "before", spec)
+    search_target.main(*common, [state], [captions], files["test"], [], tmp_path / "after", spec)
+    search_target.main(*common, [state], [], files["test"], [], tmp_path / "again", spec)
+    before, after, again = (pq.read_table(tmp_path / name) for name in ("before", "after", "again"))
+    assert after.equals(again) and not after.equals(before)
+
+
+def test_a_class_of_the_test_images_that_has_no_session_is_one_line(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd"
+    write_examples(odd, [Example("1", encode_png(picture(1, "red")), "x.png", ["x"], "zebra", "g", "")])
+    spec = {"parameters": {"room": ROOM, "after": [], "batch_size": 4, "others": [],
+                           "sets": [["colours", "test", "clean", "image_id"]]},
+            "seed": 0, "threads": 1, "wildcards": {"order": "0"}}  # fmt: skip
+    with pytest.raises(UserError, match='odd: class "zebra" is in no session, as it has no training image'):
+        evaluate_sessions.main(
+            files["config.json"], files["weights"], [], files["train"], [odd], [], [], tmp_path / "a", spec
+        )
+
+
+def test_equal_learning_whatever_is_beside(data: SessionData) -> None:
+    """Batches do not depend on whether an update asks for gradients: updates differ by what they train alone."""
+    training = SessionTraining(epochs=2, batch_size=8, learning_rate=1e-3)
+    whole = {"kind": "lorsu", "rank": 4, "heads": 2, "sparsity": 0.0}
+    states = []
+    for update in (whole, {"kind": "lora", "rank": 4}):
+        model = build()
+        learn(model, data, parse("updates", update), training, "image", seed=5)
+        states.append(model.state_dict())
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())

@@ -1,0 +1,180 @@
+"""Job: the numbers of continual learning: what was learnt, forgotten, kept, and what it took."""
+
+from collections.abc import Mapping, Sequence
+
+from crossmodal.experiments.continual.board import Board, Matrix, Run, SetKey, read_run
+from crossmodal.experiments.continual.claims import claims
+from crossmodal.experiments.continual.costs import cost_numbers
+from crossmodal.experiments.continual.matrix import MEASURES, average_accuracy
+from crossmodal.experiments.continual.params import JOINT, ROLES, Params
+from crossmodal.experiments.continual.records import SessionCard
+from crossmodal.experiments.continual.retained import ROOM, elsewhere_numbers, search_numbers
+from crossmodal.jobs.run import Ins, Out, Spec, run
+from crossmodal.statistics.aa import aa_numbers
+from crossmodal.statistics.chance import CHANCE
+from crossmodal.statistics.estimates import (
+    Place,
+    Seeds,
+    aggregate,
+    combine,
+    difference,
+    numbers_of,
+    p_value_numbers,
+)
+from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
+from crossmodal.statistics.panel import CLEAN
+from crossmodal.statistics.settings import StatisticsParameters
+from crossmodal.statistics.targets import Target, targets_of
+
+COMPARED = ("average_accuracy", "forgetting")
+"""What cells are compared by."""
+
+
+def main(answers: Ins, searches: Ins, before: Ins, cards: Ins, numbers: Out, spec: Spec) -> None:
+    values = spec["parameters"]
+    room, target = Params.model_validate(values["room"]), values["target"]
+    statistics = StatisticsParameters.model_validate(values["statistics"])
+    runs, targets = [read_run(path) for path in answers], targets_of(claims(room, target, {}))
+    found = session_numbers(runs, room, statistics, targets)
+    found += elsewhere_numbers(runs, room, statistics)
+    found += search_numbers(searches, before, values["models"], target, statistics)
+    found += cost_numbers([card for path in cards for card in SessionCard.read(path)], ROOM)
+    write_numbers(numbers, found)
+
+
+def session_numbers(
+    runs: Sequence[Run],
+    room: Params,
+    statistics: StatisticsParameters,
+    targets: Mapping[str, Target] | None = None,
+) -> list[Number]:
+    """Return accuracies, forgetting and transfer of each cell, the upper bound, comparisons, and cells beside
+    themselves.
+
+    An order of the sessions stands where a training seed does: aggregates are over orders. Test and validation
+    images have numbers of their own, so that settings can be chosen by the latter.
+    """
+    if not runs:
+        return []
+    board, level, last = Board(runs, statistics), statistics.level, room.count()
+    numbers: list[Number] = []
+    measured: dict[tuple[str, SetKey], dict[str, Seeds]] = {}
+    for cell, plan in dict.fromkeys((one.cell, one.plan) for one in runs):
+        own = [one for one in runs if (one.cell, one.plan) == (cell, plan)]
+        for key in _learnt_sets(board, own, room):
+            matrices = {str(one.order): board.accuracies(one, key) for one in own}
+            seen = {str(one.order): board.accuracies_seen(one, key) for one in own}
+            places = _Places(cell, key)
+            if plan == JOINT:
+                numbers += _bound_numbers(places, matrices, seen, last, level)
+                continue
+            kept = measured[cell, key] = {
+                name: aggregate({order: measure(m, last) for order, m in matrices.items()})
+                for name, measure in MEASURES.items()
+            }
+            for name, seeds in kept.items():
+                numbers += numbers_of(places.at(), name, seeds, level)
+            numbers += _seen_numbers(places, "", seen, level)
+            if key[1:] == ("test", "clean"):
+                numbers += _matrix_numbers(places, matrices, level)
+    others = dict.fromkeys(name for role in ROLES[1:] if (name := getattr(room, role)))
+    for (cell, key), kept in measured.items():
+        place = _Places(cell, key).at()
+        for other in others:
+            if other != cell and (theirs := measured.get((other, key))):
+                numbers += _gain_numbers(place, kept, other, theirs, level, targets or {})
+        if cell == room.cell:
+            numbers += _beside_itself_numbers(place, kept, level)
+    return numbers + _chance_numbers(runs[0], room)
+
+
+class _Places:
+    """Places of a cell's numbers on one set."""
+
+    def __init__(self, cell: str, key: SetKey) -> None:
+        self._cell, self._key = cell, key
+
+    def at(self, variant: str = "") -> Place:
+        """Return the place under `variant`, which a shift stands before."""
+        dataset, split, own = self._key
+        named = "+".join(part for part in (own if own != CLEAN or not variant else "", variant) if part)
+        return Place(ROOM, self._cell, dataset, split, named, "-")
+
+
+def _learnt_sets(board: Board, runs: Sequence[Run], room: Params) -> list[SetKey]:
+    """Return the sets of the classes that are learnt, which every run has."""
+    if not runs:
+        return []
+    shared = set.intersection(*(set(board.sets(run)) for run in runs))
+    return [key for key in board.sets(runs[0]) if key[0] == room.dataset and key in shared]
+
+
+def _seen_numbers(places: _Places, plan: str, seen: Mapping[str, Matrix], level: float) -> list[Number]:
+    """Return `accuracy_seen` after each session: on all classes learnt so far, among these."""
+    numbers: list[Number] = []
+    for session in sorted({after for matrix in seen.values() for after, _ in matrix}):
+        seeds = {order: matrix[session, 0] for order, matrix in seen.items() if (session, 0) in matrix}
+        place = places.at(f"{plan}after-{session}")
+        numbers += numbers_of(place, "accuracy_seen", aggregate(seeds), level)
+    return numbers
+
+
+def _matrix_numbers(places: _Places, matrices: Mapping[str, Matrix], level: float) -> list[Number]:
+    """Return `accuracy` after each session on the classes of each, among all classes."""
+    numbers: list[Number] = []
+    for after, asked in next(iter(matrices.values())):
+        seeds = {
+            order: matrix[after, asked] for order, matrix in matrices.items() if (after, asked) in matrix
+        }
+        place = places.at(f"after-{after}@session-{asked}")
+        numbers += numbers_of(place, "accuracy", aggregate(seeds), level)
+    return numbers
+
+
+def _bound_numbers(
+    places: _Places, matrices: Mapping[str, Matrix], seen: Mapping[str, Matrix], last: int, level: float
+) -> list[Number]:
+    """Return what learning all classes so far at once gives, as `joint`: of all of them `average_accuracy`."""
+    seeds = {order: average_accuracy(matrix, last) for order, matrix in matrices.items()}
+    numbers = numbers_of(places.at(JOINT), "average_accuracy", aggregate(seeds), level)
+    return numbers + _seen_numbers(places, f"{JOINT}@", seen, level)
+
+
+def _beside_itself_numbers(place: Place, kept: Mapping[str, Seeds], level: float) -> list[Number]:
+    """Return what a cell differs by from itself in other orders; nothing for one order."""
+
+    def here(_direction: str) -> Place:
+        return place
+
+    return [
+        number
+        for name in COMPARED
+        for number in aa_numbers(here, name, {"-": kept[name]}, level, ("aa_difference",))
+    ]
+
+
+def _gain_numbers(
+    place: Place, own: Mapping[str, Seeds], other: str, theirs: Mapping[str, Seeds], level: float,
+    targets: Mapping[str, Target],
+) -> list[Number]:  # fmt: skip
+    """Return `gain_over_<other>_<m>` = a cell's measure - the other's in the same order, with its p-value."""
+    numbers: list[Number] = []
+    for metric in COMPARED:
+        name = f"gain_over_{other}_{metric}"
+        gained = combine(difference, own[metric], theirs[metric])
+        numbers += numbers_of(place, name, gained, level, targets=targets)
+        numbers += p_value_numbers(place, name, gained, level)
+    return numbers
+
+
+def _chance_numbers(run: Run, room: Params) -> list[Number]:
+    """Return `average_accuracy` of a class drawn at random, as the cell `CHANCE`."""
+    table = run.table.to_pandas()
+    own = table[(table["dataset"] == room.dataset) & (table["session"] > 0)]
+    place = Place(ROOM, CHANCE, str(room.dataset), "test", "clean", "-")
+    share = 1 / own["label"].nunique()
+    return [place.plain(ALL_SEEDS, "average_accuracy", share, "fraction", [str(run.path)])]
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,140 @@
+"""Tables of continual learning: what is learnt and forgotten, what is kept, what it takes, and the matrices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from crossmodal.experiments.continual.params import JOINT, Params
+from crossmodal.report.lookup import Numbers
+from crossmodal.report.tables import ONE_SEED, Row, Table, Tables, figure, short, without_empty
+from crossmodal.statistics.chance import CHANCE
+
+ROOM = "continual"
+COSTS = {
+    "parameters_trained": "trained",
+    "parameters_changed": "changed",
+    "flops_step": "MFLOP an image",
+    "training_seconds_choosing": "choosing s",
+    "training_seconds": "training s",
+}
+RECALLS = ("recall@1", "recall@10")
+Wanted = tuple[str, str, Mapping[str, str]]
+"""Title of a column, metric and coordinates."""
+
+
+def tables(numbers: Numbers, room: Params, target: str) -> Tables:
+    """Return the tables of this experiment by the name that a published page has them under."""
+    found: Tables = {
+        "continual": [("", learning_table(numbers, room))],
+        "continual-kept": [("", kept_table(numbers, room, target))],
+        "continual-shifts": [("", shifts_table(numbers, room))],
+        "continual-costs": [("", costs_table(numbers, room))],
+        "continual-validation": [("", validation_table(numbers, room))],
+    }
+    chosen = [name for name in (room.cell, room.baseline, room.random) if name] or list(room.cells)[:3]
+    matrices = [(cell, matrix_table(numbers, room, cell)) for cell in dict.fromkeys(chosen)]
+    return found | {"continual-matrix": [(cell, table) for cell, table in matrices if table]}
+
+
+def learning_table(numbers: Numbers, room: Params) -> Table:
+    """Return accuracy, forgetting and transfer of each cell, its upper bound, and gains over its comparisons."""
+    clean = _at(room)
+    last = _at(room, f"after-{room.count()}")
+    learnt: list[Wanted] = [
+        ("before %", "average_accuracy_before", clean),
+        ("after %", "average_accuracy", clean),
+        ("all images %", "accuracy_seen", last),
+        ("at once %", "average_accuracy", _at(room, JOINT)),
+    ]
+    lost: list[Wanted] = [
+        ("forgetting %", "forgetting", clean),
+        ("backward %", "backward_transfer", clean),
+        ("forward %", "forward_transfer", clean),
+    ]
+    gains: dict[str, list[Wanted]] = {
+        other: [("accuracy %", f"gain_over_{other}_average_accuracy", clean),
+                ("forgetting %", f"gain_over_{other}_forgetting", clean)]
+        for other in dict.fromkeys(name for name in (room.baseline, room.random) if name)
+    }  # fmt: skip
+    groups = [("accuracy, mean over sessions", learnt), ("what sessions do to others", lost)]
+    groups += [(f"above {other}", columns) for other, columns in gains.items()]
+    return _table("continual", numbers, [*room.cells, CHANCE], groups, room.cell)
+
+
+def kept_table(numbers: Numbers, room: Params, target: str) -> Table:
+    """Return what is left of the base model: classes of other datasets, and retrieval on the target."""
+    groups = []
+    for dataset in room.retention.datasets:
+        where = {"dataset": dataset, "split": "test", "variant": "clean", "direction": "-"}
+        groups.append((dataset, [
+            ("before %", "accuracy_before", where),
+            ("after %", "accuracy", where),
+            ("kept %", "retention_accuracy", where),
+        ]))  # fmt: skip
+    where = {"dataset": target, "split": "test", "variant": "clean", "direction": "mean"}
+    columns = [(f"{short(m)} %", m, where) for m in RECALLS]
+    columns += [(f"{short(m)} kept %", f"retention_{m}", where) for m in RECALLS]
+    groups.append((f"retrieval on {target}, mean of both directions", columns))
+    return _table("continual-kept", numbers, list(room.cells), groups, room.cell)
+
+
+def shifts_table(numbers: Numbers, room: Params) -> Table:
+    """Return accuracy after the last session under each shift, and before any."""
+    groups: list[tuple[str, list[Wanted]]] = [
+        (shift, [("before %", "average_accuracy_before", _at(room, shift)),
+                 ("after %", "average_accuracy", _at(room, shift))])
+        for shift in room.shifts
+    ]  # fmt: skip
+    return _table("continual-shifts", numbers, list(room.cells), groups, room.cell)
+
+
+def costs_table(numbers: Numbers, room: Params) -> Table:
+    """Return parameters, operations and seconds of a session, means over sessions and orders."""
+    columns = [(title, metric, {"dataset": "-"}) for metric, title in COSTS.items()]
+    groups = [("parameters", columns[:2]), ("a training step", columns[2:3]), ("a session", columns[3:])]
+    return _table("continual-costs", numbers, list(room.cells), groups, room.cell, trained=False)
+
+
+def validation_table(numbers: Numbers, room: Params) -> Table:
+    """Return accuracy on validation images, by which settings are chosen."""
+    where = _at(room) | {"split": "val"}
+    columns = [("before %", "average_accuracy_before", where), ("after %", "average_accuracy", where)]
+    return _table("continual-validation", numbers, list(room.cells), [("validation images", columns)], None)
+
+
+def matrix_table(numbers: Numbers, room: Params, cell: str) -> Table:
+    """Return the accuracy of a cell after each session (rows) on each session's classes (columns)."""
+    sessions = range(1, room.count() + 1)
+    rows = []
+    for after in range(room.count() + 1):
+        found = [
+            numbers.find(ROOM, "accuracy", cell=cell, **_at(room, f"after-{after}@session-{asked}"))
+            for asked in sessions
+        ]
+        name = f"after {after}" if after else "before any"
+        rows.append(Row(name, [figure(numbers, number) for number in found]))
+    columns = [f"session {asked} %" for asked in sessions]
+    kept = [row for row in rows if any(row.figures)]
+    spans = [("classes of", len(columns))]
+    return without_empty(Table(f"continual-matrix-{cell}", "sessions learnt", spans, columns, kept))
+
+
+def _at(room: Params, variant: str = "clean") -> dict[str, str]:
+    return {"dataset": str(room.dataset), "split": "test", "variant": variant, "direction": "-"}
+
+
+def _table(
+    name: str, numbers: Numbers, cells: Sequence[str], groups: Sequence[tuple[str, Sequence[Wanted]]],
+    headline: str | None, *, trained: bool = True,
+) -> Table:  # fmt: skip
+    """Return a row for each cell that has numbers; of results of one order it is said."""
+    wanted = [column for _, columns in groups for column in columns]
+    rows = []
+    for cell in cells:
+        found = [numbers.find(ROOM, metric, cell=cell, **where) for _, metric, where in wanted]
+        row = Row(cell, [figure(numbers, number) for number in found], cell == headline)
+        orders = [number.n_seeds for number in found if number is not None and number.n_seeds is not None]
+        if trained and orders and max(orders) == 1:
+            row = replace(row, caveats=(ONE_SEED.replace("seed", "order"),))
+        rows += [row] if any(row.figures) else []
+    spans = [(title, len(columns)) for title, columns in groups]
+    return without_empty(Table(name, "cell", spans, [title for title, _, _ in wanted], rows))
