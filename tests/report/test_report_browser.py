@@ -38,7 +38,7 @@ def opened(browser: webdriver.Chrome, inputs: ReportInputs, folder: Path, width:
 def test_charts_are_drawn_without_an_error(
     browser: webdriver.Chrome, inputs: ReportInputs, tmp_path: Path
 ) -> None:
-    assert opened(browser, inputs, tmp_path) == 15
+    assert opened(browser, inputs, tmp_path) == 17
     assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
     texts = browser.execute_script(
         "return [...document.querySelectorAll('.chart svg')].map((svg) => svg.textContent)"
@@ -88,7 +88,7 @@ def test_the_page_never_scrolls_sideways(
 ) -> None:
     cells = ["zero-shot", "full", "lora-r8", "lora-r8-pgd", *(f"adapter-{2**i}" for i in range(11))]
     study = make_study(cells=cells, shifts=[f"defocus-blur-{i}" for i in range(18)])
-    assert opened(browser, study.inputs(), tmp_path, width) == 15
+    assert opened(browser, study.inputs(), tmp_path, width) == 17
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 

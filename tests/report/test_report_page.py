@@ -20,7 +20,7 @@ from crossmodal.report.section import draw_section
 
 SECTIONS = [
     "hypotheses", "accuracy", "peft", "robustness", "search", "scale", "zero_shot", "continual",
-    "encoders", "tuning", "probes", "gallery", "data", "environment",
+    "encoders", "few_shot", "tuning", "probes", "gallery", "data", "environment",
 ]  # fmt: skip
 AUDIT = "audit.html#"
 """The page beside the report that explains each number; nothing else outside it is referred to."""
@@ -138,6 +138,7 @@ def test_an_empty_study_still_gives_a_page(make_study) -> None:
     assert "Nothing was tried: zero_shot.domains" in elements.text
     assert "Nothing was learnt in sessions: continual.dataset" in elements.text
     assert "No encoders are compared: encoders.cells" in elements.text
+    assert "Nothing was classified: few_shot.sets" in elements.text
     assert "Nothing is compared in this study" in elements.text
     assert json.loads(re.search(r'id="specs">(.*?)</script>', render(many.inputs()))[1])
 
@@ -168,6 +169,7 @@ def test_each_question_stands_in_the_lead_and_over_its_section_with_its_verdicts
         "zero_shot": [],
         "continual": [],
         "encoders": [],
+        "few_shot": [],
         "tuning": [],
         "probes": [],
     }
@@ -194,7 +196,7 @@ def test_every_chart_has_a_box_and_every_box_a_chart(inputs) -> None:
     boxes = [
         attributes["data-chart"] for attributes in Elements(page).of("div") if "data-chart" in attributes
     ]
-    assert sorted(boxes) == sorted(specs) and len(specs) == 16
+    assert sorted(boxes) == sorted(specs) and len(specs) == 17
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ SAID = {
     "zero_shot": "zero_shot.domains",
     "encoders": "encoders.cells",
     "continual": "continual.dataset",
+    "few_shot": "few_shot.sets",
 }
 """The key of params.yaml that an experiment without numbers names."""
 
@@ -137,7 +138,7 @@ def test_the_names_of_an_experiment_never_become_markup(room: str, tmp_path: Pat
     cells = cell_values([cell if cell != "bitfit" else hostile for cell in CELLS])
     html, _ = read_section(draw(room, frame, drawing_values(room, cells), tmp_path))
     assert "<script" not in html
-    assert ("&lt;script&gt;" in html) == (room not in ("encoders", "continual")), (
+    assert ("&lt;script&gt;" in html) == (room not in ("encoders", "continual", "few_shot")), (
         "whose cells params.yaml names, and checks"
     )
     assert html.count("<td") == html.count("</td>")

@@ -13,7 +13,7 @@ from crossmodal import registry
 from crossmodal.report.page import Question
 from crossmodal.statistics.numbers import SCHEMA
 from crossmodal.statistics.settings import StatisticsParameters
-from made_up_numbers import DOMAINS, ENCODERS, SESSIONS, STUDENT, UPDATES
+from made_up_numbers import DOMAINS, ENCODERS, METHODS, SESSIONS, STUDENT, UPDATES
 
 ROLES: dict[str, dict[str, Any]] = {
     "peft": {"cell": "lora-r8", "reference": "full", "baseline": "zero-shot"},
@@ -42,6 +42,17 @@ ROLES: dict[str, dict[str, Any]] = {
         "shifts": ["fog-3"],
     },
     "encoders": {"cells": list(ENCODERS), "probe": "colours"},
+    "few_shot": {
+        "sets": ["digits", "twemoji"],
+        "shots": [1, 16],
+        "methods": {name: {"kind": kind} for name, kind in METHODS.items()},
+        "elsewhere": {"source": "twemoji", "sets": ["fluent"]},
+        "timing": {"set": "digits"},
+        "cell": "xmadapter",
+        "reference": "tip-adapter-f",
+        "baseline": "no-training",
+        "probe": "pixels",
+    },
     "tuning": {"families": {"full": {"cells": ["full"]}, "lora": {"cells": ["lora-r8", "lora-r8-pgd"]}}},
 }
 """Parameters of each experiment for the cells of `made_up_numbers`."""

@@ -17,6 +17,13 @@ STUDENT, DOMAINS = "half", ("twemoji", "fluent")
 """A student that is no cell, and the domains on which all are tried."""
 UPDATES, SESSIONS = ("lorsu", "lora-budget"), 3
 """Updates that learn in so many sessions."""
+METHODS = {
+    "no-training": "zero_shot",
+    "tip-adapter-f": "tip_adapter_f",
+    "xmadapter": "xmadapter",
+    "pixels": "pixels",
+}
+"""Few-shot classifiers and their kinds."""
 ENCODERS = {"lora-r8": 4_000_000, "full": 12_000_000}
 """Parameters of the image towers of the cells that are taken for encoders."""
 
@@ -153,6 +160,8 @@ def metric_rows(
                 add(where, "precision@10", 0.03 + parameters / 1e9, 0.001)
         for place, update in enumerate(UPDATES):
             learnt_in_sessions(add, update, 0.5 - 0.1 * place)
+        for place, method in enumerate((*METHODS, "tip-adapter-f-again")):
+            learnt_from_few(add, method, 0.3 + 0.05 * place)
     return pd.DataFrame(rows)
 
 
@@ -190,6 +199,24 @@ def learnt_in_sessions(add: Callable[..., None], update: str, base: float) -> No
     add(f"continual/{update}/s*/openmoji/test/clean/mean", "retention_recall@10", 0.9, 0.05)
     add(f"continual/{update}/s*/-/-/-/-", "parameters_trained", 1e4 * base, unit="count")
     add(f"continual/{update}/s*/-/-/-/-", "training_seconds", 3.0, unit="s")
+
+
+def learnt_from_few(add: Callable[..., None], method: str, base: float) -> None:
+    """Add what a few-shot classifier finds by shots, on each set and on another, what it chose and took."""
+    for shots in (1, 16):
+        for dataset in ("sets", "digits", "twemoji"):
+            where = f"few_shot/{method}/s*/{dataset}/test/{shots}-shot/image_to_text"
+            add(where, "accuracy@1", base + shots / 100, 0.02)
+            if method == "xmadapter":
+                add(where, "gain_over_tip-adapter-f_accuracy@1", 0.05, 0.02)
+        where = f"few_shot/{method}/s*/elsewhere/test/{shots}-shot-from-twemoji/image_to_text"
+        add(where, "accuracy@1", base, 0.02)
+        where = f"few_shot/{method}/s*/sets/val/{shots}-shot/image_to_text"
+        add(where, "accuracy@1", base)
+        if method != "no-training":
+            add(where, "chosen_alpha", 2.0, unit="plain")
+    add(f"few_shot/{method}/s*/-/-/-/-", "latency_answer", 0.1, 0.01, unit="ms")
+    add(f"few_shot/{method}/s*/-/-/-/-", "parameters_trained", 1e5 * base, unit="count")
 
 
 def hypothesis_rows() -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ CLEAN = ("digits", "test", "clean")
 
 
 def room(sessions: int = 3, **more: object) -> Params:
-    cells = {name: UPDATE for name in ("lorsu", "lora", "random")}
+    cells = {name: UPDATE for name in ("lorsu", "lora", "random")} | {"lora-again": {**UPDATE, "repeat": 1}}
     return Params.model_validate({"dataset": "digits", "sessions": sessions, "cells": cells, **more})
 
 
@@ -93,9 +93,11 @@ def test_accuracy_on_what_was_learnt_counts_each_image_once(
 
 
 def test_every_claim_is_about_numbers_that_are_made(write_run: Callable[..., Run], statistics) -> None:
-    whole = room(cell="lorsu", baseline="lora", random="random", shifts=["noise"], joint=True)
+    whole = room(
+        cell="lorsu", baseline="lora", random="random", again="lora-again", shifts=["noise"], joint=True
+    )
     sets = (CLEAN, ("digits", "test", "noise"), ("digits", "val", "clean"))
-    rates = {"lorsu": 0.75, "lora": 0.5, "random": 0.45}
+    rates = {"lorsu": 0.75, "lora": 0.5, "random": 0.45, "lora-again": 0.5}
     runs = [
         write_run(cell, order, plan=plan, rate=rate, images=240, sets=sets)
         for cell, rate in rates.items()
@@ -111,6 +113,11 @@ def test_every_claim_is_about_numbers_that_are_made(write_run: Callable[..., Run
         assert asked <= names, asked - names
         place, _, metric = claim.number.rpartition("/")
         assert f"{place}/p_claim_{metric}" in names and f"{place}/p_value_{metric}" in names
+    told = {number.number_id: number for number in found}
+    aa = told["continual/lora/s*/digits/test/clean/-/aa_difference_average_accuracy"]
+    at = "continual/{}/s*/digits/test/clean/-/average_accuracy"
+    own, again = (told[at.format(cell)].value for cell in ("lora", "lora-again"))
+    assert aa.value == pytest.approx(again - own) and aa.ci_low < 0 < aa.ci_high
     verdicts = judged(made, found)
     assert {verdict.verdict for verdict in verdicts.values()} == {"supported"}
     assert "continual/lorsu/s*/digits/val/clean/-/average_accuracy" in names, "rates are chosen by it"

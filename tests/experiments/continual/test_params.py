@@ -31,6 +31,7 @@ def study(**changes: object) -> Study:
         ({"classes": [["a", "b"], ["b"]]}, '"b" stands in two places; each class is learnt in one session'),
         ({"classes": [["a"], []]}, "a session without classes"),
         ({"cell": "lora"}, "cell: lora is none of the cells"),
+        ({"baseline": "lorsu", "again": "lorsu"}, "again: lorsu must be the baseline with another repeat"),
         ({"shifts": ["typos-3"]}, 'continual.shifts: got "typos-3"'),
         ({"retention": {"datasets": ["twemoji"]}}, "other dataset than the one that is learnt"),
         ({"cells": {"lorsu": {"update": {"kind": "lorsu", "sparsity": 1.5}}}}, "less than 1"),

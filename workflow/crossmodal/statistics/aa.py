@@ -12,6 +12,7 @@ from crossmodal.statistics.estimates import (
     Estimate,
     Place,
     Seeds,
+    combine,
     difference,
     mean,
     over_seeds,
@@ -73,6 +74,20 @@ def beside_itself(function: Callable[[Estimate, Estimate], Estimate], seeds: See
     ]
     drawn = function(over_seeds(own, "/one side"), over_seeds(own, "/other side"))
     return replace(drawn, value=mean(splits).value)
+
+
+def another_run(place: Place, metric: str, own: Seeds, again: Seeds, level: float) -> list[Number]:
+    """Return `aa_difference_<metric>` of a reference and another run of it, and `smallest_visible_<metric>`.
+
+    `again` has the same seeds (draws of what is learnt from, orders of it) as the reference's `own`, and other
+    random numbers in training: paired by seed, as what is compared with the reference is.
+    """
+    aa = combine(difference, again, own)[ALL_SEEDS]
+    told = ("fraction", aa.sources, aa.queries, None, None, aa.seeds)
+    return [
+        place.number(ALL_SEEDS, f"aa_difference_{metric}", aa, level, "fraction"),
+        place.plain(ALL_SEEDS, f"smallest_visible_{metric}", smallest_visible(aa, level), *told),
+    ]
 
 
 def smallest_visible(aa: Estimate, level: float, power: float = POWER) -> float | None:

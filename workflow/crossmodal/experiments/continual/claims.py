@@ -20,6 +20,7 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     if not params.dataset or not params.cell:
         return
     place = f"continual/{params.cell}/s*/{params.dataset}/test"
+    reference = f"continual/{params.baseline}/s*/{params.dataset}/test"
     for role, (name, what) in SAID.items():
         other = getattr(params, role)
         if other is None:
@@ -37,7 +38,7 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
             f" {params.dataset}, mean over sessions",
             f"{place}/clean/-/{gain}", ">", 0.0,
             context=tuple(context),
-            aa=f"{place}/clean/-/aa_difference_{METRIC}",
-            smallest=f"{place}/clean/-/smallest_visible_{METRIC}",
+            aa=f"{reference}/clean/-/aa_difference_{METRIC}",
+            smallest=f"{reference}/clean/-/smallest_visible_{METRIC}",
             trained=True,
         )  # fmt: skip

@@ -46,7 +46,8 @@ def main(
         len(classes),
     )
     model.to(device())
-    seed = order * 1000 + session  # each session draws factors, and batches, of its own
+    # Each session of each run draws factors, and batches, of its own.
+    seed = (cell.repeat * 1000 + order) * 1000 + session
     found = learn(model, data, cell.update, cell.training, cell.tower, seed)
     model.cpu()
     new, base = model.state_dict(), read_tensors(weights)

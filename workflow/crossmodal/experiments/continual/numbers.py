@@ -10,7 +10,7 @@ from crossmodal.experiments.continual.params import JOINT, ROLES, Params
 from crossmodal.experiments.continual.records import SessionCard
 from crossmodal.experiments.continual.retained import ROOM, elsewhere_numbers, search_numbers
 from crossmodal.jobs.run import Ins, Out, Spec, run
-from crossmodal.statistics.aa import aa_numbers
+from crossmodal.statistics.aa import another_run
 from crossmodal.statistics.chance import CHANCE
 from crossmodal.statistics.estimates import (
     Place,
@@ -48,8 +48,7 @@ def session_numbers(
     statistics: StatisticsParameters,
     targets: Mapping[str, Target] | None = None,
 ) -> list[Number]:
-    """Return accuracies, forgetting and transfer of each cell, the upper bound, comparisons, and cells beside
-    themselves.
+    """Return accuracies, forgetting and transfer of each cell, the upper bound, comparisons, and another run.
 
     An order of the sessions stands where a training seed does: aggregates are over orders. Test and validation
     images have numbers of their own, so that settings can be chosen by the latter.
@@ -77,14 +76,15 @@ def session_numbers(
             numbers += _seen_numbers(places, "", seen, level)
             if key[1:] == ("test", "clean"):
                 numbers += _matrix_numbers(places, matrices, level)
-    others = dict.fromkeys(name for role in ROLES[1:] if (name := getattr(room, role)))
+    others = dict.fromkeys(name for role in ROLES[1:3] if (name := getattr(room, role)))
     for (cell, key), kept in measured.items():
         place = _Places(cell, key).at()
         for other in others:
             if other != cell and (theirs := measured.get((other, key))):
                 numbers += _gain_numbers(place, kept, other, theirs, level, targets or {})
-        if cell == room.cell:
-            numbers += _beside_itself_numbers(place, kept, level)
+        if cell == room.baseline and (again := measured.get((str(room.again), key))):
+            for name in COMPARED:
+                numbers += another_run(place, name, kept[name], again[name], level)
     return numbers + _chance_numbers(runs[0], room)
 
 
@@ -138,19 +138,6 @@ def _bound_numbers(
     seeds = {order: average_accuracy(matrix, last) for order, matrix in matrices.items()}
     numbers = numbers_of(places.at(JOINT), "average_accuracy", aggregate(seeds), level)
     return numbers + _seen_numbers(places, f"{JOINT}@", seen, level)
-
-
-def _beside_itself_numbers(place: Place, kept: Mapping[str, Seeds], level: float) -> list[Number]:
-    """Return what a cell differs by from itself in other orders; nothing for one order."""
-
-    def here(_direction: str) -> Place:
-        return place
-
-    return [
-        number
-        for name in COMPARED
-        for number in aa_numbers(here, name, {"-": kept[name]}, level, ("aa_difference",))
-    ]
 
 
 def _gain_numbers(

@@ -23,7 +23,7 @@ KEY = "LoRSU"
 CONTINUAL, JOINT = "continual", "joint"
 """Session after session, each from the weights that the one before left; or from the base model on the data
 of all sessions so far at once, which knows what a continual learner does not keep."""
-ROLES = ("cell", "baseline", "random")
+ROLES = ("cell", "baseline", "random", "again")
 
 
 class SessionTraining(Parameters):
@@ -56,6 +56,8 @@ class Cell(Parameters):
     """The base model; null for the study's first."""
     tower: Literal["image", "text", "both"] = "image"
     """What is updated; the other tower stays the base model's."""
+    repeat: Annotated[int, Field(ge=0)] = 0
+    """Which run of the same it is: another one has other batches and other factors to begin with."""
 
 
 class Retention(Parameters):
@@ -103,6 +105,8 @@ class Params(Parameters):
     """Low-rank updates of the same budget."""
     random: Name | None = None
     """Updates of the same size, chosen at random."""
+    again: Name | None = None
+    """Another run of the baseline: what differs between the two is no method's (an A/A row)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -133,6 +137,14 @@ class Params(Parameters):
             name = getattr(self, role)
             if name is not None and name not in self.cells:
                 raise ValueError(f"{role}: {name} is none of the cells {', '.join(self.cells) or '(none)'}")
+        if self.again is not None:
+            one, other = self.cells[self.again], self.cells.get(self.baseline or "")
+            if (
+                other is None
+                or one.repeat == other.repeat
+                or one != other.model_copy(update={"repeat": one.repeat})
+            ):
+                raise ValueError(f"again: {self.again} must be the baseline with another repeat")
         return self
 
     def count(self) -> int:

@@ -21,7 +21,7 @@ from crossmodal.experiments.few_shot.costs import cost_numbers
 from crossmodal.experiments.few_shot.params import ACCURACY, ELSEWHERE, SETS, Params
 from crossmodal.experiments.few_shot.records import Fit, Time
 from crossmodal.jobs.run import Ins, Out, Spec, run
-from crossmodal.statistics.aa import smallest_visible
+from crossmodal.statistics.aa import another_run
 from crossmodal.statistics.chance import CHANCE
 from crossmodal.statistics.estimates import Place, combine, difference, fixed, numbers_of, p_value_numbers
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
@@ -86,11 +86,8 @@ def again_numbers(found: Found, room: Params, level: float) -> Iterator[Number]:
     if not again or room.reference not in found or again not in found:
         return
     for where, seeds in found[again].items():
-        aa = combine(difference, seeds, found[str(room.reference)][where])[ALL_SEEDS]
-        place = _place(str(room.reference), where)
-        yield place.number(ALL_SEEDS, f"aa_difference_{ACCURACY}", aa, level, "fraction")
-        told = ("fraction", aa.sources, aa.queries, None, None, aa.seeds)
-        yield place.plain(ALL_SEEDS, f"smallest_visible_{ACCURACY}", smallest_visible(aa, level), *told)
+        own = found[str(room.reference)][where]
+        yield from another_run(_place(str(room.reference), where), ACCURACY, own, seeds, level)
 
 
 def chance_numbers(paths: Sequence[Path], room: Params) -> list[Number]:
