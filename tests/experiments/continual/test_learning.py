@@ -14,13 +14,8 @@ from crossmodal.data.tables import Example, write_examples
 from crossmodal.errors import UserError
 from crossmodal.experiments.continual import evaluate_sessions, learn_session, search_target
 from crossmodal.experiments.continual.answers import Asked, answered
-from crossmodal.experiments.continual.learning import (
-    SessionData,
-    _loss,
-    class_features,
-    class_tokens,
-    learn,
-)
+from crossmodal.experiments.continual.learning import SessionData, _loss, learn
+from crossmodal.experiments.continual.names import class_features, class_tokens
 from crossmodal.experiments.continual.params import SessionTraining
 from crossmodal.models import clip, dual_encoder
 from crossmodal.models.clip import read_tensors, save_clip

@@ -7,7 +7,7 @@ import torch
 
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.continual.answers import Asked, answered, read_asked
-from crossmodal.experiments.continual.learning import class_features, class_tokens
+from crossmodal.experiments.continual.names import class_features, class_tokens
 from crossmodal.experiments.continual.params import Params
 from crossmodal.experiments.continual.sessions import sessions_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, run

@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 
 from crossmodal.data.images import decode
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.continual.learning import SessionData, class_tokens, learn
+from crossmodal.experiments.continual.learning import SessionData, learn
+from crossmodal.experiments.continual.names import class_tokens
 from crossmodal.experiments.continual.params import JOINT, Cell, Params
 from crossmodal.experiments.continual.sessions import sessions_of, shots_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, Timed, run

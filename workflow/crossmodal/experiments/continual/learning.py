@@ -1,22 +1,20 @@
 """Training one session: a few images of some classes, told apart by the classes' names."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from crossmodal.adaptation.targets import Towers
+from crossmodal.experiments.continual.names import class_features
 from crossmodal.experiments.continual.params import SessionTraining
-from crossmodal.experiments.continual.sessions import words
-from crossmodal.models import clip
 from crossmodal.models.architecture import CLIP
-from crossmodal.models.dual_encoder import encode_images, encode_texts, logit_scale, to_pixels
+from crossmodal.models.dual_encoder import encode_images, logit_scale, to_pixels
 from crossmodal.models.lookups import tables
 from crossmodal.models.loss import query_losses
 from crossmodal.training.batches import count_batches
@@ -52,17 +50,6 @@ class Learnt:
     """Seconds of training."""
     losses: list[float]
     """Mean loss of each epoch, nats."""
-
-
-def class_tokens(model: CLIP, classes: Sequence[str], prompts: Sequence[str]) -> Tensor:
-    """Return the tokens, int64 [classes · prompts, context], of each class's name in all `prompts`."""
-    return clip.tokenize(model, [prompt.replace("{}", words(name)) for name in classes for prompt in prompts])
-
-
-def class_features(model: CLIP, tokens: Tensor, classes: int) -> Tensor:
-    """Return the mean of the unit embeddings of each class's prompts, float32 [classes, d] of unit length."""
-    found = encode_texts(model, tokens)
-    return functional.normalize(found.reshape(classes, len(tokens) // classes, -1).mean(dim=1), dim=-1)
 
 
 def learn(
