@@ -11,8 +11,7 @@ from crossmodal.study import grid
 from crossmodal.study.configuration import read_yaml
 from crossmodal.study.study import Study, load_study
 
-DEFAULTS = read_yaml(Path("params.yaml"))
-DIGITS = {"kind": "csv", "table": "digits.csv", "image": "file", "label": "label"}
+DEFAULTS = {**read_yaml(Path("params.yaml")), "continual": None}
 LORSU = {"update": {"kind": "lorsu"}}
 ROOM = {"dataset": "twemoji", "cells": {"lorsu": LORSU}, "cell": None, "baseline": None, "random": None,
         "retention": {"datasets": []}, "shifts": []}  # fmt: skip
