@@ -137,7 +137,7 @@ def test_the_names_of_an_experiment_never_become_markup(room: str, tmp_path: Pat
     cells = cell_values([cell if cell != "bitfit" else hostile for cell in CELLS])
     html, _ = read_section(draw(room, frame, drawing_values(room, cells), tmp_path))
     assert "<script" not in html
-    assert ("&lt;script&gt;" in html) == (
-        room not in ("encoders", "continual")
-    ), "whose cells params.yaml names, and checks"
+    assert ("&lt;script&gt;" in html) == (room not in ("encoders", "continual")), (
+        "whose cells params.yaml names, and checks"
+    )
     assert html.count("<td") == html.count("</td>")
