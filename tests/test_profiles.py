@@ -82,6 +82,7 @@ def test_asking_for_gpus_is_part_of_no_spec() -> None:
         "cut_text_tower", "distil_model",
         "embed_zero_shot", "evaluate_zero_shot", "number_zero_shot", "draw_zero_shot",
         "measure_towers", "score_precision", "number_encoders", "draw_encoders",
+        "search_base", "search_after",
     }  # fmt: skip
     assert {rule for rule, _ in jobs} == set(rules()) - absent, (
         "the tiny study has one domain, no package, no student, no encoder, no tokens and no graph"
