@@ -16,6 +16,7 @@ from crossmodal.experiments.continual import evaluate_sessions, learn_session, s
 from crossmodal.experiments.continual.answers import Asked, answered
 from crossmodal.experiments.continual.learning import SessionData, _loss, learn
 from crossmodal.experiments.continual.names import class_features, class_tokens
+from crossmodal.experiments.continual.operations import step_flops
 from crossmodal.experiments.continual.params import SessionTraining
 from crossmodal.models import clip, dual_encoder
 from crossmodal.models.clip import read_tensors, save_clip
@@ -94,6 +95,16 @@ def test_flops_are_those_of_a_step_forward_and_back(data: SessionData) -> None:
     forward = learn(build(), data, parse("updates", {"kind": "gradient_mask"}), training, "image", 0).flops
     full = learn(model, data, parse("updates", {"kind": "full"}), training, "image", 0).flops
     assert 0 < forward < full
+
+
+@pytest.mark.parametrize("groups", [1, 8])
+def test_the_way_back_of_a_convolution_is_twice_the_way_there(groups: int) -> None:
+    layer = torch.nn.Conv2d(8, 8, 3, padding=1, groups=groups, bias=False)
+    images = torch.rand(4, 8, 10, 10, requires_grad=True)
+    there = 2 * 8 * (8 // groups) * 9 * 100
+    assert step_flops(lambda rows: layer(images[rows]).sum(), torch.arange(4)) == 3 * there
+    layer.requires_grad_(False)
+    assert step_flops(lambda rows: layer(images[rows]).sum(), torch.arange(4)) == 2 * there
 
 
 def test_an_answer_is_right_if_no_other_class_is_as_near() -> None:

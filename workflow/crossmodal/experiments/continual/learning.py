@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from crossmodal.adaptation.targets import Towers
 from crossmodal.experiments.continual.names import class_features
+from crossmodal.experiments.continual.operations import step_flops
 from crossmodal.experiments.continual.params import SessionTraining
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.dual_encoder import encode_images, logit_scale, to_pixels
@@ -113,16 +113,6 @@ def _epochs(
             hold()
             total, step = total + float(value.detach()) * len(rows), step + 1
         yield total
-
-
-def step_flops(loss: Callable[[Tensor], Tensor], rows: Tensor) -> float:
-    """Return the operations of the loss of a batch and of its gradients, for one of its images.
-
-    A multiplication and an addition are two; counted are matrix products, convolutions and attention.
-    """
-    with FlopCounterMode(display=False) as counter:
-        loss(rows).backward()
-    return counter.get_total_flops() / len(rows)
 
 
 def _loss(
