@@ -82,10 +82,10 @@ def test_asking_for_gpus_is_part_of_no_spec() -> None:
         "cut_text_tower", "distil_model",
         "embed_zero_shot", "evaluate_zero_shot", "number_zero_shot", "draw_zero_shot",
         "measure_towers", "score_precision", "number_encoders", "draw_encoders",
-        "search_base", "search_after",
+        "search_base", "search_after", "time_classifiers",
     }  # fmt: skip
     assert {rule for rule, _ in jobs} == set(rules()) - absent, (
-        "the tiny study has one domain, no package, no student, no encoder, no tokens and no graph"
+        "the tiny study has one domain, no package, no student, no encoder, no tokens, no graph and nothing that is timed beside encoders"
     )
     for rule, wildcards in jobs:
         assert spec(without, rule, **wildcards) == spec(wanting, rule, **wildcards), rule

@@ -18,7 +18,8 @@ WITH_TORCH = {
     "evaluate_attacks", "validate_attacks", "measure_encoders", "adapt_fold", "embed_fold", "train_reranker",
     "answer_queries", "time_searches", "answer_scale", "judge_scale_stage", "time_scale",
     "distil_model", "embed_zero_shot", "measure_towers",
-    "learn_session", "evaluate_sessions", "search_base", "search_after",
+    "learn_session", "evaluate_sessions", "search_base", "search_after", "embed_classes", "fit_classifiers",
+    "time_classifiers",
 }  # fmt: skip
 """The rules whose jobs compute with a network; all others start without torch, and outlive another version
 of it."""

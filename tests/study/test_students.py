@@ -18,7 +18,7 @@ for name in [name for name, model in DEFAULTS["models"].items() if name != "towe
     del DEFAULTS["models"][name]
 for name in [name for name, cell in DEFAULTS["adaptation"]["cells"].items() if (cell or {}).get("model")]:
     del DEFAULTS["adaptation"]["cells"][name]
-DEFAULTS |= {"zero_shot": None, "encoders": None}
+DEFAULTS |= dict.fromkeys(("zero_shot", "encoders", "continual", "few_shot"))
 STUDENT = {
     "kind": "distilled", "teacher": "towers", "image": {"architecture": "mobilenetv2_050"}, "datasets": ["web"],
     "training": {"epochs": 2},

@@ -214,7 +214,7 @@ def test_the_gradient_is_the_mean_over_images(fresh) -> None:
         torch.testing.assert_close(mean[name], (one[name] + 3 * other[name]) / 4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(heads=st.integers(1, 4), sparsity=st.floats(0, 0.9), seed=st.integers(0, 9))
 def test_the_choice_is_that_of_a_slow_loop(heads: int, sparsity: float, seed: int) -> None:
     linear = torch.nn.Linear(6, 24)
