@@ -85,7 +85,7 @@ def test_asking_for_gpus_is_part_of_no_spec() -> None:
         "search_base", "search_after", "time_classifiers",
     }  # fmt: skip
     assert {rule for rule, _ in jobs} == set(rules()) - absent, (
-        "the tiny study has one domain, no package, no student, no encoder, no tokens, no graph and nothing that is timed beside encoders"
+        "the tiny study has one domain, no package, student, encoder, tokens or graph, and times no classifier"
     )
     for rule, wildcards in jobs:
         assert spec(without, rule, **wildcards) == spec(wanting, rule, **wildcards), rule
