@@ -82,10 +82,11 @@ def test_asking_for_gpus_is_part_of_no_spec() -> None:
         "cut_text_tower", "distil_model",
         "embed_zero_shot", "evaluate_zero_shot", "number_zero_shot", "draw_zero_shot",
         "measure_towers", "score_precision", "number_encoders", "draw_encoders",
-        "search_base", "search_after", "time_classifiers",
+        "learn_session", "evaluate_sessions", "search_base", "search_after", "number_continual", "draw_continual",
+        "embed_classes", "fit_classifiers", "time_classifiers", "number_few_shot", "draw_few_shot",
     }  # fmt: skip
     assert {rule for rule, _ in jobs} == set(rules()) - absent, (
-        "the tiny study has one domain, no package, student, encoder, tokens or graph, and times no classifier"
+        "the tiny study has one domain, no package, student, encoder, tokens or graph, and learns no classes"
     )
     for rule, wildcards in jobs:
         assert spec(without, rule, **wildcards) == spec(wanting, rule, **wildcards), rule

@@ -94,7 +94,7 @@ def test_why_names_the_difference_and_the_time(project) -> None:
     finally:
         overlay.write_text(text)
     by_job = {entry["job"]: entry for entry in plan}
-    rooms = ("peft", "robustness", "search", "scale", "continual", "probes")  # in the order of the page
+    rooms = ("peft", "robustness", "search", "scale", "probes")  # in the order of the page
     numbered = {"number_cells", *(f"number_{room}" for room in rooms)}
     drawn = [f"draw_{room}" for room in rooms]
     assert set(by_job) == numbered | {*drawn, "record_study", "join_numbers", "write_report"}

@@ -140,14 +140,7 @@ def test_a_new_rank_runs_what_is_stale_and_is_recorded(repository: Repository) -
     assert json.loads(repository.dvc("params", "diff", "--json")) == {
         "params.yaml": {rank: {"old": 8, "new": 16, "diff": 8}}
     }
-    rooms = {
-        "peft",
-        "robustness",
-        "search",
-        "scale",
-        "continual",
-        "probes",
-    }  # numbers know the method of each cell
+    rooms = {"peft", "robustness", "search", "scale", "probes"}  # numbers know the method of each cell
     stale = {"adaptation", "evaluation", "report", "provenance"} | rooms
     assert set(json.loads(repository.dvc("status", "--json"))) == stale
     expected = jobs_listed(repository.snakemake("--dry-run"))

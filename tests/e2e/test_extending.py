@@ -73,13 +73,9 @@ def test_the_examples_run_and_only_what_names_them_is_made(extended: Project) ->
     (extended.folder / "studies/tiny.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
     copy.overlay = "studies/tiny.yaml"
     numbers = {
-        f"number_{room}"
-        for room in ("cells", "peft", "robustness", "search", "scale", "continual", "probes", "agreement")
+        f"number_{room}" for room in ("cells", "peft", "robustness", "search", "scale", "probes", "agreement")
     }
-    drawn = {
-        f"draw_{room}"
-        for room in ("peft", "robustness", "search", "scale", "continual", "probes", "agreement")
-    }
+    drawn = {f"draw_{room}" for room in ("peft", "robustness", "search", "scale", "probes", "agreement")}
     expected = {
         "record_study", "join_numbers", "write_report", *numbers, *drawn,
         "build_dataset blocks", "build_model square", "shift_dataset posterise-4 outlines test",

@@ -15,12 +15,11 @@ CELLS = ("zero-shot", "full", "lora-r8-pgd")
 SEARCHED = "lora-r8-pgd"
 ATTACKED = "lora-r8-pgd"
 TIMED = ("full", "lora-r8-pgd")
-UPDATES = ("lorsu", "lora")
 SHIFTS = ("gaussian-noise-3", "resolution-16")
 GALLERIES, RUNS, PROCESSES = ("own", "mixed"), (0, 1), (0, 1)
 SIZE, SHARDS = 500, (0, 1)
 FOLDS = {f"{rule} {SEARCHED} 0 {fold}" for rule in ("adapt_fold", "embed_fold") for fold in (0, 1)}
-ROOMS = ("peft", "robustness", "search", "scale", "continual", "probes")
+ROOMS = ("peft", "robustness", "search", "scale", "probes")
 PROBES = ("lookup", "colours")
 JOINED = {"join_numbers", "write_report"}
 
@@ -103,9 +102,6 @@ def adapted(cell: str, seed: int = 0) -> set[str]:
     return {f"adapt_model {cell} {seed}"} | folds | embedded(cell, seed)
 
 
-LEARNT = {f"learn_session {update} continual 0 {session}" for update in UPDATES for session in (1, 2)}
-"""The sessions of each update, each from the one before."""
-LEARNT |= {f"evaluate_sessions {update} continual 0" for update in UPDATES} | numbered("continual")
 ALL_CELLS = {job for cell in CELLS for job in adapted(cell)}
 ALL_SHIFTED = {f"shift_dataset {shift} outlines test" for shift in SHIFTS}
 PROBED = {f"evaluate_probe {probe} outlines" for probe in PROBES}
@@ -116,7 +112,6 @@ ALL_DATA = (
     | ALL_SHIFTED
     | {"build_model base", "split_folds outlines"}
     | ALL_CELLS
-    | LEARNT
 )
 
 
@@ -205,7 +200,7 @@ TABLE = {
     ),
     "code: attacks": Row(adapted("lora-r8-pgd"), code("attacks/pgd_images.py")),
     "code: one adaptation method": Row(adapted("full"), code("adaptation/full.py")),
-    "code: a kind of base model": Row({"build_model base"} | ALL_CELLS | LEARNT, code("models/scratch.py")),
+    "code: a kind of base model": Row({"build_model base"} | ALL_CELLS, code("models/scratch.py")),
     "code: the index": Row(indexed("ivf-pq"), code("search/ivf_pq.py")),
     "code: metrics": Row(
         {f"evaluate_{kind} {cell} 0" for cell in CELLS for kind in ("target", "shifted")}
@@ -310,7 +305,7 @@ def test_what_a_change_makes_stale(project, name: str) -> None:
 PACKAGES = {
     "altair": DRAWN,
     "jinja2": DRAWN,  # only pages are drawn with it
-    "open_clip_torch": {"build_model base"} | ALL_CELLS | LEARNT,
+    "open_clip_torch": {"build_model base"} | ALL_CELLS,
 }
 
 
