@@ -130,7 +130,9 @@ rule number_few_shot:
         answers=of_fits("answers.parquet"),
         fits=of_fits("fits.json"),
         times=(
-            expand(rules.time_classifiers.output.times, process=range(TIMING.processes))
+            expand(
+                rules.time_classifiers.output.times, process=range(TIMING.processes)
+            )
             if TIMING
             else []
         ),

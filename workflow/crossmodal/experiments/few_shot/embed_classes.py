@@ -1,17 +1,24 @@
-"""Job: the features of a dataset's images under one base model, several views of those that are learnt from."""
+"""Job: the features of a dataset's images under one base model, several views of those that are learnt from.
+
+Of the train and val splits the images that some draw takes, of the test split all.
+"""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from crossmodal.data.images import decode_split
+from crossmodal.data.images import decode
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.few_shot.backbone import frozen_model
 from crossmodal.experiments.few_shot.features import Features, Head, write_features, write_head
-from crossmodal.experiments.few_shot.shots import classes_of
+from crossmodal.experiments.few_shot.shots import classes_of, draw_shots
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models import clip
 from crossmodal.models.architecture import CLIP
@@ -36,19 +43,15 @@ def main(
 ) -> None:  # fmt: skip
     values = spec["parameters"]
     prepare_torch(spec["threads"], spec["seed"])
-    model = frozen_model(config, weights)
-    generator = torch.Generator().manual_seed(spec["seed"])
-    digest = cached_md5(weights)
-    splits = (
-        (train, train_features, values["views"]),
-        (validation, validation_features, 1),
-        (test, test_features, 1),
-    )
-    for split, path, views in splits:
-        wanted = values["learnt_from"] or split is test
-        found = features_of(model, split, views, values["batch_size"], values["cluster"], generator, wanted)
+    model, digest = frozen_model(config, weights), cached_md5(weights)
+    for split, path, shots, views in (
+        (train, train_features, values["shots"], values["views"]),
+        (validation, validation_features, values["validation_shots"], 1),
+        (test, test_features, None, 1),
+    ):
+        found = features_of(model, split, drawn(split, shots, values["draws"]), views, values)
         write_features(path, found, {"model": digest, "dataset": cached_md5(split)})
-    labels = read_table(train if values["learnt_from"] else test, ["label"])["label"].to_pylist()
+    labels = read_table(train if values["shots"] else test, ["label"])["label"].to_pylist()
     classes = classes_of(labels, spec["wildcards"]["dataset"])
     texts = torch.from_numpy(class_embeddings(model, classes, values["prompts"], values["batch_size"]))
     _, weight, bias = split_projection(model)
@@ -56,49 +59,59 @@ def main(
     write_head(head, Head(weight.detach().cpu(), own, float(logit_scale(model)), classes, texts))
 
 
-def features_of(
-    model: CLIP, split: Path, views: int, batch_size: int, cluster: str, generator: Generator, wanted: bool = True
-) -> Features:  # fmt: skip
-    """Return the features of the images of a split: of one view as they are, of several in random crops.
-
-    `cluster` is the column that says what is resampled as one. Of a split that is not `wanted` no image.
-    """
-    columns = ["image_id", "label", *(["group"] if cluster == "group" else [])]
-    table = read_table(split, columns)
-    images = torch.from_numpy(decode_split(split, clip.image_size(model)))
-    if not wanted:
-        table, images = table.slice(0, 0), images[:0]
+def drawn(split: Path, shots: int | None, draws: Sequence[int]) -> list[int]:
+    """Return the rows of the images that some of `draws` takes, `shots` of each class; all rows for None."""
+    table = read_table(split, ["image_id", "label"])
+    if shots is None:
+        return list(range(table.num_rows))
     ids, labels = table["image_id"].to_pylist(), table["label"].to_pylist()
-    clusters = [f"{label}/{group}" for label, group in zip(labels, table["group"].to_pylist(), strict=True)] if (
-        cluster == "group"
-    ) else ids  # fmt: skip
+    return sorted({row for draw in draws for row in draw_shots(ids, labels, shots, draw)})
+
+
+def features_of(
+    model: CLIP, split: Path, rows: Sequence[int], views: int, values: dict[str, Any]
+) -> Features:
+    """Return the features of some rows of a split: of one view as they are, of several in random crops.
+
+    A crop follows from the image's id and its number, whatever stands beside it.
+    """
+    clustered = values["cluster"] == "group"
+    columns = ["image_id", "label", "image", *(["group"] if clustered else [])]
+    table = read_table(split, columns).take(pa.array(rows, pa.int64()))
+    ids, labels = table["image_id"].to_pylist(), table["label"].to_pylist()
+    groups = table["group"].to_pylist() if clustered else []
+    clusters = [f"{label}/{group}" for label, group in zip(labels, groups, strict=True)] if clustered else ids
     encode, weight, _ = split_projection(model)
-    found: list[Tensor] = []
+    size, batch_size = clip.image_size(model), max(1, values["batch_size"] // views)
+    vectors = torch.zeros(len(rows), views, weight.shape[1])
+    pixels = torch.zeros(len(rows), 3 * SIDE * SIDE)
     with torch.inference_mode():
         for start in progress(
-            range(0, len(images), batch_size), f"features of {split.parent.name}", unit="batch"
+            range(0, len(rows), batch_size), f"features of {split.parent.name}", unit="batch"
         ):
-            batch = images[start : start + batch_size]
-            seen = [_view(batch, views, generator) for _ in range(views)]
-            pixels = torch.stack(seen, dim=1).flatten(0, 1)
-            parts = [encode(part.to(device())).float().cpu() for part in pixels.split(batch_size)]
-            found.append(torch.cat(parts).unflatten(0, (len(batch), views)))
-    vectors = torch.cat(found) if found else torch.zeros(0, views, weight.shape[1])
-    return Features(ids, clusters, labels, vectors.clone(), small_pixels(images))
+            part = table.slice(start, batch_size)
+            images = np.stack([decode(image["bytes"], size) for image in part["image"].to_pylist()])
+            batch, end = torch.from_numpy(images), start + part.num_rows
+            seen = torch.cat(
+                [views_of(image, views, name) for image, name in zip(batch, ids[start:end], strict=True)]
+            )
+            found = encode(seen.to(device())).float().cpu()
+            vectors[start:end] = found.unflatten(0, (len(batch), views))
+            pixels[start:end] = small_pixels(batch)
+    return Features(ids, clusters, labels, vectors, pixels)
 
 
-def _view(images: Tensor, views: int, generator: Generator) -> Tensor:
-    return to_pixels(images) if views == 1 else augment(images, CROPS, generator)
+def views_of(image: Tensor, views: int, name: str) -> Tensor:
+    """Return uint8 [s, s, 3] as pixels [views, 3, s, s] in [0, 1]: as it is, or in crops that `name` decides."""
+    if views == 1:
+        return to_pixels(image[None])
+    seed = int.from_bytes(sha256(name.encode()).digest()[:7], "big")
+    return augment(image.expand(views, *image.shape), CROPS, Generator().manual_seed(seed))
 
 
 def small_pixels(images: Tensor) -> Tensor:
     """Return uint8 images [n, s, s, 3] as the means of SIDE x SIDE fields in [0, 1], float32 [n, 3 SIDE^2]."""
-    if not len(images):
-        return torch.zeros(0, 3 * SIDE * SIDE)
-    parts: Sequence[Tensor] = [
-        functional.adaptive_avg_pool2d(to_pixels(part), SIDE).flatten(1) for part in images.split(1024)
-    ]
-    return torch.cat(list(parts))
+    return functional.adaptive_avg_pool2d(to_pixels(images), SIDE).flatten(1)
 
 
 if __name__ == "__main__":

@@ -51,11 +51,14 @@ def facts(study: Study) -> dict[str, Any]:
 
 def _embedding(study: Study, model: str, dataset: str) -> Job:
     room = study.room("few_shot")
+    learnt = dataset in room.sets  # of others the test images are classified alone
     values = {
         "batch_size": study.embeddings.batch_size,
         "prompts": room.prompts,
         "views": room.views,
-        "learnt_from": dataset in room.sets,
+        "shots": max(room.shots) if learnt else 0,
+        "validation_shots": room.validation_shots if learnt else 0,
+        "draws": room.draws,
         "cluster": study.datasets[dataset].cluster(),
     }
     return Job(values, models=(model,))
