@@ -24,40 +24,26 @@ wildcard_constraints:
     plan=any_of(PLANS),
 
 
-def base_file(name):
-    """Return the input function of a file of the base model that a cell of this experiment updates."""
-    return (
-        lambda wildcards: f"<results>/models/{cell_model(STUDY, wildcards.cell)}/{name}"
-    )
-
-
-def base_tower(wildcards):
-    return tower_files(cell_model(STUDY, wildcards.cell))
-
-
-def session_before(wildcards):
-    """Return the weights that the session before left, if a session goes on from one."""
-    return [
-        f"{SESSION}.safetensors".format(
-            **{**dict(wildcards.items()), "session": session}
-        )
-        for session in sessions_before(STUDY, wildcards.plan, wildcards.session)
-    ]
-
-
-def states(wildcards):
-    """Return the weights that each session left."""
-    return [
-        f"{SESSION}.safetensors".format(session=session, **dict(wildcards.items()))
-        for session in CONTINUAL.plans()[wildcards.plan]
-    ]
-
-
-def known_captions(wildcards):
-    """Return the captions as the base model has them, where the text tower stays."""
-    stays = CONTINUAL.cells[wildcards.cell].tower == "image"
-    model = cell_model(STUDY, wildcards.cell)
-    return [f"{BEFORE}/captions.parquet".format(model=model)] if stays else []
+# Of a cell of this experiment: files of the base model that it updates, and that of its text tower.
+base_file = lambda name: (
+    lambda wildcards: f"<results>/models/{cell_model(STUDY, wildcards.cell)}/{name}"
+)
+base_tower = lambda wildcards: tower_files(cell_model(STUDY, wildcards.cell))
+# The weights that sessions left, of a run.
+states_after = lambda wildcards, sessions: [
+    f"{SESSION}.safetensors".format(**{**dict(wildcards.items()), "session": session})
+    for session in sessions
+]
+session_before = lambda wildcards: states_after(
+    wildcards, sessions_before(STUDY, wildcards.plan, wildcards.session)
+)
+states = lambda wildcards: states_after(wildcards, CONTINUAL.plans()[wildcards.plan])
+# The captions as the base model has them, where the text tower stays.
+known_captions = lambda wildcards: [
+    f"{BEFORE}/captions.parquet".format(model=cell_model(STUDY, wildcards.cell))
+    for _ in [0]
+    if CONTINUAL.cells[wildcards.cell].tower == "image"
+]
 
 
 rule learn_session:
@@ -160,7 +146,7 @@ use rule search_base as search_after with:
 rule number_continual:
     input:
         answers=[
-            ANSWERS.format(cell=cell, plan=plan, order=order) + "/answers.parquet"
+            f"{ANSWERS}/answers.parquet".format(cell=cell, plan=plan, order=order)
             for cell, plan, order in LEARNING
         ],
         searches=[
@@ -169,8 +155,9 @@ rule number_continual:
         ],
         before=[f"{BEFORE}/queries.parquet".format(model=model) for model in SEARCHED],
         cards=[
-            SESSION.format(cell=cell, plan=plan, order=order, session=session)
-            + ".json"
+            f"{SESSION}.json".format(
+                cell=cell, plan=plan, order=order, session=session
+            )
             for cell, plan, order in LEARNING
             for session in CONTINUAL.plans()[plan]
         ],

@@ -3,28 +3,15 @@ from crossmodal.experiments.few_shot.jobs import backbones, fits, sources
 BACKBONES = backbones(STUDY)
 FITS = fits(STUDY)
 TIMING = STUDY.few_shot.timing
-SPLITS = ("train", "validation", "test")
-
-
-def features(model, dataset, split):
-    return f"<results>/features/{model}/{dataset}/{split}.parquet"
-
-
-def backbone_inputs(model):
-    """Return the named inputs that a base model is loaded from, the text tower's files last."""
-    folder = f"<results>/models/{model}"
-    return (
-        f"{folder}/open_clip_config.json",
-        f"{folder}/open_clip_model.safetensors",
-        tower_files(model),
-    )
-
-
-def of_fits(name):
-    return [
-        f"<results>/evaluation/few_shot/{model}/{dataset}/{draw}/{name}"
-        for model, dataset, draw in FITS
-    ]
+# The files of a base model, and of the features of a dataset under it; a file of each fit.
+backbone = lambda model, name: f"<results>/models/{model}/{name}"
+features = lambda model, dataset, name: f"<results>/features/{model}/{dataset}/{name}"
+of_fits = lambda name: [
+    f"<results>/evaluation/few_shot/{model}/{dataset}/{draw}/{name}"
+    for model, dataset, draw in FITS
+]
+# The base model whose methods are timed, if any are.
+TIMED = BACKBONES[:1] if TIMING else []
 
 
 wildcard_constraints:
@@ -34,18 +21,18 @@ wildcard_constraints:
 
 rule embed_classes:
     input:
-        config="<results>/models/{model}/open_clip_config.json",
-        weights="<results>/models/{model}/open_clip_model.safetensors",
+        config=backbone("{model}", "open_clip_config.json"),
+        weights=backbone("{model}", "open_clip_model.safetensors"),
         tower=lambda wildcards: tower_files(wildcards.model),
         train="<data>/datasets/{dataset}/train.parquet",
         validation="<data>/datasets/{dataset}/val.parquet",
         test="<data>/datasets/{dataset}/test.parquet",
     output:
-        train_features=features("{model}", "{dataset}", "train"),
-        validation_features=features("{model}", "{dataset}", "validation"),
-        test_features=features("{model}", "{dataset}", "test"),
-        head="<results>/features/{model}/{dataset}/head.safetensors",
-        manifest="<results>/features/{model}/{dataset}/manifest.json",
+        train_features=features("{model}", "{dataset}", "train.parquet"),
+        validation_features=features("{model}", "{dataset}", "validation.parquet"),
+        test_features=features("{model}", "{dataset}", "test.parquet"),
+        head=features("{model}", "{dataset}", "head.safetensors"),
+        manifest=features("{model}", "{dataset}", "manifest.json"),
     log:
         "<results>/logs/few_shot/embed-{model}-{dataset}.log",
     wildcard_constraints:
@@ -64,15 +51,15 @@ rule embed_classes:
 
 rule fit_classifiers:
     input:
-        config="<results>/models/{model}/open_clip_config.json",
-        weights="<results>/models/{model}/open_clip_model.safetensors",
+        config=backbone("{model}", "open_clip_config.json"),
+        weights=backbone("{model}", "open_clip_model.safetensors"),
         tower=lambda wildcards: tower_files(wildcards.model),
-        train=features("{model}", "{dataset}", "train"),
-        validation=features("{model}", "{dataset}", "validation"),
-        test=features("{model}", "{dataset}", "test"),
-        head="<results>/features/{model}/{dataset}/head.safetensors",
+        train=features("{model}", "{dataset}", "train.parquet"),
+        validation=features("{model}", "{dataset}", "validation.parquet"),
+        test=features("{model}", "{dataset}", "test.parquet"),
+        head=features("{model}", "{dataset}", "head.safetensors"),
         elsewhere=lambda wildcards: [
-            features(wildcards.model, name, "test")
+            features(wildcards.model, name, "test.parquet")
             for name in sources(STUDY, wildcards.dataset)
         ],
     output:
@@ -96,17 +83,15 @@ rule fit_classifiers:
 
 rule time_classifiers:
     input:
-        config=backbone_inputs(BACKBONES[0])[0] if BACKBONES else [],
-        weights=backbone_inputs(BACKBONES[0])[1] if BACKBONES else [],
-        tower=backbone_inputs(BACKBONES[0])[2] if BACKBONES else [],
-        train=features(BACKBONES[0], TIMING.set, "train") if TIMING else [],
-        validation=features(BACKBONES[0], TIMING.set, "validation") if TIMING else [],
-        test=features(BACKBONES[0], TIMING.set, "test") if TIMING else [],
-        head=(
-            f"<results>/features/{BACKBONES[0]}/{TIMING.set}/head.safetensors"
-            if TIMING
-            else []
-        ),
+        config=[backbone(model, "open_clip_config.json") for model in TIMED],
+        weights=[backbone(model, "open_clip_model.safetensors") for model in TIMED],
+        tower=[file for model in TIMED for file in tower_files(model)],
+        train=[features(model, TIMING.set, "train.parquet") for model in TIMED],
+        validation=[
+            features(model, TIMING.set, "validation.parquet") for model in TIMED
+        ],
+        test=[features(model, TIMING.set, "test.parquet") for model in TIMED],
+        head=[features(model, TIMING.set, "head.safetensors") for model in TIMED],
     output:
         times="<results>/evaluation/few_shot/times/{process}.json",
         manifest="<results>/evaluation/few_shot/times/{process}.manifest.json",
