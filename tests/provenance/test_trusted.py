@@ -16,7 +16,17 @@ from crossmodal.study.specs import rules_of, spec
 from crossmodal.study.study import load_study
 
 ROOT = LIBRARY.parents[1]
-PACKAGES = ("data", "shifts", "models", "adaptation", "attacks", "search", "reranking", "classifiers")
+PACKAGES = (
+    "data",
+    "shifts",
+    "models",
+    "adaptation",
+    "attacks",
+    "search",
+    "reranking",
+    "classifiers",
+    "updates",
+)
 """Those with kinds, of which a study of the user's may name others than ours do."""
 
 

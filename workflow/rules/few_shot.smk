@@ -139,7 +139,6 @@ rule number_few_shot:
 
 rule draw_few_shot:
     input:
-        cells="<results>/numbers/cells.parquet",
         numbers="<results>/numbers/few_shot.parquet",
     output:
         section="<results>/sections/few_shot.json",

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossmodal.errors import UserError
-from crossmodal.experiments.few_shot.accuracies import accuracies, method_name, read_answers
+from crossmodal.experiments.few_shot.accuracies import accuracies, read_answers
 from crossmodal.experiments.few_shot.claims import claims
 from crossmodal.experiments.few_shot.costs import cost_numbers
 from crossmodal.experiments.few_shot.fit_classifiers import ANSWERS
+from crossmodal.experiments.few_shot.names import method_name
 from crossmodal.experiments.few_shot.numbers import accuracy_numbers, chance_numbers, chosen_numbers, main
 from crossmodal.experiments.few_shot.params import Params
 from crossmodal.experiments.few_shot.records import Fit, Time
@@ -88,7 +89,7 @@ def numbers(answers: list[Path]) -> list[Number]:
         for path in answers
         for result in read_answers(path, "towers", path.parts[-3], int(path.parts[-2]), "towers")
     ]
-    found = accuracies(results, ROOM.sets, ROOM.elsewhere.sets if ROOM.elsewhere else [], STATISTICS)
+    found = accuracies(results, ROOM.groups(), STATISTICS)
     return accuracy_numbers(found, ROOM, 0.95, targets_of(claims(ROOM, "flat", {})))
 
 
@@ -135,7 +136,7 @@ def test_equal_answers_have_a_gain_of_nothing(tmp_path: Path) -> None:
         twice = [row | {"method": method} for row in rows for method in ("tip", "xm")]
         pq.write_table(pa.Table.from_pylist(twice, schema=ANSWERS), path)
     results = [r for n, path in enumerate(paths) for r in read_answers(path, "towers", "line", n, "towers")]
-    found = accuracies(results, ["line"], [], STATISTICS)
+    found = accuracies(results, {}, STATISTICS)
     gains = [n for n in accuracy_numbers(found, ROOM, 0.95) if n.metric == "gain_over_tip_accuracy@1"]
     assert gains and all((n.value, n.ci_low, n.ci_high) == (0, 0, 0) for n in gains), "draws are shared"
 
@@ -153,7 +154,7 @@ def test_another_backbone_is_compared_with_its_own_methods(tmp_path: Path) -> No
     for model in ("towers", "vit"):
         path = write_answers(tmp_path, "line", 0, model=model)
         results += read_answers(path, model, "line", 0, "towers")
-    found = accuracies(results, ["line"], [], STATISTICS)
+    found = accuracies(results, {}, STATISTICS)
     told = {n.number_id: n.value for n in accuracy_numbers(found, ROOM, 0.95)}
     at = "few_shot/{}/s*/line/test/1-shot/image_to_text/{}"
     own = told[at.format("xm@vit", "accuracy@1")] - told[at.format("tip@vit", "accuracy@1")]

@@ -32,6 +32,23 @@ def test_another_backbone_has_its_own_methods() -> None:
         ({"elsewhere": {"source": "c", "sets": ["b"]}}, "c: elsewhere and timing learn from one of the sets"),
         ({"elsewhere": {"source": "a", "sets": ["a"]}}, "a is what is learnt from"),
         ({"timing": {"set": "c"}}, "c: elsewhere and timing"),
+        ({"reference": "zero"}, "reference: zero trains nothing"),
+        ({"baseline": "tip"}, "baseline: tip is of the kind tip_adapter_f, not zero_shot"),
+        ({"seen": ["c"]}, "seen: c is none of the sets"),
+        (
+            {"methods": {"chance": {"kind": "zero_shot"}}},
+            "methods: chance is a name that numbers use otherwise",
+        ),
+        ({"methods": {"x-again": {"kind": "zero_shot"}}}, "x-again is a name"),
+        (
+            {"methods": {"tip": {"kind": "tip_adapter", "chosen_on": "test"}}},
+            "has a name that ends in -on-test",
+        ),
+        ({"methods": {"tip-on-test": {"kind": "tip_adapter"}}}, "has a name that ends in -on-test"),
+        (
+            {"methods": {"a-on-test": {"kind": "xmadapter", "chosen_on": "test"}}, "cell": "a-on-test"},
+            "cell: a-on-test chooses on the test split",
+        ),
         ({"others": {"vit": ["xmm"]}}, "others.vit: xmm is none of the methods"),
         ({"prompts": ["no place"]}, "where the name of the class goes"),
     ],

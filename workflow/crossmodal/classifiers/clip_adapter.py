@@ -39,7 +39,7 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
     return Fitted(
         without_gradient(lambda features: logits(embed(task, features))),
         parameters=down.numel() + up.numel(),
-        stored=0,
+        stored=down.numel() + up.numel(),
         chosen={"epoch": trained.epoch},
         losses=trained.losses,
     )

@@ -18,6 +18,9 @@ from crossmodal.classifiers.coop_params import Params
 from crossmodal.classifiers.training import Batch, draw_batches, train
 from crossmodal.errors import UserError
 
+NEEDS_PROMPTS = True
+"""It asks the text tower."""
+
 
 def fit(task: Task, params: Params, generator: Generator) -> Fitted:
     """Return the classifier.

@@ -13,6 +13,9 @@ from crossmodal.classifiers.choosing import best
 from crossmodal.classifiers.pixels_params import Params
 from crossmodal.errors import UserError
 
+SEES_PIXELS = True
+"""It is given pixels where others are given features."""
+
 
 def fit(task: Task, params: Params, _generator: Generator) -> Fitted:
     """Return the classifier of pixels [n, p]; each view of a training image is an image of its own.
@@ -43,6 +46,6 @@ def fit(task: Task, params: Params, _generator: Generator) -> Fitted:
     return Fitted(
         without_gradient(lambda features: logits(features, chosen)),
         parameters=chosen.numel() + classes,
-        stored=0,
+        stored=chosen.numel() + classes,
         chosen={"regularisation": ridge},
     )

@@ -15,9 +15,11 @@ are d → d/16 → d with a ReLU and start at zero, so that the text cache start
 and the images ask it as they are. α and β are chosen as in Tip-Adapter-F.
 
 With h = d/16 and m keys, trained are m·d + 2·(2·d·h + d + h) + 1 numbers where γ is learnt, one less where it is
-not; only the keys where it is fixed to 1, only the networks where it is fixed to 0. Up to 2·m·d are stored.
+not; only the keys where it is fixed to 1, only the networks where it is fixed to 0. Kept to answer
+with are both caches, 2·m·d, and the network that images ask the text cache by.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -53,8 +55,14 @@ class TwoCaches(nn.Module):
 
     def affinities(self, f: Tensor, beta: float) -> tuple[Tensor, Tensor]:
         """Return A_I and A_T, [n, m], of image embeddings `f` [n, d]."""
-        asked = functional.normalize(f + self.image_to_text(f), dim=-1)
-        return cache.affinity(f, self.image_keys, beta), cache.affinity(asked, self.text_keys(), beta)
+        return cache.affinity(f, self.image_keys, beta), cache.affinity(
+            self.queries(f), self.text_keys(), beta
+        )
+
+    def queries(self, f: Tensor) -> Tensor:
+        """Return what asks the text cache, [n, d] of unit length, of image embeddings `f` [n, d]."""
+        asked: Tensor = functional.normalize(f + self.image_to_text(f), dim=-1)
+        return asked
 
     def optimiser(self, params: Params) -> torch.optim.AdamW:
         """Return AdamW for what is trained, γ at its own rate and without decay."""
@@ -95,13 +103,34 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
 
     trained = train(caches.optimiser(params), batches, loss, (lambda: of_embeddings(queries), labels))
     chosen = _choose(task, params, caches, queries, zero_shot, labels)
+    answer, stored = _frozen(task, caches, chosen)
     return Fitted(
-        without_gradient(lambda features: of_embeddings(embed(task, features))),
+        without_gradient(lambda features: answer(embed(task, features))),
         parameters=sum(p.numel() for p in caches.parameters() if p.requires_grad),
-        stored=((chosen.gamma > 0) + (chosen.gamma < 1)) * caches.image_keys.numel(),
+        stored=stored,
         chosen={"alpha": chosen.alpha, "beta": chosen.beta, "gamma": chosen.gamma, "epoch": trained.epoch},
         losses=trained.losses,
     )
+
+
+def _frozen(task: Task, caches: TwoCaches, chosen: cache.Point) -> tuple[Callable[[Tensor], Tensor], int]:
+    """Return what gives the logits of embeddings [n, d] with keys computed once, and how many numbers it keeps.
+
+    A cache of no weight is not asked, and MetaNet no more.
+    """
+    image, text = caches.image_keys.detach(), caches.text_keys().detach()
+    asking = sum(p.numel() for p in caches.image_to_text.parameters())
+    stored = (chosen.gamma > 0) * image.numel() + (chosen.gamma < 1) * (text.numel() + asking)
+
+    def answer(f: Tensor) -> Tensor:
+        near = f.new_zeros(len(f), len(caches.values))
+        if chosen.gamma > 0:
+            near += chosen.gamma * cache.affinity(f, image, chosen.beta)
+        if chosen.gamma < 1:
+            near += (1 - chosen.gamma) * cache.affinity(caches.queries(f), text, chosen.beta)
+        return zero_shot_logits(task, f) + cache.weight(task, chosen.alpha) * (near @ caches.values)
+
+    return answer, stored
 
 
 def hard_weights(image: Tensor, text: Tensor, hardness: float) -> Tensor:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.few_shot.params import ACCURACY, ELSEWHERE, SETS
+from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, method_name, variant_of
 from crossmodal.statistics.estimates import Seeds, aggregate, mean, merge
 from crossmodal.statistics.panel import Panel, Result, Sums
 from crossmodal.statistics.queries import IMAGE_TO_TEXT
@@ -31,16 +31,6 @@ class Where(NamedTuple):
 
 Found = dict[str, dict[Where, Seeds]]
 """Accuracies by method and by what they are of, those of means last."""
-
-
-def method_name(method: str, model: str, first: str) -> str:
-    """Return the name of a method over the features of `model`: over those of the `first` its own."""
-    return method if model == first else f"{method}@{model}"
-
-
-def variant_of(shots: int, source: str | None = None) -> str:
-    """Return how so many shots, of another set than the one that is tested on, stand in numbers."""
-    return f"{shots}-shot-from-{source}" if source else f"{shots}-shot"
 
 
 def read_answers(path: Path, model: str, dataset: str, draw: int, first: str) -> list[Result]:
@@ -64,12 +54,13 @@ def read_answers(path: Path, model: str, dataset: str, draw: int, first: str) ->
 
 
 def accuracies(
-    results: Sequence[Result], sets: Sequence[str], elsewhere: Sequence[str], parameters: StatisticsParameters
+    results: Sequence[Result], groups: Mapping[str, Sequence[str]], parameters: StatisticsParameters
 ) -> Found:
-    """Return the accuracy of each method on each set, their mean `SETS`, and that elsewhere, `ELSEWHERE`.
+    """Return the accuracy of each method on each set, and the mean over each of `groups` of them, by its name.
 
-    Clusters of images that stand in several sets, as one concept in several styles does, are drawn together. Draws
-    of shots are drawn together for all methods, which learnt from the same ones.
+    `ELSEWHERE` is of sets that were not learnt from, all others of those that were; each set counts once, and a
+    mean is there where all of its sets are. Clusters of images that stand in several sets, as a concept does in
+    several styles, are drawn together. Draws of shots are drawn together for all methods, which learnt from the same.
     """
     if not results:
         return {}
@@ -80,18 +71,13 @@ def accuracies(
         for key, seeds in panel.measure(cell).items():
             shared = {draw: replace(estimate, training=f"{ROOM}/draws") for draw, estimate in seeds.items()}
             own[Where(key.dataset, key.variant)] = aggregate(shared)
-        found[cell] = own | _means(own, sets, elsewhere)
-    return found
-
-
-def _means(own: Mapping[Where, Seeds], sets: Sequence[str], elsewhere: Sequence[str]) -> dict[Where, Seeds]:
-    """Return the means over all sets, or all others, where each of them is there; each counts once."""
-    found = {}
-    for variant in dict.fromkeys(where.variant for where in own):
-        name, wanted = (ELSEWHERE, elsewhere) if "-from-" in variant else (SETS, sets)
-        parts = [own[Where(dataset, variant)] for dataset in wanted if Where(dataset, variant) in own]
-        if parts and len(parts) == len(wanted):
-            found[Where(name, variant)] = merge(mean, parts)
+        means = {}
+        for variant in dict.fromkeys(where.variant for where in own):
+            for name, wanted in groups.items():
+                parts = [own[Where(dataset, variant)] for dataset in wanted if Where(dataset, variant) in own]
+                if parts and len(parts) == len(wanted) and (name == ELSEWHERE) == ("-from-" in variant):
+                    means[Where(name, variant)] = merge(mean, parts)
+        found[cell] = own | means
     return found
 
 

@@ -4,11 +4,10 @@ from pathlib import Path
 
 from crossmodal.models import clip
 from crossmodal.models.architecture import CLIP
-from crossmodal.torch_setup import device
 
 
 def frozen_model(config: Path, weights: Path) -> CLIP:
-    """Return a base model as it is, frozen and in eval(), on the device that there is."""
+    """Return a base model as it is, frozen, in eval() and on the CPU, where classifiers are fitted."""
     model = clip.load_clip(config, weights)
     model.eval().requires_grad_(False)
-    return model.to(device())
+    return model

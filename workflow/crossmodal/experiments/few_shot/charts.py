@@ -6,8 +6,9 @@ from typing import cast
 import altair as alt
 import pandas as pd
 
-from crossmodal.experiments.few_shot.accuracies import ROOM, variant_of
-from crossmodal.experiments.few_shot.params import ACCURACY, SETS, Params
+from crossmodal.experiments.few_shot.accuracies import ROOM
+from crossmodal.experiments.few_shot.names import ACCURACY, SETS, variant_of
+from crossmodal.experiments.few_shot.params import Params
 from crossmodal.report.cell_styles import Styles
 from crossmodal.report.chart_parts import cell_colour, cell_shape, interval_tooltip, percent_axis
 from crossmodal.report.frames import value_columns

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from crossmodal.experiments.few_shot.accuracies import ROOM, variant_of
-from crossmodal.experiments.few_shot.params import ACCURACY, ELSEWHERE, KEY, SETS, Params
+from crossmodal.experiments.few_shot.accuracies import ROOM
+from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, SETS, UNSEEN, variant_of
+from crossmodal.experiments.few_shot.params import KEY, Params
 from crossmodal.statistics.claims import Claim
 from crossmodal.statistics.queries import IMAGE_TO_TEXT
 from crossmodal.statistics.records import CellFacts
@@ -31,6 +32,7 @@ def _more(params: Params, name: str, dataset: str, variant: str, each: list[str]
     gain = f"gain_over_{params.reference}_{ACCURACY}"
     context = [(one, number(gain, on=one)) for one in each]
     if dataset == SETS:
+        context += [("sets that base models have not met", number(gain, on=UNSEEN))] if params.seen else []
         fewer = [shots for shots in params.shots if shots != max(params.shots)]
         context += [(variant_of(shots), number(gain, how=variant_of(shots))) for shots in fewer]
     needs = None

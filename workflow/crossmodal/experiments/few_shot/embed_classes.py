@@ -15,10 +15,10 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from crossmodal.data.images import decode
+from crossmodal.data.shots import check_splits, classes_of, draw_shots
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.few_shot.backbone import frozen_model
 from crossmodal.experiments.few_shot.features import Features, Head, write_features, write_head
-from crossmodal.experiments.few_shot.shots import classes_of, draw_shots
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models import clip
 from crossmodal.models.architecture import CLIP
@@ -43,7 +43,14 @@ def main(
 ) -> None:  # fmt: skip
     values = spec["parameters"]
     prepare_torch(spec["threads"], spec["seed"])
-    model, digest = frozen_model(config, weights), cached_md5(weights)
+    labels = {
+        path.stem: read_table(path, ["label"])["label"].to_pylist() for path in (train, validation, test)
+    }
+    where = spec["wildcards"]["dataset"]
+    if values["shots"]:
+        check_splits(labels, where)
+    classes = classes_of(labels[(train if values["shots"] else test).stem], where)
+    model, digest = frozen_model(config, weights).to(device()), cached_md5(weights)
     for split, path, shots, views in (
         (train, train_features, values["shots"], values["views"]),
         (validation, validation_features, values["validation_shots"], 1),
@@ -51,8 +58,6 @@ def main(
     ):
         found = features_of(model, split, drawn(split, shots, values["draws"]), views, values)
         write_features(path, found, {"model": digest, "dataset": cached_md5(split)})
-    labels = read_table(train if values["shots"] else test, ["label"])["label"].to_pylist()
-    classes = classes_of(labels, spec["wildcards"]["dataset"])
     texts = torch.from_numpy(class_embeddings(model, classes, values["prompts"], values["batch_size"]))
     _, weight, bias = split_projection(model)
     own = None if bias is None else bias.detach().cpu()

@@ -8,9 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from crossmodal import registry
 from crossmodal.classifiers.base import Fitted
+from crossmodal.data.shots import check_shots
+from crossmodal.errors import UserError
 from crossmodal.experiments.few_shot.features import Features, Head, read_features, read_head
-from crossmodal.experiments.few_shot.fitting import PROBE, Images, check_task, fit_all, seen_by, task_of
+from crossmodal.experiments.few_shot.fitting import Images, fit_all, seen_by, sees_pixels, task_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.torch_setup import prepare_torch
 
@@ -35,20 +38,19 @@ def main(
     values, wildcards = spec["parameters"], spec["wildcards"]
     prepare_torch(spec["threads"], spec["seed"])
     images, found = Images(*(read_features(path) for path in (train, validation, test))), read_head(head)
-    least = max(values["shots"]) if values["short_classes"] == "refuse" else 1
-    check_task(images, found, least, wildcards["dataset"])
+    if values["short_classes"] == "refuse":
+        check_shots(images.train.labels, max(values["shots"]), f"{wildcards['dataset']}, train split")
     targets = {wildcards["dataset"]: images.test}
     for name, path in zip(values["elsewhere"], elsewhere, strict=True):
-        targets[name] = of_classes(read_features(path), found)
+        targets[name] = of_classes(read_features(path), found, name)
     encode = prompt_encoder(values["methods"], config, weights, found)
     tables: list[pa.Table] = []
     records: list[dict[str, Any]] = []
     for shots in values["shots"]:
         task = task_of(images, found, shots, values["draw"], values["validation_shots"], encode)
-        for name, fitted in fit_all(task, values["methods"], values["reference"], values["draw"]):
-            kind = values["methods"][name.removesuffix("-again")]["kind"]
+        for name, kind, fitted in fit_all(task, values["methods"], values["reference"], values["draw"]):
             tables += [answer(fitted, kind, name, shots, *target, found) for target in targets.items()]
-            watched = (task.pixels if kind == PROBE and task.pixels else task.splits).validation
+            watched = (task.pixels if sees_pixels(kind) and task.pixels else task.splits).validation
             right = (answers_of(fitted, watched.features[:, 0]) == watched.labels).float().mean()
             records.append(
                 {
@@ -69,9 +71,10 @@ def main(
 
 def prompt_encoder(methods: dict[str, Any], config: Path, weights: Path, head: Head) -> Any:
     """Return what encodes classes behind learnt prompts where a method needs it, else None."""
-    if all(method["kind"] != "coop" for method in methods.values()):
+    kinds = {method["kind"] for method in methods.values()}
+    if not any(getattr(registry.load("classifiers", kind), "NEEDS_PROMPTS", False) for kind in kinds):
         return None
-    from crossmodal.classifiers.prompt_encoder import TowerEncoder
+    from crossmodal.classifiers.prompt_encoder import TowerEncoder  # with it come the text tower's imports
     from crossmodal.experiments.few_shot.backbone import frozen_model
 
     return TowerEncoder(frozen_model(config, weights), head.classes)
@@ -103,9 +106,14 @@ def answer(
     )
 
 
-def of_classes(images: Features, head: Head) -> Features:
-    """Return the images of classes that were learnt: a style may lack, or add, a class."""
-    return images.take([row for row, label in enumerate(images.labels) if label in set(head.classes)])
+def of_classes(images: Features, head: Head, where: str) -> Features:
+    """Return the images of classes that were learnt, as a style may lack, or add, one; UserError if none is."""
+    rows = [row for row, label in enumerate(images.labels) if label in set(head.classes)]
+    if not rows:
+        raise UserError(
+            f"few_shot.elsewhere.sets: {where} has no class of what is learnt from ({head.classes[0]}, ...)"
+        )
+    return images.take(rows)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from crossmodal import registry
 from crossmodal.classifiers.base import Fitted, PromptEncoder, Split, Splits, Task
-from crossmodal.errors import UserError
+from crossmodal.data.shots import draw_shots
 from crossmodal.experiments.few_shot.features import Features, Head
-from crossmodal.experiments.few_shot.shots import check_shots, draw_shots
+from crossmodal.experiments.few_shot.names import AGAIN
 from crossmodal.progress import progress
 
-PROBE = "pixels"
-"""The kind that sees no network: it is given pixels where others are given features."""
+APART = 2**32
+"""What is added to a draw's number for the random numbers of another run."""
 
 
 class Images(NamedTuple):
@@ -24,17 +24,6 @@ class Images(NamedTuple):
     train: Features
     validation: Features
     test: Features
-
-
-def check_task(images: Images, head: Head, shots: int, where: str) -> None:
-    """Raise UserError unless every class has its shots, and an image to choose by and one to be tested on."""
-    check_shots(images.train.labels, shots, f"{where}, train split")
-    for name, split in (("train", images.train), ("val", images.validation), ("test", images.test)):
-        if missing := sorted(set(head.classes) ^ set(split.labels)):
-            raise UserError(
-                f"{where}: class {missing[0]!r} is not in every split (looked for in {name}); leave it out, or "
-                "split within classes"
-            )
 
 
 def task_of(
@@ -59,13 +48,13 @@ def task_of(
 
 def fit_all(
     task: Task, methods: Mapping[str, Mapping[str, Any]], reference: str | None, draw: int
-) -> Iterator[tuple[str, Fitted]]:
-    """Yield (name, classifier) of each method, and of the reference once more, with other random draws."""
+) -> Iterator[tuple[str, str, Fitted]]:
+    """Yield (name, kind, classifier) of each method, and of the reference once more, with other random numbers."""
     runs = [(name, values, draw) for name, values in methods.items()]
     if reference:
-        runs.append((f"{reference}-again", methods[reference], draw + 1_000_003))
+        runs.append((f"{reference}{AGAIN}", methods[reference], draw + APART))
     for name, values, seed in progress(runs, f"{task.shots} shots", unit="method"):
-        yield name, fit(task, values, seed)
+        yield name, values["kind"], fit(task, values, seed)
 
 
 def fit(task: Task, values: Mapping[str, Any], seed: int) -> Fitted:
@@ -86,7 +75,12 @@ def as_pixels(images: Features) -> Features:
 
 def seen_by(kind: str, images: Features) -> Tensor:
     """Return what a fitted method of `kind` answers from: features of the first view [n, w], or pixels [n, p]."""
-    return (as_pixels(images) if kind == PROBE else images).vectors[:, 0]
+    return (as_pixels(images) if sees_pixels(kind) else images).vectors[:, 0]
+
+
+def sees_pixels(kind: str) -> bool:
+    """Return whether methods of `kind` are given pixels where others are given features."""
+    return bool(getattr(registry.load("classifiers", kind), "SEES_PIXELS", False))
 
 
 def _splits(learnt: Features, watched: Features, tested: Features, head: Head) -> Splits:

@@ -7,10 +7,8 @@ from crossmodal.jobs.rules import TIMED, Job, Rule, Wildcards
 from crossmodal.study.rules import kind_module, kinds_in, plain
 from crossmodal.study.study import Study
 
-PARAMETERS = ("few_shot",)
+PARAMETERS = ("few_shot", "embeddings")
 """The keys of params.yaml that its jobs depend on beside those of every experiment."""
-WORK = ("validation_shots", "views")
-"""What a fit depends on beside its methods, its shots and its draw."""
 
 
 def jobs(study: Study) -> Iterator[tuple[str, Wildcards]]:
@@ -55,10 +53,10 @@ def _embedding(study: Study, model: str, dataset: str) -> Job:
     values = {
         "batch_size": study.embeddings.batch_size,
         "prompts": room.prompts,
-        "views": room.views,
+        "views": room.views if learnt else 1,
         "shots": max(room.shots) if learnt else 0,
         "validation_shots": room.validation_shots if learnt else 0,
-        "draws": room.draws,
+        "draws": room.draws if learnt else [],
         "cluster": study.datasets[dataset].cluster(),
     }
     return Job(values, models=(model,))
@@ -66,7 +64,8 @@ def _embedding(study: Study, model: str, dataset: str) -> Job:
 
 def _fit(study: Study, model: str, dataset: str, draw: str) -> Job:
     room = study.room("few_shot")
-    values = {key: plain(room)[key] for key in WORK} | {
+    values = {
+        "validation_shots": room.validation_shots,
         "shots": room.shots,
         "draw": int(draw),
         "methods": {name: plain(method) for name, method in room.fitted(model).items()},
@@ -79,7 +78,8 @@ def _fit(study: Study, model: str, dataset: str, draw: str) -> Job:
 
 def _timing(study: Study, process: str) -> Job:
     room = study.room("few_shot")
-    values = {key: plain(room)[key] for key in WORK} | {
+    values = {
+        "validation_shots": room.validation_shots,
         "shots": max(room.shots),
         "draw": room.draws[0],
         "methods": {name: plain(method) for name, method in room.methods.items()},

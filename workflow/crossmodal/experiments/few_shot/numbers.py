@@ -7,18 +7,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.few_shot.accuracies import (
-    ROOM,
-    Found,
-    Where,
-    accuracies,
-    method_name,
-    read_answers,
-    variant_of,
-)
+from crossmodal.experiments.few_shot.accuracies import ROOM, Found, Where, accuracies, read_answers
 from crossmodal.experiments.few_shot.claims import claims
 from crossmodal.experiments.few_shot.costs import cost_numbers
-from crossmodal.experiments.few_shot.params import ACCURACY, ELSEWHERE, SETS, Params
+from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, SETS, method_name, variant_of
+from crossmodal.experiments.few_shot.params import Params
 from crossmodal.experiments.few_shot.records import Fit, Time
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.aa import another_run
@@ -37,7 +30,7 @@ def main(answers: Ins, fits: Ins, times: Ins, numbers: Out, spec: Spec) -> None:
     first = values["model"]
     results = [result for path in answers for result in read_answers(path, *_fit(path), first)]
     targets = targets_of(claims(room, values["target"], {}))
-    found = accuracies(results, room.sets, room.elsewhere.sets if room.elsewhere else [], statistics)
+    found = accuracies(results, room.groups(), statistics)
     one = [path for path in answers if _fit(path)[::2] == (first, room.draws[0])]
     records = [fit for path in fits for fit in Fit.read(path)]
     write_numbers(
@@ -103,12 +96,11 @@ def chance_numbers(paths: Sequence[Path], room: Params) -> list[Number]:
         for other in dict.fromkeys(table["dataset"].to_pylist()):
             source = None if other == dataset else dataset
             found |= {(other, variant_of(shots, source)): classes for shots in room.shots}
-    for shots in room.shots:
-        own = [found[name, variant_of(shots)] for name in room.sets if (name, variant_of(shots)) in found]
-        found[SETS, variant_of(shots)] = float(np.mean(own)) if own else 0.0
-        if room.elsewhere:
-            variant = variant_of(shots, room.elsewhere.source)
-            found[ELSEWHERE, variant] = found[room.elsewhere.sets[0], variant]
+    for variant in dict.fromkeys(variant for _, variant in found):
+        for name, wanted in room.groups().items():
+            own = [found[other, variant] for other in wanted if (other, variant) in found]
+            if own and (name == ELSEWHERE) == ("-from-" in variant):
+                found[name, variant] = float(np.mean(own))
     sources = list(map(str, paths))
     return [
         _place(CHANCE, Where(*where)).plain(ALL_SEEDS, ACCURACY, value, "fraction", sources)

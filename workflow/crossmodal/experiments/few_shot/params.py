@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from crossmodal.data.classes import Template
+from crossmodal.experiments.few_shot.names import AGAIN, ELSEWHERE, ON_TEST, SETS, UNSEEN
 from crossmodal.parameters import Check, Count, Name, Parameters, Seeds
 from crossmodal.registry import any_of
 
@@ -16,13 +17,12 @@ if TYPE_CHECKING:
 else:
     AnyClassifier = any_of("classifiers")
 
+CHANCE = "chance"
+"""What numbers have for a method that they are of none (statistics.chance)."""
 PLACE = 3.95
 TITLE = "Few-shot classification"
 QUESTION = "Does a cache of both modalities learn more from a few images than a cache of one?"
 KEY = "XM"
-SETS, ELSEWHERE = "sets", "elsewhere"
-"""Stand for a dataset where a number is the mean over all sets, or over all those that were not learnt from."""
-ACCURACY = "accuracy@1"
 
 
 class Elsewhere(Parameters):
@@ -51,6 +51,9 @@ class Params(Parameters):
     sets: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
     """Datasets whose labels are classes: shots are drawn of their train split, choices made on shots of their val
     split, and the test split is classified. No model of the study may be trained on them."""
+    seen: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    """Those of `sets` whose pictures base models have met in other datasets, with other words: the mean over the
+    rest has a name of its own."""
     model: Name | None = None
     """The base model whose features are classified; null for the study's first."""
     others: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
@@ -66,7 +69,7 @@ class Params(Parameters):
     validation_shots: Count = 4
     """Images of each class of the val split that choices are made on; never more than the shots."""
     views: Count = 10
-    """Crops of each shot, drawn at random."""
+    """Crops of each shot, drawn at random; with 1 it is the image as it is."""
     prompts: Annotated[list[Template], Field(min_length=1)] = ["{}"]
     """What stands for a class, with {} in the place of its name: the mean of their embeddings classifies."""
     methods: dict[Name, AnyClassifier] = {}
@@ -106,9 +109,40 @@ class Params(Parameters):
             raise ValueError(f"elsewhere: {self.elsewhere.source} is what is learnt from")
         return self
 
+    @model_validator(mode="after")
+    def _roles_are_what_they_say(self) -> Self:
+        for name, method in self.methods.items():
+            if name == CHANCE or name.endswith(AGAIN):
+                raise ValueError(f"methods: {name} is a name that numbers use otherwise")
+            on_test = getattr(method, "chosen_on", "validation") == "test"
+            if on_test != name.endswith(ON_TEST):
+                raise ValueError(
+                    f"methods.{name}: what is chosen on the test split, and nothing else, has a name that ends in"
+                    f" {ON_TEST}"
+                )
+        for role, kind in (("baseline", "zero_shot"), ("probe", "pixels")):
+            name = getattr(self, role)
+            if name is not None and self.methods[name].kind != kind:
+                raise ValueError(f"{role}: {name} is of the kind {self.methods[name].kind}, not {kind}")
+        for role in ("cell", "reference"):
+            name = getattr(self, role)
+            if name is not None and not hasattr(self.methods[name], "learning_rate"):
+                raise ValueError(f"{role}: {name} trains nothing, so that another run of it is the same")
+            if name is not None and name.endswith(ON_TEST):
+                raise ValueError(f"{role}: {name} chooses on the test split, of which claims are made")
+        if strange := [name for name in self.seen if name not in self.sets]:
+            raise ValueError(f"seen: {strange[0]} is none of the sets")
+        return self
+
     def again(self) -> str | None:
         """Return the name of the reference fitted once more, the A/A row; None without one."""
-        return f"{self.reference}-again" if self.reference else None
+        return f"{self.reference}{AGAIN}" if self.reference else None
+
+    def groups(self) -> dict[str, list[str]]:
+        """Return the sets that means are made over, by the mean's name."""
+        unseen = [name for name in self.sets if name not in self.seen]
+        found = {SETS: self.sets} | ({UNSEEN: unseen} if self.seen and unseen else {})
+        return found | ({ELSEWHERE: self.elsewhere.sets} if self.elsewhere else {})
 
     def fitted(self, model: str) -> dict[str, Any]:
         """Return the methods that are fitted to the features of `model`, by name."""

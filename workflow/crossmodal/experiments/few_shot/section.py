@@ -22,9 +22,9 @@ def tables(numbers: Numbers, grid: Grid, values: Mapping[str, Any]) -> Tables:
     return made.tables(numbers, Params.model_validate(values["room"]))
 
 
-def main(cells: In, numbers: In, section: Out, spec: Spec) -> None:
+def main(numbers: In, section: Out, spec: Spec) -> None:
     values = spec["parameters"]
-    room, found = Params.model_validate(values["room"]), Numbers.read(cells, numbers)
+    room, found = Params.model_validate(values["room"]), Numbers.read(numbers)
     shown = {
         name.removeprefix("few-shot").lstrip("-") or "accuracy": table
         for name, [(_, table)] in made.tables(found, room).items()

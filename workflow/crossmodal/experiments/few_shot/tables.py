@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from crossmodal.experiments.few_shot.accuracies import ROOM, variant_of
-from crossmodal.experiments.few_shot.params import ACCURACY, ELSEWHERE, SETS, Params
+from crossmodal.experiments.few_shot.accuracies import ROOM
+from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, SETS, UNSEEN, variant_of
+from crossmodal.experiments.few_shot.params import Params
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import ONE_SEED, Row, Table, Tables, figure, without_empty
 from crossmodal.statistics.chance import CHANCE
@@ -33,12 +34,14 @@ def tables(numbers: Numbers, room: Params) -> Tables:
 
 
 def shots_table(numbers: Numbers, room: Params) -> Table:
-    """Return the accuracy of each method by shots, mean over all sets."""
-    wanted = [(ACCURACY, _at(SETS, variant_of(shots))) for shots in sorted(room.shots)]
-    columns = [f"{_shots(shots)} %" for shots in sorted(room.shots)]
-    return _table(
-        "few-shot", numbers, room, [("accuracy, mean over the sets", len(columns))], columns, wanted
-    )
+    """Return the accuracy of each method by shots: mean over all sets, and over those not met before."""
+    spans, columns, wanted = [], [], list[Wanted]()
+    titles = {SETS: "accuracy, mean over the sets", UNSEEN: "over sets that base models have not met"}
+    for name in (name for name in room.groups() if name in titles):
+        spans.append((titles[name], len(room.shots)))
+        columns += [f"{_shots(shots)} %" for shots in sorted(room.shots)]
+        wanted += [(ACCURACY, _at(name, variant_of(shots))) for shots in sorted(room.shots)]
+    return _table("few-shot", numbers, room, spans, columns, wanted)
 
 
 def sets_table(numbers: Numbers, room: Params) -> Table:

@@ -1,17 +1,34 @@
-"""Which images of each class are learnt from: the first k by a hash, so that fewer shots are a part of more."""
+"""Which images of each class are learnt from: the first k by a hash, so that fewer shots are a part of more.
+
+What experiments on classes share; whether there are enough images is told before anything is trained.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from crossmodal.data.splits import rank
 from crossmodal.errors import UserError
 
 
-def classes_of(labels: Sequence[str], where: str) -> list[str]:
+def classes_of(labels: Sequence[str | None], where: str) -> list[str]:
     """Return the sorted classes of `labels`; UserError where an image has none. `where` names the set."""
-    if nameless := sum(not label.strip() for label in labels):
-        raise UserError(f"{where}: {nameless} images have no class; few-shot sets need a label for each")
-    return sorted(set(labels))
+    if nameless := sum(not (label or "").strip() for label in labels):
+        raise UserError(
+            f"{where}: {nameless} images have no class; what is classified needs a label for each"
+        )
+    return sorted({label for label in labels if label})
+
+
+def check_splits(splits: Mapping[str, Sequence[str | None]], where: str) -> None:
+    """Raise UserError unless each of `splits`, labels by name, has images of every class that one of them has."""
+    found = {name: set(classes_of(labels, f"{where}, {name} split")) for name, labels in splits.items()}
+    every = set.union(*found.values())
+    for name, own in found.items():
+        if missing := sorted(every - own):
+            raise UserError(
+                f"{where}: class {missing[0]!r} has no image in the {name} split ({len(missing)} such classes); "
+                "classes need images to learn from, to choose by and to be tested on"
+            )
 
 
 def check_shots(labels: Sequence[str], shots: int, where: str) -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossmodal.data.shots import check_shots, check_splits, classes_of, draw_shots
 from crossmodal.errors import UserError
-from crossmodal.experiments.few_shot.shots import check_shots, classes_of, draw_shots
 
 LABELS = st.lists(st.sampled_from("abc"), max_size=40)
 
@@ -40,7 +40,14 @@ def test_a_class_with_fewer_images_than_shots_is_named() -> None:
     check_shots(["cat"] * 3, 3, "drawings")
 
 
+def test_every_class_is_in_every_split() -> None:
+    with pytest.raises(UserError) as told:
+        check_splits({"train": ["a", "b", "c"], "val": ["c", "c"]}, "drawings")
+    assert str(told.value).startswith("drawings: class 'a' has no image in the val split (2 such classes); ")
+    check_splits({"train": ["a", "b"], "test": ["b", "a", "a"]}, "drawings")
+
+
 def test_an_image_without_a_class_is_counted() -> None:
     with pytest.raises(UserError, match="drawings: 2 images have no class"):
-        classes_of(["cat", " ", ""], "drawings")
+        classes_of(["cat", " ", None], "drawings")
     assert classes_of(["owl", "cat", "owl"], "drawings") == ["cat", "owl"]
