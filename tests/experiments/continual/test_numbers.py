@@ -15,13 +15,18 @@ from crossmodal.experiments.continual.retained import elsewhere_numbers
 from crossmodal.statistics.targets import targets_of
 from judged import judged
 
-UPDATE = {"update": {"kind": "frozen"}}
+LORA = {"update": {"kind": "lora", "matches": {"kind": "lorsu"}}}
+UPDATES = {
+    "lorsu": {"update": {"kind": "lorsu"}},
+    "lora": LORA,
+    "random": {"update": {"kind": "random"}},
+    "lora-again": {**LORA, "repeat": 1},
+}
 CLEAN = ("digits", "test", "clean")
 
 
 def room(sessions: int = 3, **more: object) -> Params:
-    cells = {name: UPDATE for name in ("lorsu", "lora", "random")} | {"lora-again": {**UPDATE, "repeat": 1}}
-    return Params.model_validate({"dataset": "digits", "sessions": sessions, "cells": cells, **more})
+    return Params.model_validate({"dataset": "digits", "sessions": sessions, "cells": UPDATES, **more})
 
 
 def share(run: Run, after: int, asked: int) -> float:
@@ -157,7 +162,7 @@ def test_costs_are_means_over_sessions_of_those_who_learn_one_after_another() ->
         for plan in ("continual", "joint") for session in (1, 2)
         if plan == "continual" or session == 2
     ]  # fmt: skip
-    found = {n.metric: n.value for n in cost_numbers(cards, "continual")}
+    found = {n.metric: n.value for n in cost_numbers(cards)}
     assert found == {
         "parameters_trained": 100, "parameters_changed": 60, "flops_step": 5, "training_seconds": 1.5,
         "training_seconds_choosing": 1,

@@ -31,6 +31,36 @@ def study(**changes: object) -> Study:
         ({"classes": [["a", "b"], ["b"]]}, '"b" stands in two places; each class is learnt in one session'),
         ({"classes": [["a"], []]}, "a session without classes"),
         ({"cell": "lora"}, "cell: lora is none of the cells"),
+        (
+            {"cell": "lorsu", "baseline": "lorsu"},
+            "baseline: lorsu is of the kind lorsu, not lora",
+        ),
+        (
+            {
+                "cell": "lorsu",
+                "random": "other",
+                "cells": {"lorsu": LORSU, "other": {"update": {"kind": "random", "rank": 3}}},
+            },
+            "random: other is not of the size of the update that it is compared with",
+        ),
+        ({"cells": {"lorsu": {**LORSU, "training": [1]}}}, "continual.cells.lorsu.training"),
+        ({"cells": {"chance": LORSU}}, "cells: chance is a name that numbers use otherwise"),
+        (
+            {"cells": {"lorsu": {**LORSU, "over": ["vit"]}}},
+            "cells.lorsu.over: vit is no cell of the same model",
+        ),
+        (
+            {
+                "cells": {
+                    "lora": {
+                        "update": {"kind": "lora", "matches": {"kind": "lorsu", "heads": 9}},
+                        "model": "vit",
+                    }
+                }
+            },
+            'continual.cells.lora.update.heads: got "9"',
+        ),
+        ({"dataset": "web"}, 'continual.dataset: got "web"'),
         ({"baseline": "lorsu", "again": "lorsu"}, "again: lorsu must be the baseline with another repeat"),
         ({"shifts": ["typos-3"]}, 'continual.shifts: got "typos-3"'),
         ({"retention": {"datasets": ["twemoji"]}}, "other dataset than the one that is learnt"),

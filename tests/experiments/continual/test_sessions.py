@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crossmodal.errors import UserError
 from crossmodal.experiments.continual.params import Params
-from crossmodal.experiments.continual.sessions import sessions_of, shots_of
+from crossmodal.experiments.continual.sessions import sessions_of
 
 WHERE = Path("train.parquet")
 
@@ -34,10 +34,6 @@ def test_the_order_of_the_images_has_no_part_and_another_order_is_another_deal()
     names = labels(12)
     assert sessions_of(names, room(), 0, WHERE) == sessions_of(names[::-1], room(), 0, WHERE)
     assert sessions_of(names, room(), 0, WHERE) != sessions_of(names, room(), 1, WHERE)
-    ids = [f"image {number}" for number in range(10)]
-    drawn = shots_of(ids, ["a"] * 10, "a", 3, 0)
-    assert len(set(drawn)) == 3 and drawn == shots_of(ids, ["a"] * 10, "a", 5, 0)[:3]
-    assert drawn != shots_of(ids, ["a"] * 10, "a", 3, 1)
 
 
 def test_sessions_can_be_written_down() -> None:

@@ -69,6 +69,12 @@ def read_asked(
     rows = [row for row, label in enumerate(labels) if label in number]
     first = 1 if sessions else 0
     numbers = [session for session, own in enumerate(dealt, start=first) for _ in own]
+    if empty := next(
+        (n for n, own in enumerate(sessions, 1) if not {labels[row] for row in rows} & set(own)), 0
+    ):
+        raise UserError(
+            f"{path}: no image of a class of session {empty}; each is asked about after every session"
+        )
     ids, clusters = table["image_id"].to_pylist(), table[cluster].to_pylist()
     return Asked(
         *name,

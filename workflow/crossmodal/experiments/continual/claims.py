@@ -32,6 +32,8 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
             ("before any session", f"{place}/clean/-/{METRIC}_before"),
         ]
         context += [(f"under {shift}", f"{place}/{shift}/-/{gain}") for shift in params.shifts]
+        if role == "baseline" and params.cells[other].update.matches is None:
+            what = "low-rank updates of another budget"
         yield Claim(
             f"{KEY}.{name}",
             f"{params.cell} ends with a higher accuracy than {other} ({what}) on the classes of"

@@ -7,8 +7,8 @@ import torch
 
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.continual.answers import Asked, answered, read_asked
+from crossmodal.experiments.continual.learning_params import Learnt
 from crossmodal.experiments.continual.names import class_features, class_tokens
-from crossmodal.experiments.continual.params import Params
 from crossmodal.experiments.continual.sessions import sessions_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.models.architecture import CLIP
@@ -30,7 +30,7 @@ def main(
 ) -> None:
     values = spec["parameters"]
     prepare_torch(spec["threads"], spec["seed"])
-    room, batch_size = Params.model_validate(values["room"]), values["batch_size"]
+    room, batch_size = Learnt.model_validate(values["room"]), values["batch_size"]
     labels = read_table(train, ["label"])["label"].to_pylist()
     sessions = sessions_of(labels, room, int(spec["wildcards"]["order"]), train)
     every = room.rare == "refuse" and not room.classes

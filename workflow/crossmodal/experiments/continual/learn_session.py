@@ -2,17 +2,19 @@
 base."""
 
 import json
+from hashlib import sha256
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from crossmodal.data.images import decode
+from crossmodal.data.shots import draw_shots
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.continual.learning import SessionData, learn
+from crossmodal.experiments.continual.learning_params import JOINT, Cell, Learnt
 from crossmodal.experiments.continual.names import class_tokens
-from crossmodal.experiments.continual.params import JOINT, Cell, Params
-from crossmodal.experiments.continual.sessions import sessions_of, shots_of
+from crossmodal.experiments.continual.sessions import sessions_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, Timed, run
 from crossmodal.models.clip import image_size, load_clip, read_tensors
 from crossmodal.torch_setup import device, prepare_torch
@@ -23,14 +25,15 @@ def main(
 ) -> None:
     values, wildcards = spec["parameters"], spec["wildcards"]
     prepare_torch(spec["threads"], spec["seed"])
-    room, cell = Params.model_validate(values["room"]), Cell.model_validate(values["cell"])
+    room, cell = Learnt.model_validate(values["room"]), Cell.model_validate(values["cell"])
     session, order = int(wildcards["session"]), int(wildcards["order"])
     table = read_table(train, ["image_id", "label"])
     ids, labels = table["image_id"].to_pylist(), table["label"].to_pylist()
     sessions = sessions_of(labels, room, order, train)
     learnt = sessions[:session] if wildcards["plan"] == JOINT else [sessions[session - 1]]
     classes = [name for own in learnt for name in own]
-    rows = {name: shots_of(ids, labels, name, room.shots, order) for name in classes}
+    drawn = draw_shots(ids, labels, room.shots, order)
+    rows = {name: [row for row in drawn if labels[row] == name] for name in classes}
     model = load_clip(config, weights)
     for path in before:
         model.load_state_dict(model.state_dict() | read_tensors(path))
@@ -47,7 +50,7 @@ def main(
     )
     model.to(device())
     # Each session of each run draws factors, and batches, of its own.
-    seed = (cell.repeat * 1000 + order) * 1000 + session
+    seed = int.from_bytes(sha256(f"{cell.repeat}/{order}/{session}".encode()).digest()[:6], "big")
     found = learn(model, data, cell.update, cell.training, cell.tower, seed)
     model.cpu()
     new, base = model.state_dict(), read_tensors(weights)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from crossmodal.adaptation.targets import Towers
+from crossmodal.experiments.continual.learning_params import SessionTraining
 from crossmodal.experiments.continual.names import class_features
 from crossmodal.experiments.continual.operations import step_flops
-from crossmodal.experiments.continual.params import SessionTraining
 from crossmodal.models.architecture import CLIP
 from crossmodal.models.dual_encoder import encode_images, logit_scale, to_pixels
 from crossmodal.models.lookups import tables
@@ -63,10 +63,11 @@ def learn(
     device = next(model.parameters()).device
     data = SessionData(data.images, data.labels.to(device), data.tokens.to(device), data.classes)
     generator = torch.Generator().manual_seed(seed)
-    start = time.perf_counter()
+    torch.manual_seed(seed)  # dropout, where a tower has any
     loss = _loss(model, data, training, towers)
     gradients = {}
     model.eval()
+    start = time.perf_counter()
     if methods.asks_gradients(update):
         # A generator of its own: batches of training are those of an update that asks for no gradients.
         shuffled = torch.randperm(len(data.images), generator=torch.Generator().manual_seed(seed))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional
 
-from crossmodal.experiments.continual.sessions import words
 from crossmodal.models import clip
 from crossmodal.models.architecture import CLIP
+from crossmodal.models.class_prompts import words
 from crossmodal.models.dual_encoder import encode_texts
 
 

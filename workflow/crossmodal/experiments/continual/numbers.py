@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from crossmodal.experiments.continual.board import Board, Matrix, Run, SetKey, read_run
 from crossmodal.experiments.continual.claims import claims
-from crossmodal.experiments.continual.costs import cost_numbers
+from crossmodal.experiments.continual.costs import ROOM, cost_numbers
 from crossmodal.experiments.continual.matrix import MEASURES, average_accuracy
-from crossmodal.experiments.continual.params import JOINT, ROLES, Params
+from crossmodal.experiments.continual.params import JOINT, Params
 from crossmodal.experiments.continual.records import SessionCard
-from crossmodal.experiments.continual.retained import ROOM, elsewhere_numbers, search_numbers
+from crossmodal.experiments.continual.retained import elsewhere_numbers, search_numbers
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.aa import another_run
 from crossmodal.statistics.chance import CHANCE
@@ -38,7 +38,7 @@ def main(answers: Ins, searches: Ins, before: Ins, cards: Ins, numbers: Out, spe
     found = session_numbers(runs, room, statistics, targets)
     found += elsewhere_numbers(runs, room, statistics)
     found += search_numbers(searches, before, values["models"], target, statistics)
-    found += cost_numbers([card for path in cards for card in SessionCard.read(path)], ROOM)
+    found += cost_numbers([card for path in cards for card in SessionCard.read(path)])
     write_numbers(numbers, found)
 
 
@@ -76,16 +76,15 @@ def session_numbers(
             numbers += _seen_numbers(places, "", seen, level)
             if key[1:] == ("test", "clean"):
                 numbers += _matrix_numbers(places, matrices, level)
-    others = dict.fromkeys(name for role in ROLES[1:3] if (name := getattr(room, role)))
     for (cell, key), kept in measured.items():
         place = _Places(cell, key).at()
-        for other in others:
-            if other != cell and (theirs := measured.get((other, key))):
+        for other in room.over(cell):
+            if theirs := measured.get((other, key)):
                 numbers += _gain_numbers(place, kept, other, theirs, level, targets or {})
         if cell == room.baseline and (again := measured.get((str(room.again), key))):
             for name in COMPARED:
                 numbers += another_run(place, name, kept[name], again[name], level)
-    return numbers + _chance_numbers(runs[0], room)
+    return numbers + _chance_numbers(next((r for r in runs if r.plan != JOINT), runs[0]), room)
 
 
 class _Places:
@@ -155,12 +154,17 @@ def _gain_numbers(
 
 
 def _chance_numbers(run: Run, room: Params) -> list[Number]:
-    """Return `average_accuracy` of a class drawn at random, as the cell `CHANCE`."""
-    table = run.table.to_pandas()
-    own = table[(table["dataset"] == room.dataset) & (table["session"] > 0)]
-    place = Place(ROOM, CHANCE, str(room.dataset), "test", "clean", "-")
-    share = 1 / own["label"].nunique()
-    return [place.plain(ALL_SEEDS, "average_accuracy", share, "fraction", [str(run.path)])]
+    """Return accuracy of a class drawn at random, as `CHANCE`: of what is learnt, and of other datasets."""
+    table, numbers = run.table.to_pandas(), list[Number]()
+    for dataset in (room.dataset, *room.retention.datasets):
+        own = table[table["dataset"] == dataset]
+        if not len(own):
+            continue
+        place = Place(ROOM, CHANCE, str(dataset), "test", "clean", "-")
+        metrics = ("average_accuracy",) if dataset == room.dataset else ("accuracy", "accuracy_before")
+        share, source = 1 / own["label"].nunique(), [str(run.path)]
+        numbers += [place.plain(ALL_SEEDS, metric, share, "fraction", source) for metric in metrics]
+    return numbers
 
 
 if __name__ == "__main__":

@@ -1,88 +1,39 @@
 """Parameters of continual learning: which updates learn which classes, session after session, and how."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from crossmodal.data.classes import Template
-from crossmodal.parameters import Check, Count, Name, NotNegative, Parameters, Positive, Seeds, Share
-from crossmodal.registry import any_of
+from crossmodal.experiments.continual.learning_params import CONTINUAL, JOINT, Cell, Learnt, SessionTraining
+from crossmodal.parameters import Check, Name, Parameters, Seeds
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
 
-    AnyUpdate = Any
-else:
-    AnyUpdate = any_of("updates")
-
+CHANCE = "chance"
+"""What numbers have for a cell that they are of none (statistics.chance)."""
 PLACE = 3.85
 TITLE = "Continual learning"
 QUESTION = "Does a structured low-rank update learn new classes and forget less?"
 KEY = "LoRSU"
-CONTINUAL, JOINT = "continual", "joint"
-"""Session after session, each from the weights that the one before left; or from the base model on the data
-of all sessions so far at once, which knows what a continual learner does not keep."""
 ROLES = ("cell", "baseline", "random", "again")
-
-
-class SessionTraining(Parameters):
-    """How one session is trained."""
-
-    epochs: Count = 5
-    """Passes over the session's images."""
-    batch_size: Count = 16
-    """Images of a batch."""
-    learning_rate: Positive = 1e-5
-    """Highest learning rate of AdamW; it rises over the warm-up and falls to 0 along a cosine."""
-    weight_decay: NotNegative = 0.01
-    """Decoupled weight decay; biases have none."""
-    warmup_share: Share = 0.1
-    """Share of the steps over which the learning rate rises."""
-    loss: Literal["clip", "classes"] = "clip"
-    """clip: of images among the session's classes and of classes among a batch's images, as CLIP's; classes:
-    the first of these alone."""
-    threads: Count = 1
-    """Threads on the CPU; part of the result's last bits."""
-
-
-class Cell(Parameters):
-    """An update, and how it is trained in each session."""
-
-    update: AnyUpdate
-    training: SessionTraining = SessionTraining()
-    """What is not given here is taken from continual.training."""
-    model: Name | None = None
-    """The base model; null for the study's first."""
-    tower: Literal["image", "text", "both"] = "image"
-    """What is updated; the other tower stays the base model's."""
-    repeat: Annotated[int, Field(ge=0)] = 0
-    """Which run of the same it is: another one has other batches and other factors to begin with."""
 
 
 class Retention(Parameters):
     """What an update must not spoil."""
 
     datasets: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
-    """Datasets with other classes, whose test images are classified before and after."""
+    """Datasets whose test images are classified, among their own classes, before and after."""
     retrieval: bool = True
     """Whether captions and images of the study's target are searched before and after."""
 
 
-class Params(Parameters):
+class Params(Learnt):
     """What is learnt and what is forgotten where classes come in sessions, a few images of each, without
     replay?"""
 
-    dataset: Name | None = None
-    """A dataset whose labels are classes; null does nothing."""
-    sessions: Count = 5
-    """Sessions that the classes are dealt to, by a hash of class and order: no two share one."""
-    classes: list[list[str]] = []
-    """The classes of each session, in place of `sessions`; images of others are left out."""
-    shots: Count = 5
-    """Training images of each class, by a hash of image and order."""
-    rare: Literal["refuse", "leave_out"] = "refuse"
-    """What becomes of classes with fewer training images than `shots`: an error, or they are left out."""
     prompts: Annotated[list[Template], Field(min_length=1)] = ["{}"]
     """What stands for a class, with {} in the place of its name: the mean of their embeddings classifies."""
     orders: Seeds = [0]
@@ -115,8 +66,10 @@ class Params(Parameters):
             return values
         shared = values.get("training") or {}
         cells = {
-            name: cell | {"training": {**shared, **(cell.get("training") or {})}}
-            if isinstance(cell, dict) and isinstance(shared, dict)
+            name: cell | ({"training": {**shared, **(cell.get("training") or {})}})
+            if isinstance(cell, dict)
+            and isinstance(cell.get("training") or {}, dict)
+            and isinstance(shared, dict)
             else cell
             for name, cell in values["cells"].items()
         }
@@ -139,17 +92,28 @@ class Params(Parameters):
                 raise ValueError(f"{role}: {name} is none of the cells {', '.join(self.cells) or '(none)'}")
         if self.again is not None:
             one, other = self.cells[self.again], self.cells.get(self.baseline or "")
-            if (
-                other is None
-                or one.repeat == other.repeat
-                or one != other.model_copy(update={"repeat": one.repeat})
-            ):
+            same = other and other.model_copy(update={"repeat": one.repeat})
+            if other is None or one.repeat == other.repeat or one != same:
                 raise ValueError(f"again: {self.again} must be the baseline with another repeat")
+        if self.cell is not None:
+            own = self.cells[self.cell]
+            for role, kind in (("baseline", "lora"), ("random", "random")):
+                name = getattr(self, role)
+                if name is not None and (problem := _unlike(own, self.cells[name], kind)):
+                    raise ValueError(f"{role}: {name} {problem}")
+        for name, cell in self.cells.items():
+            if name == CHANCE:
+                raise ValueError(f"cells: {name} is a name that numbers use otherwise")
+            if strange := [o for o in cell.over if o not in self.cells or self.cells[o].model != cell.model]:
+                raise ValueError(f"cells.{name}.over: {strange[0]} is no cell of the same model")
         return self
 
-    def count(self) -> int:
-        """Return how many sessions there are."""
-        return len(self.classes) or self.sessions
+    def over(self, cell: str) -> list[str]:
+        """Return the cells that gains of `cell` are counted over: its own, or the roles of its model."""
+        own = self.cells[cell]
+        roles = [name for name in (self.baseline, self.random) if name]
+        same = [name for name in roles if name != cell and self.cells[name].model == own.model]
+        return own.over or same
 
     def plans(self) -> dict[str, list[int]]:
         """Return by plan after which sessions a cell is looked at."""
@@ -160,6 +124,19 @@ class Params(Parameters):
         return found
 
 
+def _unlike(cell: Cell, other: Cell, kind: str) -> str | None:
+    """Return why `other` is no update of that kind and of the size of `cell`, as the claims say, if so."""
+    size = cell.update.model_dump(exclude={"kind"})
+    own = other.update.matches if kind == "lora" and other.update.kind == kind else other.update
+    if other.update.kind != kind:
+        return f"is of the kind {other.update.kind}, not {kind}"
+    if own is not None and own.model_dump(exclude={"kind"}) != size:
+        return "is not of the size of the update that it is compared with"
+    if (other.model, other.tower) != (cell.model, cell.tower):
+        return "updates another model, or another tower"
+    return None
+
+
 def datasets(params: Params) -> list[str]:
     """Return the datasets that its jobs read."""
     return [*([params.dataset] if params.dataset else []), *params.retention.datasets]
@@ -168,7 +145,11 @@ def datasets(params: Params) -> list[str]:
 def checks(params: Params, study: "Study") -> Iterator[Check]:
     """Yield what must exist for `params` to make sense: datasets, shifts of images, models, heads of these."""
     classified = [name for name, dataset in study.datasets.items() if dataset.has_classes()]
-    yield Check("dataset", [params.dataset], classified, "dataset whose labels are classes")
+    learnt = {name for model in study.models.values() for name in (*model.datasets, model.validation)}
+    new = [name for name in classified if name not in learnt]
+    yield Check(
+        "dataset", [params.dataset], new, "dataset with classes that no model of the study is trained on"
+    )
     yield Check(
         "retention.datasets", params.retention.datasets, classified, "dataset whose labels are classes"
     )
@@ -180,7 +161,8 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     for name, cell in params.cells.items():
         yield Check(f"cells.{name}.model", [cell.model], used, "model that some cell of adaptation adapts")
         model = model_of(params, name, study)
-        wanted = getattr(cell.update, "heads", None)
+        update = getattr(cell.update, "matches", None) or cell.update
+        wanted = getattr(update, "heads", None)
         for tower, heads in _heads(study, model, cell.tower) if wanted else ():
             known = [str(count) for count in range(1, heads + 1)]
             what = f"number of heads of the {tower} tower of models.{model}"

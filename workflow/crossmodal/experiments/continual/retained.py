@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crossmodal.experiments.continual.board import Board, Run
+from crossmodal.experiments.continual.costs import ROOM
 from crossmodal.experiments.continual.params import CONTINUAL, Params
 from crossmodal.statistics.comparisons import RECALLS, with_mean
 from crossmodal.statistics.estimates import (
@@ -21,7 +22,6 @@ from crossmodal.statistics.queries import DIRECTIONS
 from crossmodal.statistics.records import QueryRecord
 from crossmodal.statistics.settings import StatisticsParameters
 
-ROOM = "continual"
 BEFORE = "before:"
 """Stands before the name of a base model where a cell's stands: no cell has a colon."""
 

@@ -1,18 +1,19 @@
-"""Which classes a session has, and which images of them: both by hashes, so that nobody picks them."""
+"""Which classes a session has: by a hash, so that nobody picks them."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from crossmodal.data.splits import rank
 from crossmodal.errors import UserError
-from crossmodal.experiments.continual.params import Params
+from crossmodal.experiments.continual.learning_params import Learnt
+from crossmodal.models.class_prompts import words
 
 Sessions = list[list[str]]
 """The classes of each session, in its order; no two sessions share one."""
 
 
-def sessions_of(labels: Sequence[str | None], room: Params, order: int, where: Path) -> Sessions:
+def sessions_of(labels: Sequence[str | None], room: Learnt, order: int, where: Path) -> Sessions:
     """Return the sessions that the classes of the training images `labels` are dealt to, in one `order`.
 
     Of a hash of order and class; sessions differ by one class at most. UserError, with the file `where`, for
@@ -36,7 +37,7 @@ def sessions_of(labels: Sequence[str | None], room: Params, order: int, where: P
     if room.classes:
         found = [[name for name in own if name not in few] for own in room.classes]
     else:
-        dealt = sorted(set(wanted) - set(few), key=lambda name: digest(order, name))
+        dealt = sorted(set(wanted) - set(few), key=lambda name: (rank(name, order), name))
         size, rest = divmod(len(dealt), room.sessions)
         ends = [(i + 1) * size + min(i + 1, rest) for i in range(room.sessions)]
         found = [dealt[start:end] for start, end in zip([0, *ends], ends, strict=False)]
@@ -44,25 +45,6 @@ def sessions_of(labels: Sequence[str | None], room: Params, order: int, where: P
         kept = sum(map(len, found))
         raise UserError(f"{where}: {room.count()} sessions, but {kept} classes; each session needs one")
     return found
-
-
-def shots_of(
-    ids: Sequence[str], labels: Sequence[str | None], name: str, shots: int, order: int
-) -> list[int]:
-    """Return the rows of the `shots` images of a class that are learnt from, first those of the smallest
-    hash."""
-    rows = [row for row, label in enumerate(labels) if label == name]
-    return sorted(rows, key=lambda row: digest(order, ids[row]))[:shots]
-
-
-def words(label: str) -> str:
-    """Return the name of a class in words."""
-    return " ".join(label.replace("-", " ").replace("_", " ").split())
-
-
-def digest(order: int, name: str) -> str:
-    """Return what things are put in order by."""
-    return hashlib.sha256(f"{order}/{name}".encode()).hexdigest()
 
 
 def _tell_apart(classes: Sequence[str], where: Path) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from crossmodal.experiments.continual.costs import ROOM
 from crossmodal.experiments.continual.params import JOINT, Params
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import ONE_SEED, Row, Table, Tables, figure, short, without_empty
 from crossmodal.statistics.chance import CHANCE
 
-ROOM = "continual"
 COSTS = {
     "parameters_trained": "trained",
     "parameters_changed": "changed",
@@ -50,13 +50,13 @@ def learning_table(numbers: Numbers, room: Params) -> Table:
         ("backward %", "backward_transfer", clean),
         ("forward %", "forward_transfer", clean),
     ]
-    gains: dict[str, list[Wanted]] = {
-        other: [("accuracy %", f"gain_over_{other}_average_accuracy", clean),
-                ("forgetting %", f"gain_over_{other}_forgetting", clean)]
-        for other in dict.fromkeys(name for name in (room.baseline, room.random) if name)
-    }  # fmt: skip
     groups = [("accuracy, mean over sessions", learnt), ("what sessions do to others", lost)]
-    groups += [(f"above {other}", columns) for other, columns in gains.items()]
+    for other in dict.fromkeys(other for cell in room.cells for other in room.over(cell)):
+        columns: list[Wanted] = [
+            ("accuracy %", f"gain_over_{other}_average_accuracy", clean),
+            ("forgetting %", f"gain_over_{other}_forgetting", clean),
+        ]
+        groups.append((f"above {other}", columns))
     return _table("continual", numbers, [*room.cells, CHANCE], groups, room.cell)
 
 
@@ -74,7 +74,7 @@ def kept_table(numbers: Numbers, room: Params, target: str) -> Table:
     columns = [(f"{short(m)} %", m, where) for m in RECALLS]
     columns += [(f"{short(m)} kept %", f"retention_{m}", where) for m in RECALLS]
     groups.append((f"retrieval on {target}, mean of both directions", columns))
-    return _table("continual-kept", numbers, list(room.cells), groups, room.cell)
+    return _table("continual-kept", numbers, [*room.cells, CHANCE], groups, room.cell)
 
 
 def shifts_table(numbers: Numbers, room: Params) -> Table:

@@ -60,7 +60,7 @@ def accuracies(
 
     `ELSEWHERE` is of sets that were not learnt from, all others of those that were; each set counts once, and a
     mean is there where all of its sets are. Clusters of images that stand in several sets, as a concept does in
-    several styles, are drawn together. Draws of shots are drawn together for all methods, which learnt from the same.
+    several styles, are drawn together. Draws of shots are drawn together for all methods: they are the same.
     """
     if not results:
         return {}
