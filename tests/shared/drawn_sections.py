@@ -35,7 +35,10 @@ ROLES: dict[str, dict[str, Any]] = {
     "continual": {
         "dataset": "digits",
         "sessions": SESSIONS,
-        "cells": {name: {"update": {"kind": "frozen"}} for name in UPDATES},
+        "cells": {
+            UPDATES[0]: {"update": {"kind": "lorsu"}},
+            UPDATES[1]: {"update": {"kind": "lora", "matches": {"kind": "lorsu"}}},
+        },
         "cell": UPDATES[0],
         "baseline": UPDATES[1],
         "retention": {"datasets": ["twemoji"]},

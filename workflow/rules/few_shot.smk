@@ -65,6 +65,7 @@ rule fit_classifiers:
     output:
         answers="<results>/evaluation/few_shot/{model}/{dataset}/{draw}/answers.parquet",
         fits="<results>/evaluation/few_shot/{model}/{dataset}/{draw}/fits.json",
+        shots="<results>/evaluation/few_shot/{model}/{dataset}/{draw}/shots.json",
         manifest="<results>/evaluation/few_shot/{model}/{dataset}/{draw}/manifest.json",
     log:
         "<results>/logs/few_shot/fit-{model}-{dataset}-{draw}.log",
@@ -114,6 +115,7 @@ rule number_few_shot:
     input:
         answers=of_fits("answers.parquet"),
         fits=of_fits("fits.json"),
+        shots=of_fits("shots.json"),
         times=(
             expand(
                 rules.time_classifiers.output.times, process=range(TIMING.processes)

@@ -207,11 +207,17 @@ def test_costs_are_medians_and_means_over_processes() -> None:
 def test_the_job_writes_all_of_it(answers: list[Path], tmp_path: Path) -> None:
     fits = tmp_path / "fits.json"
     fits.write_text("[]")
+    shots = [path.with_name("shots.json") for path in answers]
+    for place, path in enumerate(shots):
+        path.write_text(json.dumps({"classes": 2, "images": {"1": ["a", f"b{place}"]}}))
     clock = tmp_path / "0.json"
     clock.write_text(json.dumps([time.model_dump() for time in times(1)]))
     room, out = ROOM.model_dump(mode="json"), tmp_path / "numbers.parquet"
     statistics = STATISTICS.model_dump(mode="json")
     parameters = {"room": room, "statistics": statistics, "target": "flat", "model": "towers"}
-    main(answers, [fits], [clock], out, {"parameters": parameters})
-    cells = {number.cell for number in read_numbers(out)}
-    assert cells == {*RATES, "chance"}
+    main(answers, [fits], shots, [clock], out, {"parameters": parameters})
+    found = read_numbers(out)
+    assert {number.cell for number in found} == {*RATES, "chance", "-"}
+    told = {number.number_id: number.value for number in found}
+    at = "few_shot/-/s*/line/train/1-shot/image_to_text/"
+    assert told[at + "shots_shared"] == 0.5 and told[at + "images_per_class"] == 1.0

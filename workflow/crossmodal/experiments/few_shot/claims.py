@@ -18,7 +18,10 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     if not (params.cell and params.reference and params.sets):
         return
     shots = max(params.shots)
-    yield _more(params, f"{shots}-shot", SETS, variant_of(shots), params.sets, "mean over the sets")
+    over, where = SETS, "mean over the sets"
+    if UNSEEN in params.groups():
+        over, where = UNSEEN, "mean over the sets that base models have not met"
+    yield _more(params, f"{shots}-shot", over, variant_of(shots), params.groups()[over], where)
     if params.elsewhere:
         variant, others = variant_of(shots, params.elsewhere.source), params.elsewhere.sets
         where = f"learnt from {params.elsewhere.source}, mean over other sets"
@@ -31,8 +34,8 @@ def _more(params: Params, name: str, dataset: str, variant: str, each: list[str]
 
     gain = f"gain_over_{params.reference}_{ACCURACY}"
     context = [(one, number(gain, on=one)) for one in each]
-    if dataset == SETS:
-        context += [("sets that base models have not met", number(gain, on=UNSEEN))] if params.seen else []
+    if dataset != ELSEWHERE:
+        context += [("all sets", number(gain, on=SETS))] if dataset == UNSEEN else []
         fewer = [shots for shots in params.shots if shots != max(params.shots)]
         context += [(variant_of(shots), number(gain, how=variant_of(shots))) for shots in fewer]
     needs = None

@@ -10,7 +10,7 @@ import torch
 
 from crossmodal import registry
 from crossmodal.classifiers.base import Fitted
-from crossmodal.data.shots import check_shots
+from crossmodal.data.shots import check_shots, draw_shots
 from crossmodal.errors import UserError
 from crossmodal.experiments.few_shot.features import Features, Head, read_features, read_head
 from crossmodal.experiments.few_shot.fitting import Images, fit_all, seen_by, sees_pixels, task_of
@@ -33,7 +33,7 @@ ANSWERS = pa.schema(
 
 def main(
     config: In, weights: In, tower: Ins, train: In, validation: In, test: In, head: In, elsewhere: Ins,
-    answers: Out, fits: Out, spec: Spec,
+    answers: Out, fits: Out, shots: Out, spec: Spec,
 ) -> None:  # fmt: skip
     values, wildcards = spec["parameters"], spec["wildcards"]
     prepare_torch(spec["threads"], spec["seed"])
@@ -46,10 +46,10 @@ def main(
     encode = prompt_encoder(values["methods"], config, weights, found)
     tables: list[pa.Table] = []
     records: list[dict[str, Any]] = []
-    for shots in values["shots"]:
-        task = task_of(images, found, shots, values["draw"], values["validation_shots"], encode)
+    for count in values["shots"]:
+        task = task_of(images, found, count, values["draw"], values["validation_shots"], encode)
         for name, kind, fitted in fit_all(task, values["methods"], values["reference"], values["draw"]):
-            tables += [answer(fitted, kind, name, shots, *target, found) for target in targets.items()]
+            tables += [answer(fitted, kind, name, count, *target, found) for target in targets.items()]
             watched = (task.pixels if sees_pixels(kind) and task.pixels else task.splits).validation
             right = (answers_of(fitted, watched.features[:, 0]) == watched.labels).float().mean()
             records.append(
@@ -58,7 +58,7 @@ def main(
                     "model": wildcards["model"],
                     "dataset": wildcards["dataset"],
                     "draw": values["draw"],
-                    "shots": shots,
+                    "shots": count,
                     "parameters": fitted.parameters,
                     "stored": fitted.stored,
                     "chosen": fitted.chosen,
@@ -67,6 +67,10 @@ def main(
             )
     pq.write_table(pa.concat_tables(tables), answers, compression="zstd")
     fits.write_text(json.dumps(records, indent=1) + "\n")
+    learnt = images.train
+    taken = {k: draw_shots(learnt.ids, learnt.labels, k, values["draw"]) for k in values["shots"]}
+    named = {str(k): [learnt.ids[row] for row in rows] for k, rows in taken.items()}
+    shots.write_text(json.dumps({"classes": len(found.classes), "images": named}) + "\n")
 
 
 def prompt_encoder(methods: dict[str, Any], config: Path, weights: Path, head: Head) -> Any:

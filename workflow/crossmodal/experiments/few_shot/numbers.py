@@ -12,7 +12,7 @@ from crossmodal.experiments.few_shot.claims import claims
 from crossmodal.experiments.few_shot.costs import cost_numbers
 from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, SETS, method_name, variant_of
 from crossmodal.experiments.few_shot.params import Params
-from crossmodal.experiments.few_shot.records import Fit, Time
+from crossmodal.experiments.few_shot.records import Fit, Shots, Time
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.aa import another_run
 from crossmodal.statistics.chance import CHANCE
@@ -23,7 +23,7 @@ from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.statistics.targets import Target, targets_of
 
 
-def main(answers: Ins, fits: Ins, times: Ins, numbers: Out, spec: Spec) -> None:
+def main(answers: Ins, fits: Ins, shots: Ins, times: Ins, numbers: Out, spec: Spec) -> None:
     values = spec["parameters"]
     room = Params.model_validate(values["room"])
     statistics = StatisticsParameters.model_validate(values["statistics"])
@@ -39,6 +39,7 @@ def main(answers: Ins, fits: Ins, times: Ins, numbers: Out, spec: Spec) -> None:
             *accuracy_numbers(found, room, statistics.level, targets),
             *chance_numbers(one, room),
             *chosen_numbers(records, room, first),
+            *shot_numbers({_fit(path)[1:]: Shots.read(path)[0] for path in shots if _fit(path)[0] == first}),
             *cost_numbers([time for path in times for time in Time.read(path)], statistics),
         ],
     )
@@ -108,8 +109,30 @@ def chance_numbers(paths: Sequence[Path], room: Params) -> list[Number]:
     ]
 
 
+def shot_numbers(drawn: Mapping[tuple[str, int], Shots]) -> list[Number]:
+    """Return `images_per_class` of each set and number of shots, and `shots_shared`: what draws have in common.
+
+    A share of the images of one draw, the mean over pairs of draws, absent for one. Draws that share most of their
+    images vary less than draws from as many images as there are classes' pictures: their interval is too narrow.
+    """
+    numbers: list[Number] = []
+    for dataset in dict.fromkeys(dataset for dataset, _ in drawn):
+        own = [one for (name, _), one in drawn.items() if name == dataset]
+        sources = [one.source for one in own]
+        for count in own[0].images:
+            taken = [set(one.images[count]) for one in own]
+            place = Place(ROOM, "-", dataset, "train", variant_of(count), IMAGE_TO_TEXT)
+            each = len(taken[0]) / own[0].classes
+            numbers.append(place.plain(ALL_SEEDS, "images_per_class", each, "plain", sources))
+            pairs = [len(a & b) / len(a) for i, a in enumerate(taken) for b in taken[:i]]
+            if pairs:
+                shared = float(np.mean(pairs))
+                numbers.append(place.plain(ALL_SEEDS, "shots_shared", shared, "fraction", sources))
+    return numbers
+
+
 def chosen_numbers(fits: Sequence[Fit], room: Params, first: str) -> list[Number]:
-    """Return validation accuracy, and what validation chose, of each fit; their means over sets and draws."""
+    """Return validation accuracy, and what validation chose, of each fit; their medians over sets and draws."""
     numbers: list[Number] = []
     grouped: dict[tuple[str, int], list[Fit]] = {}
     for fit in fits:
@@ -127,7 +150,8 @@ def chosen_numbers(fits: Sequence[Fit], room: Params, first: str) -> list[Number
                 numbers.append(place.plain(str(fit.draw), metric, value, unit, [fit.source]))
             place = Place(ROOM, cell, SETS, "val", variant_of(shots), IMAGE_TO_TEXT)
             values, sources = [value for _, value in known], dict.fromkeys(fit.source for fit, _ in known)
-            numbers.append(place.plain(ALL_SEEDS, metric, float(np.mean(values)), unit, sources))
+            middle = float(np.mean(values) if name == ACCURACY else np.median(values))
+            numbers.append(place.plain(ALL_SEEDS, metric, middle, unit, sources))
     return numbers
 
 

@@ -21,6 +21,15 @@ class Fit(Record):
     source: str = ""
 
 
+class Shots(Record):
+    """Which images one draw of a set takes."""
+
+    classes: int
+    images: dict[int, list[str]]
+    """Their ids by the number of shots."""
+    source: str = ""
+
+
 class Time(Record):
     """What fitting a method took, and what answering takes, alone on the machine."""
 

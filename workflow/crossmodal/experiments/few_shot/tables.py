@@ -29,6 +29,7 @@ def tables(numbers: Numbers, room: Params) -> Tables:
         "few-shot-gains": [("", gains_table(numbers, room))],
         "few-shot-elsewhere": [("", elsewhere_table(numbers, room))],
         "few-shot-chosen": [("", chosen_table(numbers, room))],
+        "few-shot-shots": [("", drawn_table(numbers, room))],
         "few-shot-costs": [("", costs_table(numbers, room))],
     }
 
@@ -90,6 +91,22 @@ def chosen_table(numbers: Numbers, room: Params) -> Table:
     wanted: list[Wanted] = [(ACCURACY, place), *((name, place) for name in names)]
     columns = ["accuracy %", *(name.removeprefix("chosen_") for name in names)]
     return _table("few-shot-chosen", numbers, room, [("validation shots", len(columns))], columns, wanted)
+
+
+def drawn_table(numbers: Numbers, room: Params) -> Table:
+    """Return how many images of a class were learnt from, and what two draws have in common, by set."""
+    rows, columns = [], []
+    for metric, title in (("images_per_class", "images a class"), ("shots_shared", "shared %")):
+        columns += [(metric, title, shots) for shots in sorted(room.shots)]
+    for name in room.sets:
+        where = {"dataset": name, "split": "train"}
+        found = [numbers.find(ROOM, metric, variant=variant_of(k), **where) for metric, _, k in columns]
+        rows.append(Row(name, [figure(numbers, number) for number in found]))
+    spans = [("images of each class", len(room.shots)), ("shared by two draws, %", len(room.shots))]
+    titles = [_shots(k) for _, _, k in columns]
+    return without_empty(
+        Table("few-shot-shots", "set", spans, titles, [row for row in rows if any(row.figures)])
+    )
 
 
 def costs_table(numbers: Numbers, room: Params) -> Table:
