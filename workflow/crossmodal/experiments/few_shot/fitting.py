@@ -61,7 +61,8 @@ def fit(task: Task, values: Mapping[str, Any], seed: int) -> Fitted:
     """Return the method of the parameters `values`, fitted; it sees the test split only if they say so."""
     params = registry.parse("classifiers", dict(values))
     if getattr(params, "chosen_on", "validation") != "test":
-        task = replace(task, splits=replace(task.splits, test=None))
+        pixels = replace(task.pixels, test=None) if task.pixels else None
+        task = replace(task, splits=replace(task.splits, test=None), pixels=pixels)
     fitted: Fitted = registry.load("classifiers", params.kind).fit(
         task, params, torch.Generator().manual_seed(seed)
     )

@@ -80,7 +80,7 @@ def elsewhere_table(numbers: Numbers, room: Params) -> Table:
 
 
 def chosen_table(numbers: Numbers, room: Params) -> Table:
-    """Return what validation chose with the most shots, and accuracy on validation shots, means over fits."""
+    """Return what validation chose with the most shots, medians over fits, and mean accuracy on its shots."""
     place = {
         "dataset": SETS,
         "split": "val",
@@ -95,15 +95,14 @@ def chosen_table(numbers: Numbers, room: Params) -> Table:
 
 def drawn_table(numbers: Numbers, room: Params) -> Table:
     """Return how many images of a class were learnt from, and what two draws have in common, by set."""
-    rows, columns = [], []
-    for metric, title in (("images_per_class", "images a class"), ("shots_shared", "shared %")):
-        columns += [(metric, title, shots) for shots in sorted(room.shots)]
+    rows, metrics = [], ("images_per_class", "shots_shared")
+    columns = [(metric, shots) for metric in metrics for shots in sorted(room.shots)]
     for name in room.sets:
         where = {"dataset": name, "split": "train"}
-        found = [numbers.find(ROOM, metric, variant=variant_of(k), **where) for metric, _, k in columns]
+        found = [numbers.find(ROOM, metric, variant=variant_of(k), **where) for metric, k in columns]
         rows.append(Row(name, [figure(numbers, number) for number in found]))
     spans = [("images of each class", len(room.shots)), ("shared by two draws, %", len(room.shots))]
-    titles = [_shots(k) for _, _, k in columns]
+    titles = [_shots(k) for _, k in columns]
     return without_empty(
         Table("few-shot-shots", "set", spans, titles, [row for row in rows if any(row.figures)])
     )
@@ -117,7 +116,7 @@ def costs_table(numbers: Numbers, room: Params) -> Table:
     return _table("few-shot-costs", numbers, room, spans, list(COSTS.values()), wanted, trained=False)
 
 
-def methods_of(numbers: Numbers, room: Params) -> Iterator[tuple[str, Sequence[str]]]:
+def methods_of(room: Params) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield groups of methods: those over the first backbone, those over each other, what sees no network."""
     named = [name for name in (*room.methods, room.again()) if name and name != room.probe]
     yield "", named
@@ -134,7 +133,7 @@ def _table(
     """Return a row for each method that has a number."""
     one = (ONE_SEED.replace("seed", "draw"),) if trained and len(room.draws) == 1 else ()
     rows = []
-    for group, methods in methods_of(numbers, room):
+    for group, methods in methods_of(room):
         for method in methods:
             shown = [figure(numbers, numbers.find(ROOM, m, cell=method, **where)) for m, where in wanted]
             learns = method not in (room.baseline, CHANCE) and not method.startswith(f"{room.baseline}@")
