@@ -50,6 +50,11 @@ class DatasetParameters(Parameters):
         """Return the pinned source packages that `build` needs, by name in its `sources`."""
         return ()
 
+    def pictures(self) -> frozenset[str]:
+        """Return the names of the packages that its pictures are taken from; none where it draws or reads its
+        own."""
+        return frozenset(package.name for package in self.packages())
+
     def has_classes(self) -> bool:
         """Return whether labels are names that one can ask for, and no mere numbers of images."""
         return True

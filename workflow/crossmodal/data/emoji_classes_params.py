@@ -25,6 +25,9 @@ class Params(ClassSetParameters):
     def packages(self) -> tuple[Package, ...]:
         return (EMOJIBASE, EMOJILIB, OPENMOJI, STYLES[self.style])
 
+    def pictures(self) -> frozenset[str]:
+        return frozenset((STYLES[self.style].name,))
+
     def cluster(self) -> Literal["image_id", "group"]:
         """A group is a family: of the hours of a clock, who knows one knows all."""
         return "group"

@@ -133,3 +133,6 @@ class Params(DatasetParameters):
 
     def packages(self) -> tuple[Package, ...]:
         return (EMOJIBASE, EMOJILIB, OPENMOJI, *(STYLES[style] for style in self.styles))
+
+    def pictures(self) -> frozenset[str]:
+        return frozenset(STYLES[style].name for style in self.styles)

@@ -52,8 +52,8 @@ class Params(Parameters):
     """Datasets whose labels are classes: shots are drawn of their train split, choices made on shots of their val
     split, and the test split is classified. No model of the study may be trained on them."""
     seen: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
-    """Those of `sets` whose pictures base models have met in other datasets, with other words: the mean over the
-    rest has a name of its own."""
+    """Those of `sets` whose pictures a base model is trained on in other datasets, with other words: the mean
+    over the rest has a name of its own. A study that tells them wrong is refused."""
     model: Name | None = None
     """The base model whose features are classified; null for the study's first."""
     others: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
@@ -169,8 +169,20 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     made = study.used_models()
     yield Check("model", [params.model], made, "model that some cell adapts")
     yield Check("others", params.others, made, "model that some cell adapts")
+    met = [name for name in params.sets if name in classes and _is_met(params, study, name)]
+    yield Check("seen", params.seen, met, "set with pictures that a base model is trained on")
+    missing = [name for name in met if name not in params.seen]
+    what = "set that stands there, though a base model is trained on its pictures"
+    yield Check("seen", missing, params.seen, what)
     own = [name for name in params.others if name == (params.model or study.first_model())]
     yield Check("others", own, [], "model beside the one whose features are classified anyway")
     yield Check(
         "methods", [name for name in params.methods if name == params.again()], [], "name that is free"
     )
+
+
+def _is_met(params: Params, study: "Study", name: str) -> bool:
+    """Return whether a base model whose features are classified is trained on pictures of the dataset `name`."""
+    models = [study.models.get(model) for model in (params.model or study.first_model(), *params.others)]
+    learnt = [study.datasets.get(data) for model in models if model for data in model.datasets]
+    return any(data.pictures() & study.datasets[name].pictures() for data in learnt if data)
