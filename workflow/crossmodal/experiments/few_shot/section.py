@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from crossmodal.experiments.few_shot import tables as made
-from crossmodal.experiments.few_shot.charts import shots_chart, shots_frame
+from crossmodal.experiments.few_shot.charts import in_front, shots_chart, shots_frame
+from crossmodal.experiments.few_shot.names import SETS, UNSEEN
 from crossmodal.experiments.few_shot.params import Params
 from crossmodal.jobs.run import In, Out, Spec, run
 from crossmodal.report.cell_styles import styles_of
@@ -29,11 +30,12 @@ def main(numbers: In, section: Out, spec: Spec) -> None:
         name.removeprefix("few-shot").lstrip("-") or "accuracy": table
         for name, [(_, table)] in made.tables(found, room).items()
     }
-    methods = [name for name in room.methods if name not in (room.probe, room.baseline)]
-    methods = [name for name in (room.baseline, *methods, room.probe) if name]
-    frame = shots_frame(found, room, methods)
+    methods, mean = in_front(room), UNSEEN if UNSEEN in room.groups() else SETS
+    frame = shots_frame(found, room, methods, mean)
     charts = {"few-shot": shots_chart(frame, styles_of(methods)).to_dict()} if len(frame) else {}
-    draw_section(section, TEMPLATE, charts, values["statistics"]["level"], room=room, **shown)
+    mean_over = "the sets of pictures that no base model has met" if mean == UNSEEN else "the sets"
+    level = values["statistics"]["level"]
+    draw_section(section, TEMPLATE, charts, level, room=room, mean_over=mean_over, **shown)
 
 
 if __name__ == "__main__":
