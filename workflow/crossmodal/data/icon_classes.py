@@ -1,6 +1,5 @@
 """Icons of one set, to be sorted into the categories that its makers gave them."""
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -8,21 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from crossmodal.data.archives import read_members
 from crossmodal.data.built import Built, Reject
 from crossmodal.data.class_counts import large_enough
+from crossmodal.data.distinct_icons import Wanted, distinct_drawings
 from crossmodal.data.emojibase import slug
 from crossmodal.data.icon_classes_params import Params
-from crossmodal.data.icon_sets import WHITE
-from crossmodal.data.icons import IconSet, draw, read_icons
-from crossmodal.data.images import decode
+from crossmodal.data.icons import IconSet, read_icons
 from crossmodal.data.named_icons import plain_name
 from crossmodal.data.splits import assign_within
 from crossmodal.data.tables import Example
 from crossmodal.errors import UserError
-from crossmodal.progress import progress
 
 METADATA = "package/metadata.json"
 
@@ -45,7 +40,8 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
         by_class.setdefault(label, set()).add(families[icon])
     splits = assign_within(by_class, params.split)
     rejects: list[Reject] = []
-    images = _drawn(params, icons, sorted(classes), rejects, facts)
+    wanted = [Wanted(params.icon_set, icons, sorted(classes))]
+    drawings = distinct_drawings(wanted, params.image_size, rejects, facts)
     found = [
         (
             splits[families[icon]],
@@ -55,7 +51,7 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
                 params.icon_set,
             ),
         )
-        for icon, image in images.items()
+        for _, icon, image in drawings
     ]  # fmt: skip
     kept, left_out = large_enough(found, params)
     facts["families"] = len({example.group for part in kept.values() for example in part})
@@ -92,30 +88,6 @@ def _classes(
         else:
             (classes[name],) = of[name]
     return classes
-
-
-def _drawn(
-    params: Params, icons: IconSet, names: Sequence[str], rejects: list[Reject], facts: Counter[str]
-) -> dict[str, bytes]:
-    """Return icon -> PNG file, without those that show nothing and twins, which go into `facts`."""
-    seen: set[bytes] = set()
-    images: dict[str, bytes] = {}
-    for name in progress(names, f"drawing {params.icon_set}", unit="icon"):
-        try:
-            image = draw(icons, name, params.image_size)
-        except ValueError as error:
-            image_id = f"{params.icon_set}/{name}"
-            rejects.append(Reject(image_id, f"{image_id}.png", f"cannot be drawn: {error}"))
-            continue
-        digest = hashlib.sha256(image).digest()
-        if digest in seen:
-            facts["twins left out"] += 1
-        elif np.min(decode(image, params.image_size)) >= WHITE:
-            facts["blank drawings left out"] += 1
-        else:
-            seen.add(digest)
-            images[name] = image
-    return images
 
 
 def _sheet(

@@ -1,22 +1,17 @@
 """Icons with one name each, of sets of Iconify: a domain for zero-shot retrieval and classification."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from crossmodal.data.built import Built, Reject
-from crossmodal.data.icon_sets import WHITE
-from crossmodal.data.icons import IconSet, draw, read_icons
-from crossmodal.data.images import decode
+from crossmodal.data.distinct_icons import Wanted, distinct_drawings
+from crossmodal.data.icons import IconSet, read_icons
 from crossmodal.data.named_icons_params import Params
 from crossmodal.data.splits import rank
 from crossmodal.data.tables import Example
-from crossmodal.progress import progress
 
 LETTERS = 3
 """A name with fewer letters than this names nothing."""
@@ -48,29 +43,18 @@ def build(params: Params, sources: Mapping[str, Path]) -> Built:
         described.append(_source(icons, package._asdict()))
     ordered = sorted(found.values(), key=lambda one: (rank(one.name, params.seed), one.name))
     kept = sorted(ordered[: params.limit], key=lambda one: (list(params.sets).index(one.set_name), one.name))
+    named = {(one.set_name, one.icon): one.name for one in kept}
+
+    def wanted() -> Iterator[Wanted]:
+        for set_name, package in zip(params.sets, params.packages(), strict=True):
+            if own := [one.icon for one in kept if one.set_name == set_name]:
+                yield Wanted(set_name, read_icons(sources[package.name]), own)
 
     def examples() -> Iterator[Example]:
-        seen: set[bytes] = set()
-        tarballs = {name: sources[p.name] for name, p in zip(params.sets, params.packages(), strict=True)}
-        for set_name, tarball in tarballs.items():
-            own = [one for one in kept if one.set_name == set_name]
-            icons = read_icons(tarball) if own else None
-            for one in progress(own, f"drawing {set_name}", unit="icon"):
-                image_id = f"{set_name}/{one.icon}"
-                try:
-                    image = draw(icons, one.icon, params.image_size) if icons else b""
-                except ValueError as error:
-                    rejects.append(Reject(image_id, f"{image_id}.png", f"cannot be drawn: {error}"))
-                    continue
-                digest = hashlib.sha256(image).digest()
-                if digest in seen:
-                    facts["twins left out"] += 1
-                elif np.min(decode(image, params.image_size)) >= WHITE:
-                    facts["blank drawings left out"] += 1
-                else:
-                    seen.add(digest)
-                    words = one.name.replace("-", " ")
-                    yield Example(image_id, image, f"{image_id}.png", [words], one.name, set_name, set_name)
+        for set_name, icon, image in distinct_drawings(wanted(), params.image_size, rejects, facts):
+            image_id, name = f"{set_name}/{icon}", named[set_name, icon]
+            words = name.replace("-", " ")
+            yield Example(image_id, image, f"{image_id}.png", [words], name, set_name, set_name)
 
     return Built({"train": (), "val": (), "test": examples()}, rejects, _sheet(params, described, facts))
 
