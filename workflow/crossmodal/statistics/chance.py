@@ -11,9 +11,6 @@ from crossmodal.data.tables import read_table
 from crossmodal.statistics.metrics import RECALL_CUTOFFS
 from crossmodal.statistics.queries import DIRECTIONS
 
-CHANCE = "chance"
-"""What numbers have for a cell that they are of none."""
-
 
 def chance_recalls(path: Path) -> dict[str, dict[str, float]]:
     """Return `recall@k` (fraction) by direction that a gallery in random order is expected to give.

@@ -11,7 +11,6 @@ from crossmodal.experiments.continual.records import SessionCard
 from crossmodal.experiments.continual.retained import elsewhere_numbers, search_numbers
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.aa import another_run
-from crossmodal.statistics.chance import CHANCE
 from crossmodal.statistics.estimates import (
     Place,
     Seeds,
@@ -21,6 +20,7 @@ from crossmodal.statistics.estimates import (
     numbers_of,
     p_value_numbers,
 )
+from crossmodal.statistics.names import CHANCE
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
 from crossmodal.statistics.panel import CLEAN
 from crossmodal.statistics.settings import StatisticsParameters

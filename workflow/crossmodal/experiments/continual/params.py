@@ -8,12 +8,11 @@ from pydantic import Field, model_validator
 from crossmodal.data.classes import Template
 from crossmodal.experiments.continual.learning_params import CONTINUAL, JOINT, Cell, Learnt, SessionTraining
 from crossmodal.parameters import Check, Name, Parameters, Seeds
+from crossmodal.statistics.names import CHANCE
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
 
-CHANCE = "chance"
-"""What numbers have for a cell that they are of none (statistics.chance)."""
 PLACE = 3.85
 TITLE = "Continual learning"
 QUESTION = "Does a structured low-rank update learn new classes and forget less?"

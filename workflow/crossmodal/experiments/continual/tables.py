@@ -7,7 +7,7 @@ from crossmodal.experiments.continual.costs import ROOM
 from crossmodal.experiments.continual.params import JOINT, Params
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import ONE_SEED, Row, Table, Tables, figure, short, without_empty
-from crossmodal.statistics.chance import CHANCE
+from crossmodal.statistics.names import CHANCE
 
 COSTS = {
     "parameters_trained": "trained",

@@ -19,7 +19,7 @@ from crossmodal.report.charts import NARROW_PLOT, label_layers, with_narrow
 from crossmodal.report.frames import value_columns
 from crossmodal.report.label_places import place_labels
 from crossmodal.report.lookup import Number, Numbers
-from crossmodal.statistics.chance import CHANCE
+from crossmodal.statistics.names import CHANCE
 
 COSTS = {
     "parameters_tower": "parameters of the image tower",

@@ -15,7 +15,7 @@ from crossmodal.experiments.encoders.records import TowerCost, read_losses
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.cells import retrieval_record
-from crossmodal.statistics.chance import CHANCE, chance_recalls
+from crossmodal.statistics.chance import chance_recalls
 from crossmodal.statistics.comparisons import RECALLS, with_mean
 from crossmodal.statistics.estimates import (
     Estimate,
@@ -26,6 +26,7 @@ from crossmodal.statistics.estimates import (
     numbers_of,
     ratio,
 )
+from crossmodal.statistics.names import CHANCE
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
 from crossmodal.statistics.panel import CLEAN, Key, Measured, Panel, Result, read_result
 from crossmodal.statistics.queries import DIRECTIONS

@@ -16,7 +16,7 @@ from crossmodal.report.tables import (
     told_of_seeds,
     without_empty,
 )
-from crossmodal.statistics.chance import CHANCE
+from crossmodal.statistics.names import CHANCE
 
 COSTS = {
     "image_size": "px",

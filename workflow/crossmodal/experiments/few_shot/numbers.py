@@ -15,8 +15,8 @@ from crossmodal.experiments.few_shot.params import Params
 from crossmodal.experiments.few_shot.records import Fit, Shots, Time
 from crossmodal.jobs.run import Ins, Out, Spec, run
 from crossmodal.statistics.aa import another_run
-from crossmodal.statistics.chance import CHANCE
 from crossmodal.statistics.estimates import Place, combine, difference, fixed, numbers_of, p_value_numbers
+from crossmodal.statistics.names import CHANCE
 from crossmodal.statistics.numbers import ALL_SEEDS, Number, write_numbers
 from crossmodal.statistics.queries import IMAGE_TO_TEXT
 from crossmodal.statistics.settings import StatisticsParameters

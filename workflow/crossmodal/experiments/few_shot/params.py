@@ -9,6 +9,7 @@ from crossmodal.data.classes import Template
 from crossmodal.experiments.few_shot.names import AGAIN, ELSEWHERE, ON_TEST, SETS, UNSEEN
 from crossmodal.parameters import Check, Count, Name, Parameters, Seeds
 from crossmodal.registry import any_of
+from crossmodal.statistics.names import CHANCE
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 else:
     AnyClassifier = any_of("classifiers")
 
-CHANCE = "chance"
-"""What numbers have for a method that they are of none (statistics.chance)."""
 PLACE = 3.95
 TITLE = "Few-shot classification"
 QUESTION = "Does a cache of both modalities learn more from a few images than a cache of one?"

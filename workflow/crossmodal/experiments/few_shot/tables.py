@@ -7,7 +7,7 @@ from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, SETS, UNS
 from crossmodal.experiments.few_shot.params import Params
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import ONE_SEED, Row, Table, Tables, figure, without_empty
-from crossmodal.statistics.chance import CHANCE
+from crossmodal.statistics.names import CHANCE
 from crossmodal.statistics.queries import IMAGE_TO_TEXT
 
 COSTS = {

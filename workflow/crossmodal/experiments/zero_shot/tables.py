@@ -17,7 +17,7 @@ from crossmodal.report.tables import (
     short,
     without_empty,
 )
-from crossmodal.statistics.chance import CHANCE
+from crossmodal.statistics.names import CHANCE
 
 MEAN = "domains"
 STUDENTS = "students"

@@ -8,7 +8,7 @@ import numpy as np
 
 from crossmodal.experiments.zero_shot.params import CLEAN, COMPARED, PROMPTED
 from crossmodal.statistics.aa import aa_numbers
-from crossmodal.statistics.chance import CHANCE, chance_recalls
+from crossmodal.statistics.chance import chance_recalls
 from crossmodal.statistics.comparisons import RECALLS, with_mean
 from crossmodal.statistics.estimates import (
     Place,
@@ -23,6 +23,7 @@ from crossmodal.statistics.estimates import (
     p_value_numbers,
     ratio,
 )
+from crossmodal.statistics.names import CHANCE
 from crossmodal.statistics.numbers import ALL_SEEDS, Number
 from crossmodal.statistics.panel import Key, Measured
 from crossmodal.statistics.queries import DIRECTIONS, IMAGE_TO_TEXT
