@@ -11,8 +11,9 @@ from crossmodal import registry
 from crossmodal.commands.generate import slurm_profile
 from crossmodal.errors import UserError
 from crossmodal.jobs.rules import TIMED
+from crossmodal.parameters import merge
 from crossmodal.study import grid
-from crossmodal.study.configuration import merge, read_yaml
+from crossmodal.study.configuration import read_yaml
 from crossmodal.study.rules import RULES, room_rules
 from crossmodal.study.specs import spec
 from crossmodal.study.study import load_study

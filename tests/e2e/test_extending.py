@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tests.e2e.conftest import ROOT, Project
 
-from crossmodal.study.configuration import merge
+from crossmodal.parameters import merge
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from crossmodal import registry
 from crossmodal.errors import UserError
+from crossmodal.parameters import merge
 from crossmodal.study import grid
-from crossmodal.study.configuration import merge, read_yaml, typed_scalars
+from crossmodal.study.configuration import read_yaml, typed_scalars
 from crossmodal.study.specs import spec
 from crossmodal.study.study import check_files, load_study
 
@@ -167,6 +168,13 @@ def test_default_study_and_overlays_are_valid() -> None:
         ({"search": {"index": "ivfpq"}}, ["search.index:", "which is no index", 'did you mean "ivf-pq"?']),
         ({"evaluation": {"domains": ["twemojis"]}}, ["evaluation.domains:", 'did you mean "twemoji"?']),
         ({"seeds": [0, 0]}, ["seeds: got [0, 0], with 0 more than once; accepts each seed once"]),
+        ({"seeds": [0, -1]}, ["seeds.1: got -1; accepts greater than or equal to 0"]),
+        (
+            {"adaptation": {"cells": {"full": {"seeds": [-3]}}}},
+            ["adaptation.cells.full.seeds.0: got -3; accepts greater than or equal to 0"],
+        ),
+        ({"few_shot": {"draws": [-1]}}, ["few_shot.draws.0: got -1; accepts greater than or equal to 0"]),
+        ({"continual": {"orders": [-1]}}, ["continual.orders.0: got -1; accepts greater than or equal to 0"]),
         (
             {"seed_groups": {"headline": {"cells": ["full"], "seeds": [1, 2, 1]}}},
             ["seed_groups.headline.seeds: got [1, 2, 1], with 1 more than once"],

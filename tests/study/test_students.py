@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from crossmodal.errors import UserError
+from crossmodal.parameters import merge
 from crossmodal.study import grid, students
-from crossmodal.study.configuration import merge, read_yaml
+from crossmodal.study.configuration import read_yaml
 from crossmodal.study.specs import spec
 from crossmodal.study.study import Study, load_study
 

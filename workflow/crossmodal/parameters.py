@@ -82,8 +82,40 @@ def _each_once(values: list[int]) -> list[int]:
     return values
 
 
-Seeds = Annotated[list[int], Field(min_length=1), AfterValidator(_each_once)]
-"""Training seeds, each once: a seed that is repeated would be one result counted twice."""
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_each_once)]
+"""Training seeds from 0, as they stand in paths, each once: a repeated one would be one result counted twice."""
+
+
+def merge(base: Any, over: Any) -> Any:
+    """Return `base` with `over` laid on it: mappings merge, lists and all else replace.
+
+    A mapping of another `kind` replaces the old one whole, and an entry whose overlay is null is removed
+    when it was a mapping. Keys keep their places, so that an overlay does not reorder the grid.
+    """
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    if "kind" in base and "kind" in over and base["kind"] != over["kind"]:
+        return over
+    merged = {key: merge(value, over[key]) if key in over else value for key, value in base.items()}
+    merged |= {key: value for key, value in over.items() if key not in base}
+    return {
+        key: value for key, value in merged.items() if not (value is None and isinstance(base.get(key), dict))
+    }
+
+
+def inherit(values: Any, shared: str, entries: str) -> Any:
+    """Return `values` in which each mapping in `entries` has its key `shared` laid on that of `values` itself.
+
+    What is no mapping stays as it is, for the types to say so.
+    """
+    if not isinstance(values, dict) or not isinstance(values.get(entries), dict):
+        return values
+    common = values.get(shared) or {}
+    found = {
+        name: own | {shared: merge(common, own.get(shared) or {})} if isinstance(own, dict) else own
+        for name, own in values[entries].items()
+    }
+    return values | {entries: found}
 
 
 def nearest(got: str, accepted: Iterable[str], what: str) -> str:

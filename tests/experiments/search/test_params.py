@@ -22,7 +22,8 @@ from crossmodal.experiments.search.jobs import (
 )
 from crossmodal.experiments.search.names import Way, read_way
 from crossmodal.experiments.search.params import Params, earlier
-from crossmodal.study.configuration import merge, read_yaml
+from crossmodal.parameters import merge
+from crossmodal.study.configuration import read_yaml
 from crossmodal.study.specs import spec
 from crossmodal.study.study import Study, load_study
 

@@ -11,13 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from crossmodal.errors import UserError
+from crossmodal.parameters import merge
 from crossmodal.provenance.audit import Node, audit_jobs, files_of
 from crossmodal.provenance.dag import Job, list_jobs
 from crossmodal.provenance.digests import CACHE, md5_of
 from crossmodal.provenance.ledger import Manifest, find_manifests, published_manifests, study_folders
 from crossmodal.provenance.recorded import recorded_overlay
 from crossmodal.provenance.waivers import Waiver, read_waivers
-from crossmodal.study.configuration import merge, read_yaml
+from crossmodal.study.configuration import read_yaml
 from crossmodal.study.study import Study, load_study
 
 PARAMS = Path("params.yaml")

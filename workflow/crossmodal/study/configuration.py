@@ -66,23 +66,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def merge(base: Any, over: Any) -> Any:
-    """Return `base` with `over` laid on it: mappings merge, lists and all else replace.
-
-    A mapping of another `kind` replaces the old one whole, and an entry whose overlay is null is removed
-    when it was a mapping. Keys keep their places, so that an overlay does not reorder the grid.
-    """
-    if not isinstance(base, dict) or not isinstance(over, dict):
-        return over
-    if "kind" in base and "kind" in over and base["kind"] != over["kind"]:
-        return over
-    merged = {key: merge(value, over[key]) if key in over else value for key, value in base.items()}
-    merged |= {key: value for key, value in over.items() if key not in base}
-    return {
-        key: value for key, value in merged.items() if not (value is None and isinstance(base.get(key), dict))
-    }
-
-
 def typed_scalars(values: Any) -> Any:
     """Return `values` with every text that is another YAML scalar as that scalar.
 

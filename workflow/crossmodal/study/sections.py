@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field, create_model, model_validator
 
-from crossmodal.parameters import Count, Name, Parameters, Seeds
+from crossmodal.parameters import Count, Name, Parameters, Seeds, inherit
 from crossmodal.registry import any_of, kind_class, kinds
-from crossmodal.study.configuration import merge
 from crossmodal.training.adversary_settings import AdversaryParameters
 from crossmodal.training.settings import TrainingParameters
 
@@ -90,16 +89,7 @@ class Adaptation(Parameters):
     @model_validator(mode="before")
     @classmethod
     def _inherit_training(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or not isinstance(values.get("cells"), dict):
-            return values
-        shared = values.get("training") or {}
-        cells = {
-            name: cell | {"training": merge(shared, cell.get("training") or {})}
-            if isinstance(cell, dict)
-            else cell
-            for name, cell in values["cells"].items()
-        }
-        return values | {"cells": cells}
+        return inherit(values, "training", "cells")
 
 
 class Embeddings(Parameters):

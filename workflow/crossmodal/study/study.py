@@ -16,11 +16,11 @@ from crossmodal.data.packages import Pinned
 from crossmodal.errors import UserError
 from crossmodal.models.base import VISION_TRANSFORMER, has_vision_transformer
 from crossmodal.models.pretrained import TEXT_TOWERS
-from crossmodal.parameters import Check, Name, Parameters, Seeds, nearest
+from crossmodal.parameters import Check, Name, Parameters, Seeds, merge, nearest
 from crossmodal.provenance.closure import check_sources
 from crossmodal.statistics.settings import StatisticsParameters
 from crossmodal.study import students
-from crossmodal.study.configuration import merge, typed_scalars, validate
+from crossmodal.study.configuration import typed_scalars, validate
 from crossmodal.study.sections import (
     Adaptation,
     AnyDataset,

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from crossmodal.data.classes import Template
 from crossmodal.experiments.continual.learning_params import CONTINUAL, JOINT, Cell, Learnt, SessionTraining
-from crossmodal.parameters import Check, Name, Parameters, Seeds
+from crossmodal.parameters import Check, Name, Parameters, Seeds, inherit
 from crossmodal.statistics.names import CHANCE
 
 if TYPE_CHECKING:
@@ -61,18 +61,7 @@ class Params(Learnt):
     @model_validator(mode="before")
     @classmethod
     def _inherit_training(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or not isinstance(values.get("cells"), dict):
-            return values
-        shared = values.get("training") or {}
-        cells = {
-            name: cell | ({"training": {**shared, **(cell.get("training") or {})}})
-            if isinstance(cell, dict)
-            and isinstance(cell.get("training") or {}, dict)
-            and isinstance(shared, dict)
-            else cell
-            for name, cell in values["cells"].items()
-        }
-        return values | {"cells": cells}
+        return inherit(values, "training", "cells")
 
     @model_validator(mode="after")
     def _classes_once(self) -> Self:
