@@ -10,10 +10,10 @@ import torch
 
 from crossmodal import registry
 from crossmodal.classifiers.base import Fitted
-from crossmodal.data.shots import check_shots, draw_shots
+from crossmodal.data.shots import check_shots
 from crossmodal.errors import UserError
 from crossmodal.experiments.few_shot.features import Features, Head, read_features, read_head
-from crossmodal.experiments.few_shot.fitting import Images, fit_all, seen_by, sees_pixels, task_of
+from crossmodal.experiments.few_shot.fitting import Images, drawn, fit_all, seen_by, sees_pixels, task_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, run
 from crossmodal.torch_setup import prepare_torch
 
@@ -46,8 +46,11 @@ def main(
     encode = prompt_encoder(values["methods"], config, weights, found)
     tables: list[pa.Table] = []
     records: list[dict[str, Any]] = []
+    taken: dict[str, list[str]] = {}
     for count in values["shots"]:
-        task = task_of(images, found, count, values["draw"], values["validation_shots"], encode)
+        own = drawn(images, count, values["draw"], values["validation_shots"])
+        taken[str(count)] = own.train.ids
+        task = task_of(own, found, count, encode)
         for name, kind, fitted in fit_all(task, values["methods"], values["reference"], values["draw"]):
             tables += [answer(fitted, kind, name, count, *target, found) for target in targets.items()]
             watched = (task.pixels if sees_pixels(kind) and task.pixels else task.splits).validation
@@ -67,10 +70,7 @@ def main(
             )
     pq.write_table(pa.concat_tables(tables), answers, compression="zstd")
     fits.write_text(json.dumps(records, indent=1) + "\n")
-    learnt = images.train
-    taken = {k: draw_shots(learnt.ids, learnt.labels, k, values["draw"]) for k in values["shots"]}
-    named = {str(k): [learnt.ids[row] for row in rows] for k, rows in taken.items()}
-    shots.write_text(json.dumps({"classes": len(found.classes), "images": named}) + "\n")
+    shots.write_text(json.dumps({"classes": len(found.classes), "images": taken}) + "\n")
 
 
 def prompt_encoder(methods: dict[str, Any], config: Path, weights: Path, head: Head) -> Any:

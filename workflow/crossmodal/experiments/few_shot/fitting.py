@@ -26,15 +26,22 @@ class Images(NamedTuple):
     test: Features
 
 
-def task_of(
-    images: Images, head: Head, shots: int, draw: int, validation_shots: int, encode: PromptEncoder | None
-) -> Task:
-    """Return the task of `shots` images of each class, and as many, at most `validation_shots`, to choose by."""
-    learnt = images.train.take(draw_shots(images.train.ids, images.train.labels, shots, draw))
-    few = min(shots, validation_shots)
-    watched = images.validation.take(draw_shots(images.validation.ids, images.validation.labels, few, draw))
+def drawn(images: Images, shots: int, draw: int, validation_shots: int) -> Images:
+    """Return `shots` images of each class to learn from, as many to choose by, and all test images.
+
+    Of those to choose by there are at most `validation_shots` of each class.
+    """
+    return Images(
+        _drawn(images.train, shots, draw),
+        _drawn(images.validation, min(shots, validation_shots), draw),
+        images.test,
+    )
+
+
+def task_of(images: Images, head: Head, shots: int, encode: PromptEncoder | None) -> Task:
+    """Return the task that the drawn `images` are, `shots` of each class."""
     return Task(
-        splits=_splits(learnt, watched, images.test, head),
+        splits=_splits(*images, head),
         texts=head.texts,
         projection=head.weight,
         bias=head.bias,
@@ -42,7 +49,7 @@ def task_of(
         shots=shots,
         classes=head.classes,
         encode=encode,
-        pixels=_splits(as_pixels(learnt), as_pixels(watched), as_pixels(images.test), head),
+        pixels=_splits(*map(as_pixels, images), head),
     )
 
 
@@ -82,6 +89,10 @@ def seen_by(kind: str, images: Features) -> Tensor:
 def sees_pixels(kind: str) -> bool:
     """Return whether methods of `kind` are given pixels where others are given features."""
     return bool(getattr(registry.load("classifiers", kind), "SEES_PIXELS", False))
+
+
+def _drawn(images: Features, shots: int, draw: int) -> Features:
+    return images.take(draw_shots(images.ids, images.labels, shots, draw))
 
 
 def _splits(learnt: Features, watched: Features, tested: Features, head: Head) -> Splits:

@@ -12,7 +12,7 @@ from torch import Tensor
 from crossmodal.classifiers.base import Fitted
 from crossmodal.experiments.few_shot.features import read_features, read_head
 from crossmodal.experiments.few_shot.fit_classifiers import prompt_encoder
-from crossmodal.experiments.few_shot.fitting import Images, fit, seen_by, task_of
+from crossmodal.experiments.few_shot.fitting import Images, drawn, fit, seen_by, task_of
 from crossmodal.jobs.run import In, Ins, Spec, Timed, run
 from crossmodal.models.encoder_costs import time_interleaved
 from crossmodal.models.footprint import count_flops
@@ -26,7 +26,8 @@ def main(
     prepare_torch(spec["threads"], spec["seed"])
     images, found = Images(*(read_features(path) for path in (train, validation, test))), read_head(head)
     encode = prompt_encoder(values["methods"], config, weights, found)
-    task = task_of(images, found, values["shots"], values["draw"], values["validation_shots"], encode)
+    own = drawn(images, values["shots"], values["draw"], values["validation_shots"])
+    task = task_of(own, found, values["shots"], encode)
     names = list(values["methods"])
     random.Random(spec["seed"]).shuffle(
         names
