@@ -39,7 +39,21 @@ def test_another_backbone_has_its_own_methods() -> None:
             {"methods": {"chance": {"kind": "zero_shot"}}},
             "methods: chance is a name that numbers use otherwise",
         ),
-        ({"methods": {"x-again": {"kind": "zero_shot"}}}, "x-again is a name"),
+        ({"sets": ["a", "sets"]}, "sets: sets is what numbers call a mean over several sets"),
+        ({"sets": ["a", "unseen"]}, "sets: unseen is what numbers call a mean"),
+        (
+            {"elsewhere": {"source": "a", "sets": ["elsewhere"]}},
+            "sets: elsewhere is what numbers call a mean",
+        ),
+        (
+            {"methods": METHODS | {"tip-again": {"kind": "tip_adapter_f"}}, "reference": "tip"},
+            "methods: tip-again is a name that numbers use otherwise",
+        ),
+        ({"methods": {"tip@vit": {"kind": "tip_adapter"}}}, "should match pattern"),
+        (
+            {"methods": {"x-again": {"kind": "zero_shot"}}},
+            "methods: x-again is a name that numbers use otherwise",
+        ),
         (
             {"methods": {"tip": {"kind": "tip_adapter", "chosen_on": "test"}}},
             "has a name that ends in -on-test",

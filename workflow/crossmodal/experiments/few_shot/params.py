@@ -109,10 +109,20 @@ class Params(Parameters):
         return self
 
     @model_validator(mode="after")
-    def _roles_are_what_they_say(self) -> Self:
-        for name, method in self.methods.items():
+    def _names_are_free(self) -> Self:
+        for name in self.tested():
+            if name in (SETS, UNSEEN, ELSEWHERE):
+                raise ValueError(
+                    f"sets: {name} is what numbers call a mean over several sets; name it otherwise"
+                )
+        for name in self.methods:
             if name == CHANCE or name.endswith(AGAIN):
                 raise ValueError(f"methods: {name} is a name that numbers use otherwise")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_are_what_they_say(self) -> Self:
+        for name, method in self.methods.items():
             on_test = getattr(method, "chosen_on", "validation") == "test"
             if on_test != name.endswith(ON_TEST):
                 raise ValueError(
@@ -175,9 +185,6 @@ def checks(params: Params, study: "Study") -> Iterator[Check]:
     yield Check("seen", missing, params.seen, what)
     own = [name for name in params.others if name == (params.model or study.first_model())]
     yield Check("others", own, [], "model beside the one whose features are classified anyway")
-    yield Check(
-        "methods", [name for name in params.methods if name == params.again()], [], "name that is free"
-    )
 
 
 def _is_met(params: Params, study: "Study", name: str) -> bool:
