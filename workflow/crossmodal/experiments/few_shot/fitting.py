@@ -41,7 +41,7 @@ def drawn(images: Images, shots: int, draw: int, validation_shots: int) -> Image
 def task_of(images: Images, head: Head, shots: int, encode: PromptEncoder | None) -> Task:
     """Return the task that the drawn `images` are, `shots` of each class."""
     return Task(
-        splits=_splits(*images, head),
+        splits=_splits(images, head),
         texts=head.texts,
         projection=head.weight,
         bias=head.bias,
@@ -49,7 +49,7 @@ def task_of(images: Images, head: Head, shots: int, encode: PromptEncoder | None
         shots=shots,
         classes=head.classes,
         encode=encode,
-        pixels=_splits(*map(as_pixels, images), head),
+        pixels=_splits(Images(*map(as_pixels, images)), head),
     )
 
 
@@ -95,11 +95,11 @@ def _drawn(images: Features, shots: int, draw: int) -> Features:
     return images.take(draw_shots(images.ids, images.labels, shots, draw))
 
 
-def _splits(learnt: Features, watched: Features, tested: Features, head: Head) -> Splits:
+def _splits(images: Images, head: Head) -> Splits:
     codes = {label: code for code, label in enumerate(head.classes)}
 
-    def split(images: Features) -> Split:
-        labels = torch.tensor([codes[label] for label in images.labels], dtype=torch.int64)
-        return Split(images.vectors, labels)
+    def split(part: Features) -> Split:
+        labels = torch.tensor([codes[label] for label in part.labels], dtype=torch.int64)
+        return Split(part.vectors, labels)
 
-    return Splits(split(learnt), split(watched), split(tested))
+    return Splits(*map(split, images))
