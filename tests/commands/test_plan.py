@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from rich.console import Console
 
 from crossmodal import registry
+from crossmodal.commands.plan import _jobs
+from crossmodal.commands.planning.known import Known, Work
 from crossmodal.commands.planning.networks import measure
 from crossmodal.commands.planning.sizes import Size, expected_size
 from crossmodal.commands.planning.throughput import Throughput, recorded, whole_jobs
-from crossmodal.commands.planning.work import Known, Work, work_of
+from crossmodal.commands.planning.work import work_of
 from crossmodal.models import clip
 from crossmodal.models.scratch_params import CONFIGS
 from crossmodal.study.grid import jobs
@@ -98,6 +101,71 @@ def test_every_job_is_planned_once_and_training_takes_its_passes(paper: Known) -
     assert by_cell["full"].disk == 4 * network.parameters and by_cell["lora-r8"].disk == 0
     target = next(work for work in works if work.rule == "embed_target")
     assert target.flops == 200 * network.image_flops + 1000 * network.text_flops
+
+
+@pytest.fixture(scope="module")
+def default() -> Known:
+    """The default study, with datasets of 100 classes and one network for all of its models."""
+    study = load_study(yaml.safe_load((ROOT / "params.yaml").read_text()), {})
+    counts = Size(
+        {"train": 1000, "val": 500, "test": 200}, {"train": 1000, "val": 500, "test": 200}, 10, False, 100
+    )
+    network = measure(clip.build_clip(clip.read_config(CONFIGS / "vit-nano-32.json")))
+    return Known(
+        study, dict.fromkeys(study.used_datasets(), counts), dict.fromkeys(study.used_models(), network)
+    )
+
+
+def test_few_shots_take_the_views_of_what_is_drawn_and_the_steps_of_prompts(default: Known) -> None:
+    works = {work.rule: work for work in work_of(default) if work.wildcards.get("dataset") != "web"}
+    network, room = next(iter(default.networks.values())), default.study.room("few_shot")
+    assert network and max(room.shots) == 16 and room.validation_shots == 4 and room.draws == [0]
+    images = room.views * 1000 + 400 + 200  # 16 shots of 100 classes are more than there are
+    texts = 100 * len(room.prompts)
+    assert works["embed_classes"].flops == images * network.image_flops + texts * network.text_flops
+    steps = room.methods["coop"].steps
+    assert works["time_classifiers"].flops == steps * 100 * 2 * network.text_flops
+    assert works["fit_classifiers"].flops == len(room.shots) * works["time_classifiers"].flops
+    assert works["fit_classifiers"].trains and not works["embed_classes"].trains
+
+
+def test_sessions_take_the_passes_of_their_update_and_one_more_to_choose_by(default: Known) -> None:
+    works = list(work_of(default))
+    network, room = next(iter(default.networks.values())), default.study.room("continual")
+    assert network and room.sessions == 5
+    by_cell = {work.wildcards["cell"]: work for work in works if work.rule == "learn_session"}
+    images, names = 20 * room.shots * network.image_flops, 20 * len(room.prompts) * network.text_flops
+    epochs = room.training.epochs
+    assert by_cell["lora"].flops == epochs * 2 * images + names
+    assert by_cell["lorsu"].flops == by_cell["lora"].flops + 3 * images
+    assert by_cell["lorsu"].disk == 4 * network.image_parameters
+    pair = 100 * len(room.prompts) * network.text_flops
+    answered = next(work for work in works if work.rule == "evaluate_sessions")
+    sets = 6 * (700 * network.image_flops + 2 * pair)  # test and val, before and after each of five sessions
+    assert answered.flops == sets + 2 * (200 * network.image_flops + pair)
+    base, after = (next(w for w in works if w.rule == rule) for rule in ("search_base", "search_after"))
+    assert base.flops == 200 * (network.image_flops + network.text_flops)
+    assert after.flops == 200 * network.image_flops
+
+
+def test_work_on_classes_is_not_known_before_they_are_counted(default: Known) -> None:
+    sizes = {
+        name: Size(size.images, size.captions, 10, False) for name, size in default.sizes.items() if size
+    }
+    works = list(work_of(Known(default.study, sizes, default.networks)))
+    unknown = {work.rule for work in works if work.flops is None}
+    rules = {"embed_classes", "fit_classifiers", "time_classifiers", "learn_session", "evaluate_sessions"}
+    assert unknown == rules
+
+
+def test_names_of_rules_are_whole_in_a_narrow_terminal() -> None:
+    rules = ["evaluate_sessions", "number_robustness", "build_dataset"]
+    console = Console(width=80, record=True)
+    console.print(
+        _jobs([Work(rule, {}, 1e15, True, 1e9, 1e9) for rule in rules], Throughput(1, 1, "cpu", ""), 30)
+    )
+    shown = console.export_text()
+    assert all(rule in shown for rule in rules), shown
 
 
 def test_what_is_not_known_is_not_a_zero(paper: Known) -> None:

@@ -14,8 +14,8 @@ from crossmodal.commands.context import StudyOption, overlays_of, resolve
 from crossmodal.errors import UserError
 
 if TYPE_CHECKING:
+    from crossmodal.commands.planning.known import Known, Work
     from crossmodal.commands.planning.throughput import Throughput
-    from crossmodal.commands.planning.work import Known, Work
 
 EXAMPLE = 30.0
 """TFLOP/s of the GPU that hours are given for as an example, where none is at hand."""
@@ -47,9 +47,10 @@ def plan(
         if not path.is_file():
             raise UserError(f"{path}: no such file")
     resolved = resolve(overlays)
+    from crossmodal.commands.planning.known import Known
     from crossmodal.commands.planning.networks import networks_of
     from crossmodal.commands.planning.sizes import sizes_of
-    from crossmodal.commands.planning.work import Known, work_of
+    from crossmodal.commands.planning.work import work_of
 
     known = Known(resolved, sizes_of(resolved), networks_of(resolved))
     works = list(work_of(known))
@@ -102,6 +103,7 @@ def _jobs(works: Iterable["Work"], throughput: "Throughput", teraflops: float) -
     """Return the jobs by rule, with what they take together and the most memory that one needs."""
     columns = ("rule", "jobs", "PFLOP", f"hours, {throughput.device}", f"GPU hours, {teraflops:g} TFLOP/s")
     table = Table(*columns, "memory, GB", "disk, GB", title="Jobs", title_justify="left", show_footer=True)
+    table.columns[0].no_wrap = True  # a rule's name cut in two is none; numbers' titles may break
     for column in table.columns[1:]:
         column.justify = "right"
     rows = []

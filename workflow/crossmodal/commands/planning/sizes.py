@@ -23,6 +23,8 @@ class Size:
     captions: Mapping[str, int]
     bytes: int
     built: bool
+    labels: int | None = None
+    """Classes, where images have labels and it is known how many."""
 
     def of(self, split: str) -> tuple[int, int]:
         """Return images and captions of a split."""
@@ -42,9 +44,10 @@ def _built(folder: Path) -> Size | None:
         splits = json.loads((folder / "sheet.json").read_text(encoding="utf-8"))["splits"]
         images = {name: int(splits[name]["images"]) for name in SPLITS}
         captions = {name: int(splits[name]["captions"]) for name in SPLITS}
+        labels = max(int(splits[name]["labels"]) for name in SPLITS)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Size(images, captions, sum(path.stat().st_size for path in folder.glob("*.parquet")), True)
+    return Size(images, captions, sum(path.stat().st_size for path in folder.glob("*.parquet")), True, labels)
 
 
 def expected_size(params: Any) -> Size | None:
@@ -78,7 +81,7 @@ def expected_size(params: Any) -> Size | None:
         images = {split: round(count * kept) for split, count in images.items()}
     each = _captions_each(params, expected, whole)
     captions = {split: round(count * each) for split, count in images.items()}
-    return Size(images, captions, round(sum(images.values()) * _image_bytes(params)), False)
+    return Size(images, captions, round(sum(images.values()) * _image_bytes(params)), False, expected.labels)
 
 
 def _captions_each(params: Any, expected: Any, images: int) -> float:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from open_clip import get_model_config
 
+from crossmodal.commands.planning.known import Work
 from crossmodal.commands.planning.networks import PREPROCESSING, measure
-from crossmodal.commands.planning.work import Work
 from crossmodal.models.clip import build_clip
 from crossmodal.provenance.account import seconds
 from crossmodal.study.specs import rules_of

@@ -5,52 +5,20 @@ three passes of both towers for a pair, a method that leaves the base model froz
 towers one; a step of an attack takes two passes of the tower that is attacked.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from crossmodal import registry
+from crossmodal.commands.planning.class_work import CLASS_ESTIMATES
+from crossmodal.commands.planning.known import ADAM, FLOAT, HALF, Known, Work
 from crossmodal.commands.planning.networks import Network
-from crossmodal.commands.planning.sizes import Size, set_size
 from crossmodal.jobs.rules import Wildcards
 from crossmodal.study.grid import jobs
-from crossmodal.study.study import SetName, Study
+from crossmodal.study.study import SetName
 
 PASSES = {"zero_shot": 0, "linear": 1, "full": 3}
 FROZEN = 2
 """Passes of both towers for a pair by kind of method; of every other kind."""
-FLOAT, HALF = 4, 2
-ADAM = 3
-"""Values kept for a trained parameter beside itself: its gradient and AdamW's two moments."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one job takes; None where that is known once a dataset or a model is made."""
-
-    rule: str
-    wildcards: Wildcards
-    flops: float | None = 0.0
-    trains: bool = False
-    memory: float | None = 0.0
-    """Bytes of the model, of what training keeps, and of one batch; without the libraries themselves."""
-    disk: float = 0.0
-
-
-@dataclass(frozen=True)
-class Known:
-    """A study with the sizes of its datasets and the costs of its models, as far as they are known."""
-
-    study: Study
-    sizes: Mapping[str, Size | None]
-    networks: Mapping[str, Network | None]
-
-    def sets(self, names: list[SetName]) -> tuple[int, int] | None:
-        """Return images and captions of all sets together."""
-        if any(self.sizes.get(name.dataset) is None for name in names):
-            return None
-        found = [set_size(self.sizes, name) for name in names]
-        return sum(images for images, _ in found), sum(captions for _, captions in found)
 
 
 def work_of(known: Known) -> Iterator[Work]:
@@ -229,5 +197,6 @@ ESTIMATES: dict[str, Callable[[Known, str, Wildcards], Work]] = {
     )(known, rule, wildcards),
     "evaluate_attacks": _attacked,
     "validate_attacks": _validated,
+    **CLASS_ESTIMATES,
 }
 """By rule; the jobs of other rules compute with no network, or next to nothing."""
