@@ -1,6 +1,7 @@
 """Structured updates: what is not chosen stays to the bit, sizes are what formulas say, limit cases are equal."""
 
 import pytest
+import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -241,6 +242,29 @@ def test_more_heads_than_there_are_is_one_line(fresh, params, attach) -> None:
     assert str(error.value).startswith("lorsu: heads is 5, but visual.transformer.resblocks.0.attn has 4")
     with pytest.raises(UserError, match="lora: rank 65 exceeds the width 64 of"):
         attach(fresh(), params("lora", rank=65))
+
+
+@pytest.mark.parametrize("architecture", ["convnext_atto", "fastvit_t8"])
+def test_first_layers_may_be_convolutions(architecture: str) -> None:
+    with torch.device("meta"):
+        model = torch.nn.Module()
+        model.visual = timm.create_model(architecture, num_classes=0)
+    parts = find_parts(model, "image", "lorsu")
+    first = [target.path for target in parts.first]
+    assert first and all(path.endswith("mlp.fc1") for path in first)
+    assert sum(path.endswith("mlp.fc2") for layer in parts.layers for path in [layer.targets[0].path]) == len(
+        first
+    )
+
+
+def test_without_first_layers_single_weights_are_asked_for_in_vain(params) -> None:
+    model = torch.nn.Module()
+    model.visual = timm.create_model("test_resnet", num_classes=0)
+    for update in (params("lorsu", **STRUCTURED), params("random", **STRUCTURED)):
+        gradients = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
+        with pytest.raises(UserError, match=f"{update.kind}: no first layer of an MLP .* write sparsity: 0"):
+            methods.attach(model, update, "image", gradients, seed=3)
+    methods.attach(model, params("random", **STRUCTURED | {"sparsity": 0.0}), "image", {}, seed=3)
 
 
 @pytest.mark.parametrize(

@@ -112,12 +112,16 @@ def _heads(model: CLIP, path: str, targets: list[Target], method: str) -> int:
 
 
 def _widens(model: CLIP, target: Target) -> bool:
-    """Return whether a convolution widens an inverted residual of timm's, or is ConvNeXt's first pointwise
-    layer."""
+    """Return whether a layer widens an inverted residual of timm's, or is the first of ConvNeXt's pointwise two.
+
+    ConvNeXt writes these as linear layers or as convolutions, by the size of the model. A squeeze-and-excitation
+    layer may have the same name: it narrows.
+    """
     parent, _, name = target.path.rpartition(".")
     if name == "conv_pw":
         return hasattr(model.get_submodule(parent), "conv_pwl")
-    return not target.convolution and name in _FIRST
+    rows, columns = weight_of(target).shape[:2]
+    return name in _FIRST and (not target.convolution or rows > columns)
 
 
 def _projections(model: CLIP, tower: Tower) -> list[Target]:

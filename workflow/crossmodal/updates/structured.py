@@ -65,10 +65,16 @@ def attach(
 ) -> Masks:
     """Let exactly what `params` and `scores` choose train; return the masks of what trains under one.
 
-    Random factors are drawn from `generator`. UserError where there are fewer heads, or a rank is too high.
+    Random factors are drawn from `generator`. UserError where there are fewer heads, no MLP has single weights
+    to choose from, or a rank is too high.
     """
     kind = str(getattr(params, "kind", "structured"))
     parts = find_parts(model, towers, kind)
+    if params.sparsity and not parts.first:
+        raise UserError(
+            f"{kind}: no first layer of an MLP is found in the {towers} tower to choose single weights of;"
+            " write sparsity: 0 to do without"
+        )
     chosen = [choose(layer, params, scores, kind) for layer in parts.layers]
     masks = masks_of(parts.first, params.sparsity, scores)
     return add_terms(model, parts, chosen, masks, params, params.rank, kind, generator)
