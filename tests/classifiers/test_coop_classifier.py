@@ -33,7 +33,8 @@ def prompted(model: CLIP, names: list[str]) -> Callable[..., Task]:
     def build(**values) -> Task:
         task = make_task(classes=len(names), size=clip.embedding_size(model), **values)
         texts = torch.from_numpy(class_embeddings(model, names, [PHRASE + " {}"], 4))
-        return replace(task, texts=texts, classes=names, encode=TowerEncoder(model, names))
+        encode = TowerEncoder(model, names)
+        return replace(task, texts=texts, classes=names, encode=encode, shots=values.get("shots", 8))
 
     return build
 
@@ -80,6 +81,13 @@ def test_classes_are_encoded_each_by_itself(prompted, model, names) -> None:
 def test_steps_are_counted_whatever_the_images(prompted, steps, every, batch_size, looks) -> None:
     found = fit(prompted(), "coop", steps=steps, every=every, batch_size=batch_size, learning_rate=1e-4)
     assert len(found.losses) == looks and found.chosen["step"] <= steps
+
+
+@pytest.mark.parametrize(("shots", "steps"), [(16, 20), (8, 20), (4, 10), (2, 10), (1, 5)])
+def test_with_fewer_images_it_takes_fewer_steps(prompted, shots, steps) -> None:
+    """As the paper: 200 with 8 or 16 images of each class, 100 with 2 or 4, 50 with one."""
+    found = fit(prompted(shots=shots), "coop", steps=20, every=1)
+    assert len(found.losses) == steps and found.chosen["step"] <= steps
 
 
 def test_what_cannot_be_is_one_line(task, nano, names) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 from fractions import Fraction
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+T = TypeVar("T", int, str)
 
 
 class Parameters(BaseModel):
@@ -77,10 +79,22 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 def _each_once(values: list[int]) -> list[int]:
+    return _distinct(values, "seed")
+
+
+def _names_once(values: list[str]) -> list[str]:
+    return _distinct(values, "name")
+
+
+def _distinct(values: list[T], what: str) -> list[T]:
     if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-        raise ValueError(f"got {values}, with {twice[0]} more than once; accepts each seed once")
+        listed = ", ".join(map(str, values))
+        raise ValueError(f"got [{listed}], with {twice[0]} more than once; accepts each {what} once")
     return values
 
+
+Names = Annotated[list[Name], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_names_once)]
+"""Names, each once: what is named twice would be counted twice."""
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_each_once)]
 """Training seeds from 0, as they stand in paths, each once: a repeated one would be one result counted twice."""

@@ -28,6 +28,7 @@ def test_another_backbone_has_its_own_methods() -> None:
     [
         ({"cell": "tipp"}, "cell: tipp is none of the methods"),
         ({"cell": "xm", "reference": "xm"}, "xm would be compared with itself"),
+        ({"sets": ["a", "b", "a"]}, r"got \[a, b, a\], with a more than once; accepts each name once"),
         ({"shots": [1, 1]}, "shots: each number stands there once"),
         ({"elsewhere": {"source": "c", "sets": ["b"]}}, "c: elsewhere and timing learn from one of the sets"),
         ({"elsewhere": {"source": "a", "sets": ["a"]}}, "a is what is learnt from"),

@@ -1,9 +1,9 @@
 """CoOp (Zhou et al. 2022) as a classifier: logits = s f T(v)ᵀ, T the text tower that reads learnt vectors v.
 
 n vectors, the same for all classes, stand before the names (the paper's unified context, names at the end) and are
-all that is trained. Images are cached features, one random view a step. The paper trains by SGD for 50 to 200
-epochs; here it is AdamW for some tens of steps, since each takes all names through the text tower and back, half a
-second on a processor. The best step is chosen, the start among the candidates.
+all that is trained. Images are cached features, one random view a step. The paper trains by SGD for 200 epochs
+with 8 images of a class or more, half as long with 2 or 4, a quarter with one; here these are AdamW steps, since
+each takes all names through the text tower and back. The best step is chosen, the start among the candidates.
 """
 
 from itertools import islice
@@ -51,16 +51,22 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
         without_gradient(lambda features: task.scale * embed(task, features) @ texts.T),
         parameters=vectors.numel(),
         stored=0,
-        chosen={"step": min(trained.epoch * params.every, params.steps)},
+        chosen={"step": min(trained.epoch * params.every, steps_of(params, task.shots))},
         losses=trained.losses,
     )
+
+
+def steps_of(params: Params, shots: int) -> int:
+    """Return how many steps are taken with so many images of each class."""
+    return ceil(params.steps / (1 if shots >= 8 else 2 if shots > 1 else 4))
 
 
 def _draw_steps(task: Task, params: Params, generator: Generator) -> list[list[Batch]]:
     """Return the batches of all steps, in parts between two looks at the images that decide."""
     train_split = task.splits.train
     n = len(train_split.labels)
-    epochs = ceil(params.steps / ceil(n / (params.batch_size or n)))
+    count = steps_of(params, task.shots)
+    epochs = ceil(count / ceil(n / (params.batch_size or n)))
     drawn = draw_batches(train_split, epochs, params.batch_size, generator)
-    steps = islice((batch for epoch in drawn for batch in epoch), params.steps)
+    steps = islice((batch for epoch in drawn for batch in epoch), count)
     return list(iter(lambda: list(islice(steps, params.every)), []))

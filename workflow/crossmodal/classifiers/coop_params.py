@@ -15,9 +15,10 @@ class Params(TextPromptParameters, ChoosingParameters):
     phrase: str = "an icon of a"
     """The words to start from, repeated or cut in front to `length` tokens; nothing reads it where `init` is
     normal."""
-    steps: Count = 50
-    """Steps of training; each takes all classes through the text tower and back, so they are what it costs."""
-    every: Count = 5
+    steps: Count = 200
+    """Steps of training with 8 images of a class or more; half of them with 2 to 7, a quarter with one. Each takes
+    all classes through the text tower and back, so they are what it costs."""
+    every: Count = 10
     """Steps between two looks at the images that decide; the start is among what may be chosen."""
     batch_size: Count | None = 256
     """Images in one step; null for all of them."""

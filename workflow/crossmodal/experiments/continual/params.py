@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from crossmodal.data.classes import Template
 from crossmodal.experiments.continual.learning_params import CONTINUAL, JOINT, Cell, Learnt, SessionTraining
-from crossmodal.parameters import Check, Name, Parameters, Seeds, inherit
+from crossmodal.parameters import Check, Name, Names, Parameters, Seeds, inherit
 from crossmodal.statistics.names import CHANCE
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ ROLES = ("cell", "baseline", "random", "again")
 class Retention(Parameters):
     """What an update must not spoil."""
 
-    datasets: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    datasets: Names = []
     """Datasets whose test images are classified, among their own classes, before and after."""
     retrieval: bool = True
     """Whether captions and images of the study's target are searched before and after."""
@@ -47,7 +47,7 @@ class Params(Learnt):
     """Whether after each session each cell also learns, from the base model, all classes so far: an upper
     bound."""
     retention: Retention = Retention()
-    shifts: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    shifts: Names = []
     """Shifts of images under which the test images are classified too."""
     cell: Name | None = None
     """The update that the claims are about."""

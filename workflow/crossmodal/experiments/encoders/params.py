@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from crossmodal.parameters import Check, Count, Name, Parameters
+from crossmodal.parameters import Check, Count, Name, Names, Parameters
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
@@ -27,7 +27,7 @@ class Params(Parameters):
     """The small encoder that the claim is about; null claims nothing."""
     reference: Name | None = None
     """The large encoder that it is compared with."""
-    beside: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    beside: Names = []
     """Cells whose quality stands beside theirs and that are not timed: the base model, and all of it adapted."""
     probe: Name | None = None
     """One of the probes of `probes`, which sees no network: a reference that finds no more says nothing."""

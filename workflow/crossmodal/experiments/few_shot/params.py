@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from crossmodal.data.classes import Template
 from crossmodal.experiments.few_shot.names import AGAIN, ELSEWHERE, ON_TEST, SETS, UNSEEN
-from crossmodal.parameters import Check, Count, Name, Parameters, Seeds
+from crossmodal.parameters import Check, Count, Name, Names, Parameters, Seeds
 from crossmodal.registry import any_of
 from crossmodal.statistics.names import CHANCE
 
@@ -29,7 +29,7 @@ class Elsewhere(Parameters):
 
     source: Name
     """The set that is learnt from, one of `sets`."""
-    sets: Annotated[list[Name], Field(min_length=1)]
+    sets: Annotated[Names, Field(min_length=1)]
     """Datasets whose test images of the source's classes are classified; nothing is chosen on them."""
 
 
@@ -47,10 +47,10 @@ class Timing(Parameters):
 class Params(Parameters):
     """Which classifier learns most from so many images of each class, over features that nobody trains?"""
 
-    sets: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    sets: Names = []
     """Datasets whose labels are classes: shots are drawn of their train split, choices made on shots of their val
     split, and the test split is classified. No model of the study may be trained on them."""
-    seen: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    seen: Names = []
     """Those of `sets` whose pictures a base model is trained on in other datasets, with other words: the mean
     over the rest has a name of its own. A study that tells them wrong is refused."""
     model: Name | None = None

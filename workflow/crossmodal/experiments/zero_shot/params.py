@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, model_validator
 
 from crossmodal.data.classes import Template
-from crossmodal.parameters import Check, Name, Parameters
+from crossmodal.parameters import Check, Name, Names, Parameters
 
 if TYPE_CHECKING:
     from crossmodal.study.study import Study
@@ -32,7 +32,7 @@ class Student(Parameters):
 class Params(Parameters):
     """Do adapted models transfer better than distilled ones to domains that neither was trained on?"""
 
-    domains: list[Name] = Field([], json_schema_extra={"uniqueItems": True})
+    domains: Names = []
     """Datasets whose test split is tried; no model of the study may be trained on them."""
     prompts: Annotated[list[Template], Field(min_length=1)] = ["{}"]
     """What stands for a class, with {} in the place of its name: the mean of their embeddings classifies."""
