@@ -1,4 +1,4 @@
-"""The chart of continual learning: accuracy on the classes learnt so far, session after session."""
+"""The chart of continual learning: accuracy on the classes learnt so far, session after session, by kind."""
 
 from typing import Any, cast
 
@@ -17,11 +17,21 @@ AT_ONCE = ", all at once"
 """What stands behind the name of a cell for its upper bound."""
 
 
+def in_front(room: Params) -> list[str]:
+    """Return the first cell of each kind of update, of the first cell's model; others stand in tables alone."""
+    first: dict[str, str] = {}
+    model = next((cell.model for cell in room.cells.values()), None)
+    for name, cell in room.cells.items():
+        if cell.model == model:
+            first.setdefault(cell.update.kind, name)
+    return list(first.values())
+
+
 def sessions_frame(numbers: Numbers, room: Params) -> pd.DataFrame:
-    """Return `accuracy_seen` after each session of each cell, and of the first one's upper bound."""
+    """Return `accuracy_seen` after each session of a cell of each kind, and of the first one's upper bound."""
     rows: list[dict[str, Any]] = []
     bound = room.cell or next(iter(room.cells), "")
-    series = {cell: (cell, "") for cell in room.cells} | {f"{bound}{AT_ONCE}": (bound, f"{JOINT}@")}
+    series = {cell: (cell, "") for cell in in_front(room)} | {f"{bound}{AT_ONCE}": (bound, f"{JOINT}@")}
     for name, (cell, plan) in series.items():
         for session in range(1, room.count() + 1):
             where = {"dataset": str(room.dataset), "split": "test", "variant": f"{plan}after-{session}"}

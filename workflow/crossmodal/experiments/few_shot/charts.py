@@ -34,13 +34,13 @@ def in_front(room: Params) -> list[str]:
     return list(first.values())
 
 
-def shots_frame(numbers: Numbers, room: Params, methods: Sequence[str], mean: str) -> pd.DataFrame:
-    """Return the accuracy, the `mean` over sets, of each method and number of shots that has one."""
+def shots_frame(numbers: Numbers, room: Params, methods: Sequence[str]) -> pd.DataFrame:
+    """Return the accuracy, the mean that is judged, of each method and number of shots that has one."""
     rows = []
     for method in methods:
         for shots in sorted(room.shots):
             where = {
-                "dataset": mean,
+                "dataset": room.judged(),
                 "variant": variant_of(shots),
                 "direction": IMAGE_TO_TEXT,
                 "split": "test",

@@ -18,9 +18,8 @@ def claims(params: Params, target: str, cells: Mapping[str, CellFacts]) -> Itera
     if not (params.cell and params.reference and params.sets):
         return
     shots = max(params.shots)
-    over, where = SETS, "mean over the sets"
-    if UNSEEN in params.groups():
-        over, where = UNSEEN, "mean over the sets that base models have not met"
+    over = params.judged()
+    where = "mean over the sets" + (" that base models have not met" if over == UNSEEN else "")
     yield _more(params, f"{shots}-shot", over, variant_of(shots), params.groups()[over], where)
     if params.elsewhere:
         variant, others = variant_of(shots, params.elsewhere.source), params.elsewhere.sets

@@ -153,6 +153,10 @@ class Params(Parameters):
         found = {SETS: self.sets} | ({UNSEEN: unseen} if self.seen and unseen else {})
         return found | ({ELSEWHERE: self.elsewhere.sets} if self.elsewhere else {})
 
+    def judged(self) -> str:
+        """Return the mean that claims are about: over sets that no base model met, where some are told apart."""
+        return UNSEEN if UNSEEN in self.groups() else SETS
+
     def fitted(self, model: str) -> dict[str, Any]:
         """Return the methods that are fitted to the features of `model`, by name."""
         return {name: self.methods[name] for name in self.others.get(model, self.methods)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from crossmodal.experiments.few_shot import tables as made
 from crossmodal.experiments.few_shot.charts import in_front, shots_chart, shots_frame
-from crossmodal.experiments.few_shot.names import SETS, UNSEEN
+from crossmodal.experiments.few_shot.names import UNSEEN
 from crossmodal.experiments.few_shot.params import Params
 from crossmodal.jobs.run import In, Out, Spec, run
 from crossmodal.report.cell_styles import styles_of
@@ -30,10 +30,10 @@ def main(numbers: In, section: Out, spec: Spec) -> None:
         name.removeprefix("few-shot").lstrip("-") or "accuracy": table
         for name, [(_, table)] in made.tables(found, room).items()
     }
-    methods, mean = in_front(room), UNSEEN if UNSEEN in room.groups() else SETS
-    frame = shots_frame(found, room, methods, mean)
+    methods = in_front(room)
+    frame = shots_frame(found, room, methods)
     charts = {"few-shot": shots_chart(frame, styles_of(methods)).to_dict()} if len(frame) else {}
-    mean_over = "the sets of pictures that no base model has met" if mean == UNSEEN else "the sets"
+    mean_over = "the sets" + (" that base models have not met" if room.judged() == UNSEEN else "")
     level = values["statistics"]["level"]
     draw_section(section, TEMPLATE, charts, level, room=room, mean_over=mean_over, **shown)
 

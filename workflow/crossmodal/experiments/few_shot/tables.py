@@ -54,13 +54,14 @@ def sets_table(numbers: Numbers, room: Params) -> Table:
 
 
 def gains_table(numbers: Numbers, room: Params) -> Table:
-    """Return by how much each method is above the baseline, the reference and the probe, mean over all sets."""
+    """Return by how much each method is above the baseline, the reference and the probe, in the judged mean."""
     spans, columns, wanted = [], [], list[Wanted]()
     for other in dict.fromkeys(filter(None, (room.baseline, room.reference, room.probe))):
         spans.append((f"above {other}, points", len(room.shots)))
         columns += [_shots(shots) for shots in sorted(room.shots)]
         wanted += [
-            (f"gain_over_{other}_{ACCURACY}", _at(SETS, variant_of(shots))) for shots in sorted(room.shots)
+            (f"gain_over_{other}_{ACCURACY}", _at(room.judged(), variant_of(shots)))
+            for shots in sorted(room.shots)
         ]
     return _table("few-shot-gains", numbers, room, spans, columns, wanted)
 
