@@ -1,22 +1,18 @@
-"""The tiny study, run once in a copy of the repository, for all end-to-end tests."""
+"""The tiny study, finished in a copy of the repository, for all end-to-end tests."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from crossmodal import registry
 from crossmodal.study.rules import RULES, room_rules
+from tiny_study import OVERLAY, SOURCES, copy_sources, finished
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = (
-    "Snakefile", "params.yaml", "studies", "profiles", "envs", "workflow", "docs", ".dvc/config", ".dvc/plots",
-)  # fmt: skip
 
 
 class Project:
@@ -25,11 +21,7 @@ class Project:
     def __init__(self, folder: Path, overlay: str) -> None:
         self.folder, self.overlay = folder, overlay
         self.environment: dict[str, str] = {}
-        for name in NEEDED:
-            source = ROOT / name
-            (folder / name).parent.mkdir(exist_ok=True)
-            copy: Callable = shutil.copytree if source.is_dir() else shutil.copy2
-            copy(source, folder / name)
+        copy_sources(folder, (*SOURCES, ".dvc/config", ".dvc/plots"))
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a Python command line in this copy, with this copy's own package."""
@@ -78,11 +70,10 @@ def entry(rule: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Project:
     """The tiny study, finished."""
-    project = Project(tmp_path_factory.mktemp("project"), "studies/tiny.yaml")
-    done = project.snakemake()
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    project = Project(tmp_path_factory.mktemp("project"), OVERLAY)
+    finished(pytestconfig.cache.mkdir("tiny-study")).give(project.folder)
     return project
 
 

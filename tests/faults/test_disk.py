@@ -10,7 +10,7 @@ import pytest
 from crossmodal.provenance.digests import md5
 from crossmodal.provenance.manifest import read_manifest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ADAPTATION = "results/tiny/adaptation/full/s0/manifest.json"
 FULL = "No space left on device"
