@@ -3,6 +3,7 @@ PYTHON ?= python3
 CORES ?= all
 KILLS ?= 20
 N ?= 1000000
+PARALLEL := --numprocesses auto
 UV_VERSION := 0.13.9
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -42,13 +43,13 @@ flickr8k: setup  ## Run the same DAG on real photographs (studies/flickr8k.yaml 
 	@crossmodal compare --study flickr8k
 
 test: test-fast  ## Run all tests (the end-to-end ones take a quarter of an hour)
-	OMP_NUM_THREADS=1 python -m pytest tests -m slow --ignore=tests/faults --ignore=tests/slurm --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest tests -m slow --ignore=tests/faults --ignore=tests/slurm $(PARALLEL) --dist loadfile --no-loadscope-reorder
 
 test-fast: setup  ## Run the tests that take seconds, a file on each core
-	OMP_NUM_THREADS=1 python -m pytest tests -m "not slow" --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest tests -m "not slow" $(PARALLEL) --dist loadfile --no-loadscope-reorder
 
 test-faults: setup  ## Kill, fill, truncate and lock the tiny study (KILLS=20 kills, half an hour at most)
-	CROSSMODAL_KILLS=$(KILLS) python -m pytest tests/faults -rP --session-timeout=1800
+	CROSSMODAL_KILLS=$(KILLS) python -m pytest tests/faults -rP --session-timeout=1800 $(PARALLEL) --dist worksteal
 
 test-slurm: setup  ## Run the tiny study on a real Slurm, started on this machine's loopback (as root)
 	@for program in slurmctld slurmd sbatch; do PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || \

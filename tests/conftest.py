@@ -65,6 +65,34 @@ PROFILES = {
 }  # fmt: skip
 
 
+LONGEST = (
+    "tests/e2e/test_staleness.py", "tests/e2e/test_hub.py", "tests/e2e/test_dvc.py", "tests/e2e/test_publish.py",
+    "tests/e2e/test_classes.py", "tests/e2e/test_extending.py", "tests/e2e/test_room.py",
+    "tests/e2e/test_students.py", "tests/e2e/test_audit.py", "tests/e2e/test_tuning.py", "tests/e2e",
+    "tests/experiments/scale/test_study.py", "tests/adaptation/test_vit_b_32.py",
+    "tests/report/test_report_page.py", "tests/shifts/test_what_is_kept.py", "tests/test_readme.py",
+)  # fmt: skip
+"""Files and folders of tests that take longest, the longest first."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files without slow tests where only those are asked for: most of their time is the import."""
+    if config.option.markexpr == "slow" and collection_path.match("test_*.py"):
+        return True if "mark.slow" not in collection_path.read_text(encoding="utf-8") else None
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no core is left alone with one; xdist needs --no-loadscope-reorder."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(ROOT) if item.path.is_relative_to(ROOT) else item.path
+        names = {path.as_posix(), path.parent.as_posix()}
+        return next((place for place, name in enumerate(LONGEST) if name in names), len(LONGEST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Give git an identity and everything an empty home: nothing of the user's is read, needed or written.
@@ -116,13 +144,18 @@ def _status(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+SEEN: list[dict[str, tuple[int, int]]] = []
+"""The study as the last file of tests left it, where it was looked at."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def study_left_alone() -> Iterator[None]:
     """Fail a file of tests that changes the study in this folder; no matter where a run of it is under way."""
-    before = files_of_the_study()
+    before = SEEN.pop() if SEEN else files_of_the_study()
     yield
     if not any((ROOT / ".snakemake/locks").glob("*")):
         after = files_of_the_study()
+        SEEN.append(after)
         changed = sorted(path for path in before | after if before.get(path) != after.get(path))
         assert not changed, f"tests (of this file, or beside it) changed the user's study: {changed[:5]}"
 

@@ -57,9 +57,9 @@ def test_the_suite_runs_on_a_newcomers_machine(checkout: Path, tmp_path: Path) -
     done = ci(checkout, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     told = {part.split("\n", 1)[0]: part for part in done.stdout.split("== ")[1:]}
-    assert list(told)[:4] == ["setup", "lint", "test", "test-faults KILLS=4"]
+    assert list(told)[:4] == ["setup", "lint", "test", "test-faults KILLS=3"]
     assert "nobody" not in told["setup"] and "metrics.parquet" not in told["setup"]
-    for target in ("lint", "test", "test-faults KILLS=4"):
+    for target in ("lint", "test", "test-faults KILLS=3"):
         lines = told[target].splitlines()
         assert {"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "nobody", "metrics.parquet"} <= set(
             lines
