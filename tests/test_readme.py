@@ -1,10 +1,13 @@
 """The published pages state only what was measured: their tables are those of the published numbers."""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from crossmodal.commands import pages
 from crossmodal.commands.pages import (
     CHAIN,
     PAGES,
@@ -12,7 +15,6 @@ from crossmodal.commands.pages import (
     check_markers,
     companion,
     filled,
-    published_tables,
     read_stated,
     written_pages,
 )
@@ -27,12 +29,20 @@ STUDIES = sorted({name.rpartition("/")[0] for page in PAGES for name in blocks(p
 """The studies whose tables the pages have, by what their names begin with; nothing for the default study."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tables_are_made_once() -> Iterator[None]:
+    """The tables of a study are the same for each page, and take seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "published_tables", cache(pages.published_tables))
+        yield
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_no_table_is_left_out(page: Path) -> None:
     """A table that has no place of its own would be text that nobody compares."""
     shown = {
         Path("README.md"): {"hypotheses", "results", "probes", CHAIN},
-        Path("docs/results.md"): {*published_tables(DEFAULT)} - {THEN_AND_NOW, CHAIN},
+        Path("docs/results.md"): {*pages.published_tables(DEFAULT)} - {THEN_AND_NOW, CHAIN},
         Path("docs/protocol.md"): {THEN_AND_NOW},
     }
     assert blocks(page.read_text()).keys() >= shown[page]

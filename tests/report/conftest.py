@@ -81,6 +81,7 @@ class MadeUp:
     def inputs(self, level: float = 0.95, **changes: Any) -> ReportInputs:
         """Return what its report shows, sections drawn from its numbers, with `changes`."""
         facts = cell_values(self.cells)
+        questions = changes.pop("questions", None) or draw_all(self.frame, facts, self.folder, level=level)
         gallery, queries = write_gallery(self.folder)
         sheet = dict(
             source={"package": "@iconify-json/openmoji", "captions": "emojibase-data"},
@@ -96,7 +97,7 @@ class MadeUp:
             numbers=self.numbers,
             hypotheses=hypothesis_rows(),
             level=level,
-            questions=draw_all(self.frame, facts, self.folder, level=level),
+            questions=questions,
             headline_cell="lora-r8",
             queries=queries,
             gallery=gallery,
@@ -124,7 +125,7 @@ def study(make_study: Callable[..., MadeUp]) -> MadeUp:
     return make_study()
 
 
-@pytest.fixture
-def inputs(study: MadeUp) -> ReportInputs:
-    """Its report."""
-    return study.inputs()
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
+    """Its report, drawn once; nobody may write into its folder."""
+    return MadeUp(tmp_path_factory.mktemp("report"), metric_rows(CELLS, SHIFTS), CELLS).inputs()
