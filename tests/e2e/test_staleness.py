@@ -136,18 +136,21 @@ class Row:
     config: tuple[str, ...] = ()
 
 
-def code(module: str) -> Callable[[Path], AbstractContextManager]:
-    """Return the change that adds a constant to a module of the library."""
+def code(*modules: str) -> Callable[[Path], AbstractContextManager]:
+    """Return the change that adds a constant to modules of the library."""
 
     @contextmanager
     def change(folder: Path) -> Iterator[None]:
-        path = folder / "workflow/crossmodal" / module
-        text = path.read_text()
-        path.write_text(f"{text}\n\nANSWER = 42\n")
+        texts = {
+            path: path.read_text() for path in (folder / "workflow/crossmodal" / name for name in modules)
+        }
+        for path, text in texts.items():
+            path.write_text(f"{text}\n\nANSWER = 42\n")
         try:
             yield
         finally:
-            path.write_text(text)
+            for path, text in texts.items():
+                path.write_text(text)
 
     return change
 
@@ -239,9 +242,9 @@ TABLE = {
         {"write_report"}, text("workflow/crossmodal/report/assets/page.css", "{", "{ ")
     ),
     "code: report": Row({"write_report"}, code("report/page.py")),
-    "code: provenance": Row(set(), code("provenance/audit.py")),
-    "code: the study": Row(set(), code("study/sections.py")),
-    "code: the rules of one experiment": Row(set(), code("experiments/search/jobs.py")),
+    "code: provenance, the study and the rules of an experiment": Row(
+        set(), code("provenance/audit.py", "study/sections.py", "experiments/search/jobs.py")
+    ),
     "a parameter of one cell": Row(adapted("lora-r8-pgd") | RECORDED, config=(LORA,)),
     "the strength of an attack": Row(
         RECORDED | numbered("robustness") | {f"evaluate_attacks {ATTACKED} 0"},
@@ -280,8 +283,7 @@ TABLE = {
         | (OF_CELLS - {"number_robustness"}),
         config=DOMAIN,
     ),
-    "a dataset that nothing names": Row(RECORDED, config=DOMAIN[:1]),
-    "a model that no cell names": Row(RECORDED, config=(OTHER,)),
+    "a dataset that nothing names and a model that no cell names": Row(RECORDED, config=(DOMAIN[0], OTHER)),
     "a cell that names another model": Row(
         RECORDED | ALL_NUMBERS | {"build_model other"} | adapted("full"), config=NAMED
     ),
