@@ -19,6 +19,8 @@ from crossmodal.models import clip
 from crossmodal.models.dual_encoder import encode_images, encode_texts, mean_token_norm, perturbable
 from crossmodal.models.loss import contrastive_loss
 
+pytestmark = pytest.mark.slow
+
 METHODS = [
     {"kind": "zero_shot"},
     {"kind": "full"},

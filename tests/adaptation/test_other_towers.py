@@ -23,6 +23,8 @@ from crossmodal.errors import UserError
 from crossmodal.models import clip, dual_encoder
 from crossmodal.models.architecture import CLIP
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "two", "octopus", "hat", "umbrella", "##s"]
 CAPTIONS = ["a red octopus", "two umbrellas", "a hat", "two red hats"]
 IMAGE = {

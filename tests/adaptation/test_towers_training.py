@@ -22,6 +22,8 @@ from crossmodal.training.robust_validation import robust_recall
 from crossmodal.training.settings import TrainingParameters
 from crossmodal.training.step import batch_loss, prepare
 
+pytestmark = pytest.mark.slow
+
 IMAGES = {"kind": "pgd_images", "epsilon": 0.05, "steps": 2}
 TEXTS = {"kind": "pgd_texts", "epsilon": 0.5, "steps": 2}
 BOTH = {"images": IMAGES, "texts": TEXTS}

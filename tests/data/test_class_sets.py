@@ -360,6 +360,7 @@ def ids(examples: Iterable[Example]) -> set[str]:
     return {example.image_id for example in examples}
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_the_real_sets_have_classes_for_sixteen_shots(tmp_path: Path) -> None:
     styles = ("openmoji", "twemoji", "noto")

@@ -20,7 +20,7 @@ def test_there_are_nineteen():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_severity_and_size_gives_an_image(shift, photograph, name):
-    for size in ((32, 32), (48, 48), (33, 47), (184, 200)):
+    for size in ((32, 32), (48, 48), (33, 47), (104, 120)):
         image = photograph(*size)
         image.setflags(write=False)  # a shift that wrote into its input would fail here
         for severity in range(1, 6) if size[0] < 100 else (1, 5):

@@ -1,6 +1,6 @@
 """Shifts keep what the label says: no picture is blank or like another, no hue turns, severity means more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -57,7 +57,19 @@ def graded() -> dict[str, list[dict[str, Any]]]:
 
 
 GRADED = graded()
-SHIFTS = [(name, place + 1) for name, all in GRADED.items() for place in range(len(all))]
+SLOW = {"glass_blur"}
+"""Corruptions that move one pixel after another: seconds for all drawings."""
+
+
+def marks(name: str) -> Sequence[pytest.MarkDecorator]:
+    return [pytest.mark.slow] if name in SLOW else []
+
+
+SHIFTS = [
+    pytest.param(name, place + 1, marks=marks(name))
+    for name, all in GRADED.items()
+    for place in range(len(all))
+]
 EACH = pytest.mark.parametrize(("name", "severity"), SHIFTS)
 
 
@@ -163,7 +175,7 @@ def test_exceptions_for_hue_are_needed(name) -> None:
     assert max(max(turned(name, severity).values()) for severity in range(1, 6)) >= TURN
 
 
-@pytest.mark.parametrize("name", GRADED)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in GRADED])
 def test_more_severity_is_more_distance(name) -> None:
     strengths = range(1, len(GRADED[name]) + 1)
     distances = [distance(drawings(), shifted_drawings(name, severity)) for severity in strengths]
