@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmodal import registry
@@ -273,6 +273,7 @@ trees = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), trees), st.dictionaries(st.sampled_from("abcd"), trees))
+@settings(max_examples=40)
 def test_merge_keeps_the_order_of_keys_and_is_idempotent(base: dict, over: dict) -> None:
     merged = merge(base, over)
     assert list(merged)[: len(base)] == list(base)
