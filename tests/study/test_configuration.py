@@ -168,6 +168,7 @@ def test_default_study_and_overlays_are_valid() -> None:
         ({"search": {"index": "ivfpq"}}, ["search.index:", "which is no index", 'did you mean "ivf-pq"?']),
         ({"evaluation": {"domains": ["twemojis"]}}, ["evaluation.domains:", 'did you mean "twemoji"?']),
         ({"seeds": [0, 0]}, ["seeds: got [0, 0], with 0 more than once; accepts each seed once"]),
+        ({"seeds": [0, 2**32]}, ["seeds.1: got 4294967296; accepts less than 4294967296"]),
         ({"seeds": [0, -1]}, ["seeds.1: got -1; accepts greater than or equal to 0"]),
         (
             {"adaptation": {"cells": {"full": {"seeds": [-3]}}}},

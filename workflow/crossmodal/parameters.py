@@ -96,8 +96,11 @@ def _distinct(values: list[T], what: str) -> list[T]:
 Names = Annotated[list[Name], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_names_once)]
 """Names, each once: what is named twice would be counted twice."""
 
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_each_once)]
-"""Training seeds from 0, as they stand in paths, each once: a repeated one would be one result counted twice."""
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1), AfterValidator(_each_once)
+]
+"""Training seeds from 0, as they stand in paths, each once: a repeated one would be one result counted twice, and
+so would one of more than 32 bits, of which generators see no more."""
 
 
 def merge(base: Any, over: Any) -> Any:

@@ -2,7 +2,6 @@
 base."""
 
 import json
-from hashlib import sha256
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from crossmodal.experiments.continual.names import class_tokens
 from crossmodal.experiments.continual.sessions import sessions_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, Timed, run
 from crossmodal.models.clip import image_size, load_clip, read_tensors
+from crossmodal.seeds import seed_of
 from crossmodal.torch_setup import device, prepare_torch
 
 
@@ -50,7 +50,7 @@ def main(
     )
     model.to(device())
     # Each session of each run draws factors, and batches, of its own.
-    seed = int.from_bytes(sha256(f"{cell.repeat}/{order}/{session}".encode()).digest()[:6], "big")
+    seed = seed_of(cell.repeat, order, session)
     found = learn(model, data, cell.update, cell.training, cell.tower, seed)
     model.cpu()
     new, base = model.state_dict(), read_tensors(weights)

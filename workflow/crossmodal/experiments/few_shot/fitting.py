@@ -13,9 +13,7 @@ from crossmodal.data.shots import draw_shots
 from crossmodal.experiments.few_shot.features import Features, Head
 from crossmodal.experiments.few_shot.names import AGAIN
 from crossmodal.progress import progress
-
-APART = 2**32
-"""What is added to a draw's number for the random numbers of another run."""
+from crossmodal.seeds import seed_of
 
 
 class Images(NamedTuple):
@@ -59,7 +57,7 @@ def fit_all(
     """Yield (name, kind, classifier) of each method, and of the reference once more, with other random numbers."""
     runs = [(name, values, draw) for name, values in methods.items()]
     if reference:
-        runs.append((f"{reference}{AGAIN}", methods[reference], draw + APART))
+        runs.append((f"{reference}{AGAIN}", methods[reference], seed_of("again", draw)))
     for name, values, seed in progress(runs, f"{task.shots} shots", unit="method"):
         yield name, values["kind"], fit(task, values, seed)
 
