@@ -11,7 +11,7 @@ from crossmodal import registry
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workflow/crossmodal"
 
-LEAVES = {"argument_files", "errors", "parameters", "progress", "determinism", "torch_setup"}
+LEAVES = {"argument_files", "errors", "parameters", "progress", "determinism", "seeds", "torch_setup"}
 """Modules that know nothing of the rest."""
 
 RUNNING = {"run", "arguments", "rules", "lock", "workers", "accelerators", "refusals", "torchrun"}
