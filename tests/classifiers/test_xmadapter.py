@@ -68,11 +68,49 @@ def test_hard_images_weigh_more() -> None:
     for hardness in (0.1, 1.0, 30.0):
         found = xmadapter.hard_weights(image, text, hardness)
         assert not found.requires_grad
-        expected = []
-        for a, b in zip(image.tolist(), text.tolist(), strict=True):
-            expected.append(1 + hardness * sum(abs(x - y) for x, y in zip(a, b, strict=True)) / 9)
+        apart = [
+            sum(abs(x - y) for x, y in zip(a, b, strict=True)) / 9
+            for a, b in zip(image.tolist(), text.tolist(), strict=True)
+        ]
+        expected = [1 + hardness * own / np.mean(apart) for own in apart]
         assert found.numpy() == pytest.approx(np.array(expected) / np.mean(expected), rel=1e-5)
         assert float(found.mean()) == pytest.approx(1)
+
+
+def test_what_hardness_does_depends_on_no_scale() -> None:
+    """The caches differ by hundredths as often as by tenths; and where they are equal all images are alike."""
+    image, text = torch.rand(2, 6, 9, generator=torch.Generator().manual_seed(5))
+    own = xmadapter.hard_weights(image, text, 3.0)
+    torch.testing.assert_close(xmadapter.hard_weights(image / 64, text / 64, 3.0), own)
+    assert own.std() > 0.05
+    assert torch.equal(xmadapter.hard_weights(image, image, 3.0), torch.ones(6))
+
+
+@pytest.mark.parametrize("kind", ["tip_adapter_f", "xmadapter"])
+def test_a_cache_is_trained_where_it_is_told(task, kind) -> None:
+    """At the one point that may be chosen or at the same point given; and then answers where it is best."""
+    one = {"alphas": [5], "betas": [4], "epochs": 3}
+    given = fit(task, kind, trained_at={"alpha": 5, "beta": 4}, **one)
+    assert given.losses == fit(task, kind, **one).losses
+    free = fit(task, kind, trained_at={"alpha": 5, "beta": 4}, epochs=3)
+    assert free.losses == given.losses and (free.chosen["alpha"], free.chosen["beta"]) != (5, 4)
+
+
+def test_a_chosen_gamma_is_chosen_after_both_caches_were_trained_alike(task) -> None:
+    at = {"trained_at": {"alpha": 5, "beta": 4}, "epochs": 3}
+    half, chosen = (fit(task, "xmadapter", gamma=gamma, **at) for gamma in (0.5, "chosen"))
+    assert chosen.losses == half.losses
+
+
+def test_the_text_cache_learns_where_texts_say_nothing() -> None:
+    task = make_task(noise=0.5)
+    blind = replace(task, texts=task.texts.roll(1, dims=0))
+    right = task.splits.validation.labels
+    f = task.splits.validation.features[:, 0]
+    at = {"trained_at": {"alpha": 100, "beta": 1}, "epochs": 60, "learning_rate": 0.02, "reduction": 1}
+    found = fit(blind, "xmadapter", gamma=0, **at).logits(f).argmax(dim=1)
+    zero_shot = fit(blind, "zero_shot").logits(f).argmax(dim=1)
+    assert (found == right).float().mean() > (zero_shot == right).float().mean() + 0.3
 
 
 def test_the_text_cache_starts_as_the_classes_themselves(task) -> None:

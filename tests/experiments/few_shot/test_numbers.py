@@ -54,9 +54,9 @@ def write_answers(folder: Path, dataset: str, draw: int, images: int = 120, mode
         for shots in ROOM.shots:
             for target in targets:
                 for n in range(images):
-                    label = CLASSES[n % 4]
+                    kind = min(n % 7, 3)  # more ants than all others
                     right = drawn.random() < rate
-                    answer = label if right else CLASSES[(n + 1) % 4]
+                    label, answer = CLASSES[kind], CLASSES[kind if right else (kind + 1) % 4]
                     row = (method, shots, target, f"{target}/{n}", f"thing-{n // 2}", label, answer)
                     for column, value in zip(columns, row, strict=True):
                         column.append(value)
@@ -74,6 +74,13 @@ def plain_accuracy(path: Path, method: str, shots: int, dataset: str) -> float:
         if (row["method"], row["shots"], row["dataset"]) == (method, shots, dataset)
     ]
     return sum(row["label"] == row["answer"] for row in rows) / len(rows)
+
+
+def plain_class_accuracy(path: Path, method: str, shots: int, dataset: str) -> float:
+    table = (
+        pq.read_table(path).to_pandas().query("method == @method and shots == @shots and dataset == @dataset")
+    )
+    return np.mean([(own["label"] == own["answer"]).mean() for _, own in table.groupby("label")])
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +112,18 @@ def test_accuracies_are_means_over_draws_and_sets(answers: list[Path], numbers: 
     mean = told[at.format("s*/sets")]
     assert mean.value == pytest.approx(np.mean(list(own.values())))
     assert mean.n_seeds == 3 and mean.ci_low < mean.value < mean.ci_high
+
+
+def test_each_class_counts_once_in_the_accuracy_by_class(answers: list[Path], numbers: list[Number]) -> None:
+    told = {number.number_id: number for number in numbers}
+    at = "few_shot/xm/{}/test/4-shot/image_to_text/class_accuracy@1"
+    own = {path.parts[-3:-1]: plain_class_accuracy(path, "xm", 4, path.parts[-3]) for path in answers}
+    for (dataset, draw), value in own.items():
+        assert told[at.format(f"s{draw}/{dataset}")].value == pytest.approx(value)
+    assert told[at.format("s*/sets")].value == pytest.approx(np.mean(list(own.values())))
+    gain = told["few_shot/xm/s*/sets/test/4-shot/image_to_text/gain_over_tip_class_accuracy@1"]
+    tip = [plain_class_accuracy(path, "tip", 4, path.parts[-3]) for path in answers]
+    assert gain.value == pytest.approx(np.mean(list(own.values())) - np.mean(tip))
 
 
 def test_others_are_a_mean_of_their_own(answers: list[Path], numbers: list[Number]) -> None:

@@ -83,8 +83,8 @@ class Fitted:
     parameters: int
     """Numbers that were trained."""
     stored: int
-    """Numbers that are kept beside the model to answer with: caches and networks, not what takes the place of as
-    many in the model."""
+    """Numbers that are kept for this task beside the model and the classes' embeddings: caches, networks, vectors,
+    a projection of its own."""
     chosen: dict[str, float]
     """By name what validation chose (alpha, beta, epoch and their like), and gamma also where it was learnt."""
     losses: tuple[float, ...] = ()

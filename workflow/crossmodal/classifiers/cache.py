@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from crossmodal.classifiers.base import Task, embed
 from crossmodal.classifiers.choosing import best
-from crossmodal.classifiers.settings import CacheParameters
+from crossmodal.classifiers.settings import CacheParameters, TrainedCacheParameters
 
 PAPERS_SCALE = 100
 """s of the paper's CLIP, in whose unit alpha is counted."""
@@ -69,6 +69,12 @@ def points(params: CacheParameters, gammas: Sequence[float] = (1.0,), *, votes: 
     """
     alphas = [alpha for alpha in params.alphas if alpha > 0 or not votes] or params.alphas
     return [Point(beta, gamma, alpha) for beta in params.betas for gamma in gammas for alpha in alphas]
+
+
+def given(params: TrainedCacheParameters, gamma: float = 1.0) -> Point | None:
+    """Return where the parameters have a cache trained; None where the best point of the untrained one is."""
+    at = params.trained_at
+    return Point(at.beta, gamma, at.alpha) if at else None
 
 
 @torch.no_grad()

@@ -50,7 +50,7 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
     return Fitted(
         without_gradient(lambda features: task.scale * embed(task, features) @ texts.T),
         parameters=vectors.numel(),
-        stored=0,
+        stored=vectors.numel(),
         chosen={"step": min(trained.epoch * params.every, steps_of(params, task.shots))},
         losses=trained.losses,
     )

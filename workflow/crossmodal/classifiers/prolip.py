@@ -3,8 +3,8 @@
 The loss is CE(s norm(P x + b) Wᵀ) + λ ‖P − P₀‖², squares summed, with λ = 1 / shots: the fewer images, the nearer
 to the start P₀. Nothing is chosen, so no validation image is read: the last epoch counts. As in the paper's public
 code the optimiser is Adam with ε 1e-4, a step sees all images, and a bias is left as it is; there all images of an
-epoch are in the same view, here each is in one of its own. The d·w numbers that are trained take the place of as
-many in the model.
+epoch are in the same view, here each is in one of its own. The d·w numbers that are trained are kept: another task
+has others, and the model still has its own.
 """
 
 import torch
@@ -39,7 +39,7 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
     return Fitted(
         without_gradient(logits),
         parameters=projection.numel(),
-        stored=0,
+        stored=projection.numel(),
         chosen={},
         losses=trained.losses,
     )

@@ -59,6 +59,9 @@ class CacheParameters(ChoosingParameters):
             100,
             200,
             500,
+            1000,
+            2000,
+            5000,
         ],
         min_length=1,
     )
@@ -71,11 +74,24 @@ class CacheParameters(ChoosingParameters):
     """What may be chosen as the sharpness: an image at cosine c has the vote exp(−beta (1 − c))."""
 
 
-class TrainedCacheParameters(TrainingParameters, CacheParameters):
-    """A cache whose keys are trained, at the best alpha above 0 and beta of the untrained cache.
+class TrainedAt(Parameters):
+    """Where a cache is trained, whatever is chosen to answer at."""
 
-    The epoch is chosen at these, with the untrained cache among the candidates; then both are chosen again.
+    alpha: Positive
+    """Weight of the cache."""
+    beta: Positive
+    """Sharpness."""
+
+
+class TrainedCacheParameters(TrainingParameters, CacheParameters):
+    """A cache whose keys are trained at some alpha and beta; what it answers at is chosen afterwards.
+
+    The epoch is chosen at these, with the untrained cache among the candidates.
     """
 
+    epochs: Epochs = 50
+    """Passes over the training images, one random view of each; 0 leaves the cache at its start."""
+    trained_at: TrainedAt | None = None
+    """Null for the best alpha above 0 and beta of the untrained cache."""
     weight_decay: NotNegative = 0.01
     """Of AdamW."""

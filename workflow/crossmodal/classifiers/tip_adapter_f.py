@@ -1,8 +1,8 @@
 """Tip-Adapter-F (Zhang et al. 2022): Tip-Adapter whose keys K, m · d numbers, are trained by cross-entropy.
 
 As in the paper's public code the optimiser is AdamW with ε 1e-4 and K is not scaled to unit length again.
-Unlike there the epoch is chosen on validation, the untrained cache being among the candidates, and training is
-at the α and β that validation chooses for that cache, not at fixed ones.
+Unlike there the epoch is chosen on validation, the untrained cache being among the candidates. Training is at
+given α and β, as there, or at those that validation chooses for that cache; what it answers at is chosen after it.
 """
 
 import torch
@@ -30,7 +30,7 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
     def choose(points: list[cache.Point]) -> cache.Point:
         return cache.search(task, points, zero_shot, lambda beta, _gamma: votes(queries, beta), labels)
 
-    chosen = choose(cache.points(params, votes=True))
+    chosen = cache.given(params) or choose(cache.points(params, votes=True))
 
     def logits(f: Tensor) -> Tensor:
         return zero_shot_logits(task, f) + cache.weight(task, chosen.alpha) * votes(f, chosen.beta)

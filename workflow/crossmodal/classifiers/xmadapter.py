@@ -7,19 +7,20 @@
   MetaNet's condition is in the prompt, before the text tower. Here it stands behind the tower, our own choice:
   before it, every step would take a prompt of every training image through the tower and back, minutes instead
   of a part of a second. f_i is the image's key before training.
-- Hard images: where the caches disagree an image weighs more, w_i ∝ 1 + λ mean|A_I − A_T|_i, detached, of mean
-  1 in a batch.
+- Hard images: where the caches disagree an image weighs more, w_i ∝ 1 + λ d_i / mean(d), d_i = mean|A_I − A_T|_i,
+  detached, of mean 1 in a batch. Without the division λ would have d's scale, hundredths, and do nothing.
 
 The paper leaves open the widths, λ, the form of w and the rule of γ; here they are parameters. Both networks
 are d → d/16 → d with a ReLU and start at zero, so that the text cache starts as the classes' own embeddings,
-and the images ask it as they are. α and β are chosen as in Tip-Adapter-F.
+and the images ask it as they are. α and β are given or chosen as in Tip-Adapter-F, and γ, where it is chosen,
+after training, in which both caches count alike: untrained, that of texts says little that zero-shot does not.
 
 With h = d/16 and m keys, trained are m·d + 2·(2·d·h + d + h) + 1 numbers where γ is learnt, one less where it is
 not; only the keys where it is fixed to 1, only the networks where it is fixed to 0. Kept to answer
 with are both caches, 2·m·d, and the network that images ask the text cache by.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +33,9 @@ from crossmodal.classifiers.base import Fitted, Task, deciding, embed, without_g
 from crossmodal.classifiers.training import Batch, draw_batches, train
 from crossmodal.classifiers.xmadapter_params import Params
 
+START = 0.5
+"""γ before it is learnt or chosen."""
+
 
 class TwoCaches(nn.Module):
     """The caches, the networks of the text cache and γ; what has no part in the logits is not trained."""
@@ -43,7 +47,7 @@ class TwoCaches(nn.Module):
         self.image_keys = nn.Parameter(start.clone())
         self.meta = _network(start.shape[1], params.reduction, generator)
         self.image_to_text = _network(start.shape[1], params.reduction, generator)
-        self.gamma_logit = nn.Parameter(torch.zeros(()), requires_grad=params.gamma == "learnt")
+        self.gamma_logit = nn.Parameter(torch.tensor(START).logit(), requires_grad=params.gamma == "learnt")
         self.image_keys.requires_grad_(params.gamma != 0)
         for network in (self.meta, self.image_to_text):
             network.requires_grad_(params.gamma != 1)
@@ -81,7 +85,9 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
     caches = TwoCaches(task, params, generator)
     images, queries = embed(task, task.splits.train.features), embed(task, features)
     zero_shot = zero_shot_logits(task, queries)
-    chosen = _choose(task, params, caches, queries, zero_shot, labels, trainable=True)
+    share = START if isinstance(params.gamma, str) else params.gamma
+    point = cache.given(params, share)
+    chosen = point or _choose(task, params, caches, queries, zero_shot, labels, [share], trainable=True)
 
     def gamma() -> Tensor | float:
         return caches.gamma_logit.sigmoid() if params.gamma == "learnt" else chosen.gamma
@@ -102,7 +108,9 @@ def fit(task: Task, params: Params, generator: Generator) -> Fitted:
         return logits(f, *caches.affinities(f, chosen.beta))
 
     trained = train(caches.optimiser(params), batches, loss, (lambda: of_embeddings(queries), labels))
-    chosen = _choose(task, params, caches, queries, zero_shot, labels)
+    learnt = float(caches.gamma_logit.detach().sigmoid()) if params.gamma == "learnt" else share
+    gammas = params.gammas if params.gamma == "chosen" else [learnt]
+    chosen = _choose(task, params, caches, queries, zero_shot, labels, gammas)
     answer, stored = _frozen(task, caches, chosen)
     return Fitted(
         without_gradient(lambda features: answer(embed(task, features))),
@@ -135,7 +143,8 @@ def _frozen(task: Task, caches: TwoCaches, chosen: cache.Point) -> tuple[Callabl
 
 def hard_weights(image: Tensor, text: Tensor, hardness: float) -> Tensor:
     """Return the weight of each image, [n] of mean 1 and without gradient, from its affinities [n, m]."""
-    weights = 1 + hardness * (image - text).detach().abs().mean(dim=1)
+    apart = (image - text).detach().abs().mean(dim=1)
+    weights = 1 + hardness * apart / apart.mean().clamp_min(torch.finfo(apart.dtype).tiny)
     return weights / weights.mean()
 
 
@@ -150,12 +159,9 @@ def _network(width: int, reduction: int, generator: Generator) -> nn.Sequential:
 @torch.no_grad()
 def _choose(
     task: Task, params: Params, caches: TwoCaches, queries: Tensor, zero_shot: Tensor, labels: Tensor,
-    *, trainable: bool = False,
+    gammas: Sequence[float], *, trainable: bool = False,
 ) -> cache.Point:  # fmt: skip
-    """Return the best α and β, and γ where it is chosen; otherwise γ as it is."""
-    gammas = params.gammas if isinstance(params.gamma, str) else [params.gamma]
-    if params.gamma == "learnt":
-        gammas = [float(caches.gamma_logit.sigmoid())]
+    """Return the best α and β, and γ of `gammas`."""
     seen: dict[float, tuple[Tensor, Tensor]] = {}
 
     def votes(beta: float, gamma: float) -> Tensor:

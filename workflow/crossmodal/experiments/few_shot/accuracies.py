@@ -1,6 +1,6 @@
 """How often each method is right about the same images: estimates with draws of images and of shots."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crossmodal.data.tables import read_table
-from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, method_name, variant_of
+from crossmodal.experiments.few_shot.names import ACCURACY, CLASS_ACCURACY, ELSEWHERE, method_name, variant_of
 from crossmodal.statistics.estimates import Seeds, aggregate, mean, merge
 from crossmodal.statistics.panel import Panel, Result, Sums
 from crossmodal.statistics.queries import IMAGE_TO_TEXT
@@ -27,6 +27,7 @@ class Where(NamedTuple):
     dataset: str
     variant: str
     """`<k>-shot`, and `-from-<source>` where another set was learnt from."""
+    metric: str = ACCURACY
 
 
 Found = dict[str, dict[Where, Seeds]]
@@ -48,7 +49,8 @@ def read_answers(path: Path, model: str, dataset: str, draw: int, first: str) ->
             experiment=ROOM, cell=method_name(row["method"], model, first), seed=draw,
             dataset=row["dataset"], split="test", variant=variant, path=path,
         )  # fmt: skip
-        own = _sums(table["cluster"].filter(mask).to_pylist(), right.filter(mask).to_numpy())
+        clusters, labels = (table[name].filter(mask).to_pylist() for name in ("cluster", "label"))
+        own = _sums(clusters, labels, right.filter(mask).to_numpy())
         results.append(Result(record, {IMAGE_TO_TEXT: own}))
     return results
 
@@ -70,21 +72,26 @@ def accuracies(
         own: dict[Where, Seeds] = {}
         for key, seeds in panel.measure(cell).items():
             shared = {draw: replace(estimate, training=f"{ROOM}/draws") for draw, estimate in seeds.items()}
-            own[Where(key.dataset, key.variant)] = aggregate(shared)
+            own[Where(key.dataset, key.variant, key.metric)] = aggregate(shared)
         means = {}
-        for variant in dict.fromkeys(where.variant for where in own):
+        for variant, metric in dict.fromkeys(where[1:] for where in own):
             for name, wanted in groups.items():
-                parts = [own[Where(dataset, variant)] for dataset in wanted if Where(dataset, variant) in own]
-                if parts and len(parts) == len(wanted) and (name == ELSEWHERE) == ("-from-" in variant):
-                    means[Where(name, variant)] = merge(mean, parts)
+                each = [Where(dataset, variant, metric) for dataset in wanted]
+                if (
+                    each
+                    and all(where in own for where in each)
+                    and (name == ELSEWHERE) == ("-from-" in variant)
+                ):
+                    means[Where(name, variant, metric)] = merge(mean, [own[where] for where in each])
         found[cell] = own | means
     return found
 
 
-def _sums(clusters: Iterable[str], right: NDArray[np.bool_]) -> Sums:
-    names, codes = np.unique(list(clusters), return_inverse=True)
-    counts = np.bincount(codes, minlength=len(names)).astype(np.float64)
-    sums: NDArray[np.float64] = np.bincount(
-        codes, weights=right.astype(np.float64), minlength=len(names)
-    ).astype(np.float64)
-    return Sums((ACCURACY,), names.tolist(), sums[:, None], counts)
+def _sums(clusters: Sequence[str], labels: Sequence[str], right: NDArray[np.bool_]) -> Sums:
+    """Return how many images of each cluster are right, and the same where every class has as many images."""
+    names, codes = np.unique(clusters, return_inverse=True)
+    _, classes, images = np.unique(labels, return_inverse=True, return_counts=True)
+    even = len(labels) / (len(images) * images[classes])
+    sums = np.zeros((len(names), 2))
+    np.add.at(sums, codes, np.stack([right, right * even], axis=1))
+    return Sums((ACCURACY, CLASS_ACCURACY), names.tolist(), sums, np.bincount(codes).astype(np.float64))

@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 from crossmodal.experiments.few_shot.accuracies import ROOM
-from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, SETS, UNSEEN, variant_of
+from crossmodal.experiments.few_shot.names import (
+    ACCURACY,
+    CLASS_ACCURACY,
+    ELSEWHERE,
+    SETS,
+    UNSEEN,
+    variant_of,
+)
 from crossmodal.experiments.few_shot.params import KEY, Params
 from crossmodal.statistics.claims import Claim
 from crossmodal.statistics.queries import IMAGE_TO_TEXT
@@ -35,6 +42,7 @@ def _more(params: Params, name: str, dataset: str, variant: str, each: list[str]
     context = [(one, number(gain, on=one)) for one in each]
     if dataset != ELSEWHERE:
         context += [("all sets", number(gain, on=SETS))] if dataset == UNSEEN else []
+        context += [("each class once", number(f"gain_over_{params.reference}_{CLASS_ACCURACY}"))]
         fewer = [shots for shots in params.shots if shots != max(params.shots)]
         context += [(variant_of(shots), number(gain, how=variant_of(shots))) for shots in fewer]
     needs = None

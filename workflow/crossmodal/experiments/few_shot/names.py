@@ -3,7 +3,9 @@
 SETS, UNSEEN, ELSEWHERE = "sets", "unseen", "elsewhere"
 """Stand for a dataset where a number is the mean over all sets, over those whose pictures the base models have not
 met, or over all those that were not learnt from."""
-ACCURACY = "accuracy@1"
+ACCURACY, CLASS_ACCURACY = "accuracy@1", "class_accuracy@1"
+"""Of all images; and the mean over classes of that of a class's images, where each class counts once. Shots, and
+the images that choices are made on, are as many of each class, test images are not."""
 AGAIN = "-again"
 """Behind the name of the reference: another run of it."""
 ON_TEST = "-on-test"

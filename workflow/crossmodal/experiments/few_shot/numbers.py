@@ -10,7 +10,14 @@ from crossmodal.data.tables import read_table
 from crossmodal.experiments.few_shot.accuracies import ROOM, Found, Where, accuracies, read_answers
 from crossmodal.experiments.few_shot.claims import claims
 from crossmodal.experiments.few_shot.costs import cost_numbers
-from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, SETS, method_name, variant_of
+from crossmodal.experiments.few_shot.names import (
+    ACCURACY,
+    CLASS_ACCURACY,
+    ELSEWHERE,
+    SETS,
+    method_name,
+    variant_of,
+)
 from crossmodal.experiments.few_shot.params import Params
 from crossmodal.experiments.few_shot.records import Fit, Shots, Time
 from crossmodal.jobs.run import Ins, Out, Spec, run
@@ -56,7 +63,7 @@ def accuracy_numbers(
     for cell, own in found.items():
         for where, seeds in own.items():
             kept = seeds if _name(cell) not in (room.baseline,) else fixed(seeds)
-            numbers += numbers_of(_place(cell, where), ACCURACY, kept, level)
+            numbers += numbers_of(_place(cell, where), where.metric, kept, level)
         for other in dict.fromkeys(filter(None, (room.baseline, room.reference, room.probe))):
             beside = other + cell.removeprefix(_name(cell))
             if beside == cell or beside not in found:
@@ -65,7 +72,7 @@ def accuracy_numbers(
                 if where not in found[beside]:
                     continue
                 gained = combine(difference, seeds, found[beside][where])
-                place, name = _place(cell, where), f"gain_over_{other}_{ACCURACY}"
+                place, name = _place(cell, where), f"gain_over_{other}_{where.metric}"
                 numbers += numbers_of(place, name, gained, level, targets=targets or {})
                 numbers += p_value_numbers(place, name, gained, level)
     return numbers + list(again_numbers(found, room, level))
@@ -81,7 +88,7 @@ def again_numbers(found: Found, room: Params, level: float) -> Iterator[Number]:
         return
     for where, seeds in found[again].items():
         own = found[str(room.reference)][where]
-        yield from another_run(_place(str(room.reference), where), ACCURACY, own, seeds, level)
+        yield from another_run(_place(str(room.reference), where), where.metric, own, seeds, level)
 
 
 def chance_numbers(paths: Sequence[Path], room: Params) -> list[Number]:
@@ -104,8 +111,9 @@ def chance_numbers(paths: Sequence[Path], room: Params) -> list[Number]:
                 found[name, variant] = float(np.mean(own))
     sources = list(map(str, paths))
     return [
-        _place(CHANCE, Where(*where)).plain(ALL_SEEDS, ACCURACY, value, "fraction", sources)
+        _place(CHANCE, Where(*where)).plain(ALL_SEEDS, metric, value, "fraction", sources)
         for where, value in found.items()
+        for metric in (ACCURACY, CLASS_ACCURACY)
     ]
 
 

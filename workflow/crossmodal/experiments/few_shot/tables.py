@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from crossmodal.experiments.few_shot.accuracies import ROOM
-from crossmodal.experiments.few_shot.names import ACCURACY, ELSEWHERE, SETS, UNSEEN, variant_of
+from crossmodal.experiments.few_shot.names import (
+    ACCURACY,
+    CLASS_ACCURACY,
+    ELSEWHERE,
+    SETS,
+    UNSEEN,
+    variant_of,
+)
 from crossmodal.experiments.few_shot.params import Params
 from crossmodal.report.lookup import Numbers
 from crossmodal.report.tables import ONE_SEED, Row, Table, Tables, figure, without_empty
@@ -35,22 +42,31 @@ def tables(numbers: Numbers, room: Params) -> Tables:
 
 
 def shots_table(numbers: Numbers, room: Params) -> Table:
-    """Return the accuracy of each method by shots: mean over all sets, and over those not met before."""
+    """Return the accuracy of each method by shots: mean over all sets, and over those not met before.
+
+    With the most shots also where each class counts once.
+    """
     spans, columns, wanted = [], [], list[Wanted]()
     titles = {SETS: "accuracy, mean over the sets", UNSEEN: "over sets that base models have not met"}
     for name in (name for name in room.groups() if name in titles):
-        spans.append((titles[name], len(room.shots)))
+        spans.append((titles[name], len(room.shots) + 1))
         columns += [f"{_shots(shots)} %" for shots in sorted(room.shots)]
         wanted += [(ACCURACY, _at(name, variant_of(shots))) for shots in sorted(room.shots)]
+        wanted.append((CLASS_ACCURACY, _at(name, variant_of(max(room.shots)))))
+        columns.append(f"each class once, {_shots(max(room.shots))} %")
     return _table("few-shot", numbers, room, spans, columns, wanted)
 
 
 def sets_table(numbers: Numbers, room: Params) -> Table:
-    """Return the accuracy of each method with the most shots, by set."""
-    most = max(room.shots)
-    wanted = [(ACCURACY, _at(name, variant_of(most))) for name in room.sets]
-    spans = [(f"accuracy, {_shots(most)}", len(room.sets))]
-    return _table("few-shot-sets", numbers, room, spans, [f"{name} %" for name in room.sets], wanted)
+    """Return the accuracy of each method with the most shots, by set, and what is beyond the probe."""
+    most, count = max(room.shots), len(room.sets)
+    metrics = {ACCURACY: f"accuracy, {_shots(most)}"}
+    if room.probe:
+        metrics[f"gain_over_{room.probe}_{ACCURACY}"] = f"above {room.probe}, points"
+    wanted = [(metric, _at(name, variant_of(most))) for metric in metrics for name in room.sets]
+    columns = [f"{name} %" for name in room.sets] + (list(room.sets) if room.probe else [])
+    spans = [(title, count) for title in metrics.values()]
+    return _table("few-shot-sets", numbers, room, spans, columns, wanted)
 
 
 def gains_table(numbers: Numbers, room: Params) -> Table:
