@@ -49,7 +49,7 @@ test-fast: setup  ## Run the tests that take seconds, a file on each core
 	OMP_NUM_THREADS=1 python -m pytest tests -m "not slow" $(PARALLEL) --dist loadfile --no-loadscope-reorder
 
 test-faults: setup  ## Kill, fill, truncate and lock the tiny study (KILLS=20 kills, half an hour at most)
-	CROSSMODAL_KILLS=$(KILLS) python -m pytest tests/faults -rP --session-timeout=1800 $(PARALLEL) --dist worksteal
+	CROSSMODAL_KILLS=$(KILLS) python -m pytest tests/faults -rP --session-timeout=1800
 
 test-slurm: setup  ## Run the tiny study on a real Slurm, started on this machine's loopback (as root)
 	@for program in slurmctld slurmd sbatch; do PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || \
