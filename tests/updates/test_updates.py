@@ -21,6 +21,8 @@ UPDATES = [
     {"kind": "random", **STRUCTURED},
     {"kind": "lora", "rank": 4},
     {"kind": "lora", "matches": {"kind": "lorsu", **STRUCTURED}},
+    {"kind": "lora", "rank": 4, "first_layers": True},
+    {"kind": "projection"},
     {"kind": "gradient_mask", "sparsity": 0.1},
     {"kind": "full"},
     {"kind": "frozen"},
@@ -144,7 +146,7 @@ def test_all_heads_and_no_sparse_part_is_lora_exactly(model: str, fresh, updated
 def test_without_biases_and_projection_it_is_the_adaptation_of_that_name(
     model: str, fresh, updated, params, train
 ) -> None:
-    own = updated(params("lora", rank=4, alpha=8.0, biases=False, projection=False), model)
+    own = updated(params("lora", rank=4, scale=2.0, biases=False, projection=False), model)
     other, method = fresh(model), {"kind": "lora", "rank": 4, "alpha": 8.0, "towers": "image"}
     adaptation.attach(other, parse("adaptation", method), seed=3)
     train(other, methods.Masks({}))
@@ -178,6 +180,11 @@ def test_counts_are_those_of_the_formula(fresh, params, attach) -> None:
     plain = layers * (3 * rank * width + 3 * width * rank) + rank * (width + joint) + biases
     assert attach(own, params("lora", rank=rank)).trained(own) == plain
     own = fresh()
+    wider = layers * rank * (width + 4 * width)
+    assert attach(own, params("lora", rank=rank, first_layers=True)).trained(own) == plain + wider
+    own = fresh()
+    assert attach(own, params("projection")).trained(own) == width * joint
+    own = fresh()
     assert attach(own, params("gradient_mask", sparsity=0.1)).trained(own) == sparse
     own = fresh()
     assert attach(own, params("full")).trained(own) == sum(p.numel() for p in own.visual.parameters())
@@ -185,12 +192,37 @@ def test_counts_are_those_of_the_formula(fresh, params, attach) -> None:
     assert attach(own, params("frozen")).trained(own) == 0
 
 
+@pytest.mark.parametrize("first_layers", [False, True])
 @pytest.mark.parametrize("model", MODELS)
-def test_lora_of_a_budget_trains_as_many_as_it_allows_and_no_more(model: str, fresh, params, attach) -> None:
+def test_lora_of_a_budget_trains_as_many_as_it_allows_and_no_more(
+    model: str, first_layers: bool, fresh, params, attach
+) -> None:
     own, budget = fresh(model), fresh(model)
     allowed = attach(budget, params("lorsu", **STRUCTURED)).trained(budget)
-    taken = attach(own, params("lora", matches={"kind": "lorsu", **STRUCTURED})).trained(own)
+    same = {"matches": {"kind": "lorsu", **STRUCTURED}, "first_layers": first_layers}
+    taken = attach(own, params("lora", **same)).trained(own)
     assert 0.7 * allowed < taken <= allowed
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_terms_on_first_layers_are_where_single_weights_are(model: str, fresh, updated, params) -> None:
+    base = fresh(model)
+    sparse = set(changed(base, updated(params("gradient_mask", sparsity=0.1), model)))
+    alone = set(changed(base, updated(params("lora", rank=4, biases=False), model)))
+    wider = set(changed(base, updated(params("lora", rank=4, biases=False, first_layers=True), model)))
+    assert wider - alone == sparse and alone < wider
+
+
+def test_the_scale_is_the_rate_of_terms_and_of_nothing_else(fresh, updated, params) -> None:
+    base, sizes = fresh(), {"rank": 4, "heads": 1, "sparsity": 0.1}
+    moved = {}
+    for scale in (1.0, 10.0):
+        after = updated(params("lorsu", scale=scale, **sizes))
+        own = {n: (after.state_dict()[n] - base.state_dict()[n]).norm() for n in changed(base, after)}
+        moved[scale] = {kind: sum(v for n, v in own.items() if n.endswith(kind)) for kind in
+                        ("in_proj_weight", "c_fc.weight")}  # fmt: skip
+    assert moved[10.0]["in_proj_weight"] > 5 * moved[1.0]["in_proj_weight"]
+    assert moved[10.0]["c_fc.weight"] < 2 * moved[1.0]["c_fc.weight"]
 
 
 def test_the_text_tower_can_be_updated_alone_and_both_at_once(fresh, updated, params) -> None:

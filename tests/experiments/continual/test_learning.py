@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -15,9 +16,11 @@ from crossmodal.errors import UserError
 from crossmodal.experiments.continual import evaluate_sessions, learn_session, search_target
 from crossmodal.experiments.continual.answers import Asked, answered
 from crossmodal.experiments.continual.learning import SessionData, _loss, learn
+from crossmodal.experiments.continual.learning_params import Learnt
 from crossmodal.experiments.continual.names import class_features, class_tokens
 from crossmodal.experiments.continual.operations import step_flops
 from crossmodal.experiments.continual.params import SessionTraining
+from crossmodal.experiments.continual.sessions import sessions_of, shots_of
 from crossmodal.models import clip, dual_encoder
 from crossmodal.models.clip import read_tensors, save_clip
 from crossmodal.models.scratch_params import CONFIGS
@@ -160,19 +163,7 @@ def test_sessions_go_on_from_one_another_and_are_asked_about(files: dict[str, Pa
     base, first, last = read_tensors(files["weights"]), read_tensors(one), read_tensors(two)
     assert set(first) <= set(last) < set(base)
     assert all(not torch.equal(tensor, base[name]) for name, tensor in last.items())
-    answers = tmp_path / "answers.parquet"
-    spec = {
-        "parameters": {
-            "room": ROOM, "after": [1, 2], "batch_size": 16, "others": [["other", "test", "clean", "image_id"]],
-            "sets": [["colours", "test", "clean", "group"], ["colours", "val", "clean", "image_id"]],
-        },
-        "seed": 0, "threads": 1, "wildcards": {"cell": "lorsu", "plan": "continual", "order": "0"},
-    }  # fmt: skip
-    evaluate_sessions.main(
-        files["config.json"], files["weights"], [], files["train"], [files["test"], files["val"]],
-        [files["test"]], [one, two], answers, spec,
-    )  # fmt: skip
-    table = pq.read_table(answers).to_pandas()
+    table = evaluated(files, tmp_path, [one, two], "names", "group")
     own = table[(table["dataset"] == "colours") & (table["split"] == "test")]
     assert own.groupby("after").size().to_dict() == {0: 24, 1: 24, 2: 24}
     assert set(own["cluster"]) == {"g0", "g1", "g2"} and set(own["session"]) == {1, 2}
@@ -180,6 +171,74 @@ def test_sessions_go_on_from_one_another_and_are_asked_about(files: dict[str, Pa
     assert rates[2] > rates[0], "colours are easily learnt"
     elsewhere = table[table["dataset"] == "other"]
     assert set(elsewhere["after"]) == {0, 2} and set(elsewhere["session"]) == {0}
+
+
+def evaluated(
+    files: dict[str, Path], folder: Path, states: list[Path], answers: str, cluster: str
+) -> pd.DataFrame:
+    spec = {
+        "parameters": {
+            "room": ROOM, "after": [1, 2], "batch_size": 16, "answers": answers,
+            "others": [["other", "test", "clean", "image_id"]],
+            "sets": [["colours", split, "clean", cluster] for split in ("test", "val")],
+        },
+        "seed": 0, "threads": 1, "wildcards": {"cell": "lorsu", "plan": "continual", "order": "0"},
+    }  # fmt: skip
+    evaluate_sessions.main(
+        files["config.json"], files["weights"], [], files["train"], [files["test"], files["val"]],
+        [files["test"]], states, folder / "answers.parquet", spec,
+    )  # fmt: skip
+    return pq.read_table(folder / "answers.parquet").to_pandas()
+
+
+def test_training_images_that_no_shot_is_akin_to_stand_beside_validation(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    states = [learnt(files, tmp_path, [], 1), learnt(files, tmp_path, [], 2)]
+    table = evaluated(files, tmp_path, states, "names", "image_id")
+    labels = [CLASSES[i % 4] for i in range(20)]
+    shots = shots_of([f"train{i}" for i in range(20)], labels, Learnt.model_validate(ROOM), 0)
+    seen = {f"train{row}" for rows in shots.values() for row in rows}
+    asked = set(table[table["split"] == "val"]["image_id"])
+    assert (
+        len(seen) == 12 and asked == {f"val{i}" for i in range(8)} | {f"train{i}" for i in range(20)} - seen
+    )
+    whole = evaluated(files, tmp_path, states, "names", "group")
+    asked = set(whole[whole["split"] == "val"]["image_id"])
+    assert asked == {f"val{i}" for i in range(8)}, "each group has a shot"
+
+
+def test_a_prototype_is_what_the_weights_after_its_session_see(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    one = learnt(files, tmp_path, [], 1)
+    two = learnt(files, tmp_path, [one], 2)
+    table = evaluated(files, tmp_path, [one, two], "shots", "image_id")
+    names = evaluated(files, tmp_path, [one, two], "names", "image_id")
+    key = ["dataset", "split", "after", "image_id"]
+    same = table.merge(names, on=key, suffixes=("", "_names"))
+    before = same[(same["after"] == 0) | (same["dataset"] == "other")]
+    assert (before["correct"] == before["correct_names"]).all(), "nothing is kept of what was not seen"
+    model = build()
+    found = table[table["split"].eq("test") & table["after"].eq(2) & table["dataset"].eq("colours")]
+    labels = [CLASSES[i % 4] for i in range(20)]
+    shots = shots_of([f"train{i}" for i in range(20)], labels, Learnt.model_validate(ROOM), 0)
+    sessions = sessions_of(labels, Learnt.model_validate(ROOM), 0, files["train"])
+    kept = {}
+    for state, own in zip((one, two), sessions, strict=True):
+        model.load_state_dict(build().state_dict() | read_tensors(state))
+        for name in own:
+            kept[name] = embedded(model, [picture(row, name) for row in shots[name]]).mean(axis=0)
+    vectors = np.stack([kept[name] / np.linalg.norm(kept[name]) for name in CLASSES])
+    images = embedded(model, [picture(200 + i, CLASSES[i % 4]) for i in range(24)])
+    expected = (images @ vectors.T).argmax(axis=1) == np.arange(24) % 4
+    assert found["correct"].tolist() == expected.tolist() and expected.mean() > 0.5
+
+
+def embedded(model: CLIP, pictures: list[np.ndarray]) -> np.ndarray:
+    with torch.inference_mode():
+        pixels = dual_encoder.to_pixels(torch.from_numpy(np.stack(pictures)))
+        return dual_encoder.encode_images(model.eval(), pixels).numpy()
 
 
 def test_captions_of_a_text_tower_that_stays_are_not_embedded_again(
@@ -201,7 +260,7 @@ def test_a_class_of_the_test_images_that_has_no_session_is_one_line(
 ) -> None:
     odd = tmp_path / "odd"
     write_examples(odd, [Example("1", encode_png(picture(1, "red")), "x.png", ["x"], "zebra", "g", "")])
-    spec = {"parameters": {"room": ROOM, "after": [], "batch_size": 4, "others": [],
+    spec = {"parameters": {"room": ROOM, "after": [], "batch_size": 4, "others": [], "answers": "names",
                            "sets": [["colours", "test", "clean", "image_id"]]},
             "seed": 0, "threads": 1, "wildcards": {"order": "0"}}  # fmt: skip
     with pytest.raises(UserError, match='odd: class "zebra" is in no session, as it has no training image'):

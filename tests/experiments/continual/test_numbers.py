@@ -1,7 +1,9 @@
 """Accuracy, forgetting and transfer beside slow loops over the answers; limit cases; claims that can be judged."""
 
 from collections.abc import Callable
+from statistics import mean
 
+import pyarrow as pa
 import pytest
 
 from crossmodal.experiments.continual.board import Board, Run
@@ -29,14 +31,25 @@ def room(sessions: int = 3, **more: object) -> Params:
     return Params.model_validate({"dataset": "digits", "sessions": sessions, "cells": UPDATES, **more})
 
 
+def alike(rows: list[dict], metric: str) -> float:
+    """The mean over classes of the mean over their clusters of the share that is right, in loops."""
+    classes = []
+    for label in {row["label"] for row in rows}:
+        own = [row for row in rows if row["label"] == label]
+        shares = [
+            mean(row[metric] for row in own if row["cluster"] == cluster)
+            for cluster in {row["cluster"] for row in own}
+        ]
+        classes.append(mean(shares))
+    return mean(classes)
+
+
 def share(run: Run, after: int, asked: int) -> float:
     """The accuracy after a session on another's classes, by counting."""
-    right = total = 0
-    for row in run.table.to_pylist():
-        where = (row["dataset"], row["split"], row["variant"], row["after"], row["session"])
-        if where == (*CLEAN, after, asked):
-            right, total = right + row["correct"], total + 1
-    return right / total
+    rows = run.table.to_pylist()
+    wanted = (*CLEAN, after, asked)
+    names = ("dataset", "split", "variant", "after", "session")
+    return alike([row for row in rows if tuple(row[name] for name in names) == wanted], "correct")
 
 
 @pytest.mark.parametrize("sessions", [1, 2, 3, 5])
@@ -81,19 +94,23 @@ def test_intervals_are_of_clusters_and_cells_are_paired(write_run: Callable[...,
     assert (again.samples == first.samples).all() and not (second.samples == first.samples).all()
 
 
-def test_accuracy_on_what_was_learnt_counts_each_image_once(
+def test_accuracy_on_what_was_learnt_counts_each_class_once(
     write_run: Callable[..., Run], statistics
 ) -> None:
     run = write_run()
     found = {n.number_id: n.value for n in session_numbers([run], room(), statistics)}
     for session in (1, 2, 3):
         rows = [row for row in run.table.to_pylist() if row["after"] == session]
-        seen = [row["correct_seen"] for row in rows if row["session"] <= session]
-        assert None not in seen
+        seen = [row for row in rows if row["session"] <= session]
+        assert None not in [row["correct_seen"] for row in seen]
         name = f"continual/lorsu/s*/digits/test/after-{session}/-/accuracy_seen"
-        assert found[name] == pytest.approx(sum(seen) / len(seen))
+        assert found[name] == pytest.approx(alike(seen, "correct_seen"))
+    images = found["continual/lorsu/s*/digits/test/clean/-/image_accuracy"]
+    assert images == pytest.approx(mean(row["correct_seen"] for row in rows))
     assert "continual/lorsu/s*/digits/test/after-0/-/accuracy_seen" not in found
-    assert found["continual/lorsu/s*/digits/test/after-0@session-2/-/accuracy"] == share(run, 0, 2)
+    assert found["continual/lorsu/s*/digits/test/after-0@session-2/-/accuracy"] == pytest.approx(
+        share(run, 0, 2)
+    )
     assert found["continual/chance/s*/digits/test/clean/-/average_accuracy"] == pytest.approx(1 / 6)
 
 
@@ -114,7 +131,7 @@ def test_every_claim_is_about_numbers_that_are_made(write_run: Callable[..., Run
     found = session_numbers(runs, whole, statistics, targets_of(made))
     names = {number.number_id for number in found}
     for claim in made:
-        asked = {claim.number, claim.aa, claim.smallest, *(name for _, name in claim.context)}
+        asked = {claim.number, claim.aa, claim.smallest, claim.needs[0], *(name for _, name in claim.context)}
         assert asked <= names, asked - names
         place, _, metric = claim.number.rpartition("/")
         assert f"{place}/p_claim_{metric}" in names and f"{place}/p_value_{metric}" in names
@@ -131,6 +148,44 @@ def test_every_claim_is_about_numbers_that_are_made(write_run: Callable[..., Run
     assert "continual/lorsu/s*/digits/test/noise+after-3/-/accuracy_seen" in names
 
 
+def test_who_learnt_nothing_is_not_above_those_who_forgot(write_run: Callable[..., Run], statistics) -> None:
+    """An update that leaves the base model as it is ends above one that spoils it: that is no learning."""
+    whole = room(cell="lorsu", baseline="lora")
+    runs = [write_run(cell, order, rate=0.6, images=240) for cell in ("lorsu", "lora") for order in (0, 1, 2)]
+    still = []
+    for run in runs:
+        rows = run.table.to_pylist()
+        before = {row["image_id"]: row["correct"] for row in rows if row["after"] == 0}
+        for row in rows:
+            row["correct"] = before[row["image_id"]] and (run.cell == "lorsu" or row["after"] == 0)
+        still.append(run._replace(table=pa.Table.from_pylist(rows, schema=run.table.schema)))
+    made = list(claims(whole, "emoji", {}))
+    found = session_numbers(still, whole, statistics, targets_of(made))
+    told = {number.number_id: number for number in found}
+    assert told[made[0].number].ci_low > 0.3, "it ends far above"
+    nothing = told["continual/lorsu/s*/digits/test/clean/-/gain_over_before_average_accuracy"]
+    assert (nothing.value, nothing.ci_low, nothing.ci_high) == (0, 0, 0)
+    verdict = judged(made, found)["LoRSU.lora"]
+    assert verdict.verdict == "inconclusive" and "what all sessions add to the base model" in verdict.note
+
+
+def test_gains_are_over_the_orders_that_both_have(write_run: Callable[..., Run], statistics) -> None:
+    cells = {**UPDATES, "other": {"update": {"kind": "full"}, "orders": [0, 1]}}
+    whole = room(cells={**cells, "lorsu": {**UPDATES["lorsu"], "over": ["other"]}})
+    runs = [write_run("lorsu", order, rate=0.8) for order in (0, 1, 2)]
+    runs += [write_run("other", order, rate=0.3) for order in (0, 1)]
+    told = {number.number_id: number for number in session_numbers(runs, whole, statistics)}
+    at = "continual/{}/s{}/digits/test/clean/-/{}"
+    each = [
+        told[at.format("lorsu", s, "average_accuracy")].value
+        - told[at.format("other", s, "average_accuracy")].value
+        for s in (0, 1)
+    ]
+    gain = told[at.format("lorsu", "*", "gain_over_other_average_accuracy")]
+    assert gain.value == pytest.approx(mean(each)) and gain.n_seeds == 2
+    assert at.format("lorsu", 2, "gain_over_other_average_accuracy") not in told
+
+
 def test_one_order_decides_nothing(write_run: Callable[..., Run], statistics) -> None:
     whole = room(cell="lorsu", baseline="lora")
     runs = [write_run("lorsu", rate=0.8), write_run("lora", rate=0.3)]
@@ -141,16 +196,17 @@ def test_one_order_decides_nothing(write_run: Callable[..., Run], statistics) ->
     assert not [n for n in found if n.metric.startswith("aa_")]
 
 
-def test_what_is_kept_elsewhere_is_a_ratio(write_run: Callable[..., Run], statistics) -> None:
+def test_what_is_kept_elsewhere_is_the_share_of_what_was_above_chance(
+    write_run: Callable[..., Run], statistics
+) -> None:
     run = write_run(sets=(CLEAN, ("icons", "test", "clean")))
     whole = room(retention={"datasets": ["icons"]})
     found = {n.metric: n.value for n in elsewhere_numbers([run], whole, statistics)}
     rows = [row for row in run.table.to_pylist() if row["dataset"] == "icons"]
-    before, after = (
-        sum(row["correct"] for row in rows if row["after"] == session) / 60 for session in (0, 3)
-    )
-    assert found["accuracy"] == after and found["accuracy_before"] == before
-    assert found["retention_accuracy"] == pytest.approx(after / before)
+    before, after = (alike([row for row in rows if row["after"] == n], "correct") for n in (0, 3))
+    assert found["accuracy"] == pytest.approx(after) and found["accuracy_before"] == pytest.approx(before)
+    chance = 1 / len({row["label"] for row in rows})
+    assert found["retention_above_chance"] == pytest.approx((after - chance) / (before - chance))
 
 
 def test_costs_are_means_over_sessions_of_those_who_learn_one_after_another() -> None:

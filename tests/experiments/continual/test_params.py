@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crossmodal.errors import UserError
-from crossmodal.experiments.continual.jobs import runs, sessions_before
+from crossmodal.experiments.continual.jobs import RULES, runs, sessions_before
 from crossmodal.experiments.continual.params import Params
 from crossmodal.study import grid
 from crossmodal.study.configuration import read_yaml
@@ -45,6 +45,8 @@ def study(**changes: object) -> Study:
         ),
         ({"cells": {"lorsu": {**LORSU, "training": [1]}}}, "continual.cells.lorsu.training"),
         ({"cells": {"chance": LORSU}}, "cells: chance is a name that numbers use otherwise"),
+        ({"cells": {"before": LORSU}}, "cells: before is a name that numbers use otherwise"),
+        ({"cells": {"lorsu": {**LORSU, "answers": "both of them"}}}, "continual.cells.lorsu.answers"),
         (
             {"cells": {"lorsu": {**LORSU, "over": ["vit"]}}},
             "cells.lorsu.over: vit is no cell of the same model",
@@ -102,6 +104,28 @@ def test_a_session_reads_the_one_before() -> None:
     assert [sessions_before(found, "continual", s) for s in "1234"] == [[], [1], [2], [3]]
     assert sessions_before(found, "joint", "4") == []
     assert len(list(runs(study(joint=True)))) == 2
+    more = study(orders=[0, 3], cells={"lorsu": {**LORSU, "orders": [3, 4, 5]}, "other": LORSU})
+    assert list(runs(more)) == [("lorsu", "continual", n) for n in (3, 4, 5)] + [
+        ("other", "continual", n) for n in (0, 3)
+    ]
+
+
+def test_how_a_cell_is_asked_makes_no_session_stale() -> None:
+    def specs(**cell: object) -> tuple[dict, dict]:
+        found = study(cells={"lorsu": {**LORSU, **cell}, "other": LORSU})
+        run = {"cell": "lorsu", "plan": "continual", "order": "0"}
+        return tuple(
+            RULES[rule].job(found, **run | more).parameters
+            for rule, more in (("learn_session", {"session": "1"}), ("evaluate_sessions", {}))
+        )
+
+    for values, evaluated in (
+        ({"over": ["other"]}, False),
+        ({"orders": [0, 1]}, False),
+        ({"answers": "both"}, True),
+    ):
+        learnt, asked = specs(**values)
+        assert learnt == specs()[0] and (asked != specs()[1]) == evaluated
 
 
 def test_without_a_dataset_there_is_nothing_to_do() -> None:

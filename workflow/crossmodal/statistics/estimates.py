@@ -61,6 +61,11 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     return _derive(lambda values: values[0] - values[1], (first, second))
 
 
+def above(estimate: Estimate, constant: float) -> Estimate:
+    """Return an estimate - a constant, which is known and does not vary."""
+    return _derive(lambda values: values[0] - constant, (estimate,))
+
+
 def ratio(numerator: Estimate, denominator: Estimate) -> Estimate:
     """Return numerator / denominator, NaN wherever the denominator is not positive."""
     return _derive(lambda values: _divide(values[0], values[1]), (numerator, denominator))

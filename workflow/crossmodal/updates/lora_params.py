@@ -10,12 +10,16 @@ from crossmodal.updates.settings import TermParameters
 
 
 class Params(TermParameters):
-    """LoRA where LoRSU has its terms: on all heads (all channels of a convolution), and no sparse part."""
+    """LoRA where LoRSU has its terms, on all heads (all channels of a convolution), or wherever it trains
+    weights; no sparse part."""
 
     kind: Literal["lora"]
     """Low-rank adaptation (Hu et al. 2021)."""
     rank: Count | None = None
     """Rank r of each added term; null where `matches` says it."""
+    first_layers: bool = False
+    """Whether first layers of MLPs, of which LoRSU trains single weights, have terms too; in a convolutional
+    tower the convolutions that widen."""
     matches: Structured | None = None
     """An update whose number of trained parameters the rank is chosen for: the largest rank that trains no
     more."""

@@ -13,8 +13,9 @@ Part = Annotated[float, Field(gt=0, le=1)]
 class TermParameters(Parameters):
     """What every update with low-rank terms has."""
 
-    alpha: Positive | None = None
-    """Numerator α of the factor α/r on an added term; null for α = r."""
+    scale: Positive = 1
+    """The factor α/r on an added term: with an optimiser whose steps do not depend on a gradient's size it is
+    the rate of the terms beside that of single weights and biases."""
     biases: bool = True
     """Whether the biases of queries, keys and values and of each MLP's first layer train. In a convolutional
     tower those of the 1×1 convolutions, which are the shifts of the batch normalisation behind them."""

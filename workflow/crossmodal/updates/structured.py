@@ -101,10 +101,9 @@ def add_terms(
     named = dict(model.named_parameters())
     for name in [*masks, *(parts.biases if params.biases else [])]:
         named[name].requires_grad_(True)
-    scale = 1.0 if params.alpha is None else params.alpha / rank
     for target, where, own_rank in zip(targets, rows, own_ranks, strict=True):
         weight = weight_of(target)
-        term = RowLowRank(weight, where.to(weight.device), own_rank, scale, target.blocks, generator)
+        term = RowLowRank(weight, where.to(weight.device), own_rank, params.scale, target.blocks, generator)
         parametrize.register_parametrization(target.module, target.tensor, term)
         # a parametrization registers the weight anew, which must not train
         getattr(target.module.parametrizations, target.tensor).original.requires_grad_(False)

@@ -14,7 +14,7 @@ from crossmodal.commands.planning.networks import Network
 from crossmodal.jobs.rules import Wildcards
 from crossmodal.study.study import SetName
 
-UPDATE_PASSES = {"frozen": 0, "full": 3}
+UPDATE_PASSES = {"frozen": 0, "projection": 1, "full": 3}
 LOW_RANK = 2
 """Passes of an updated tower for an image or a name by kind of update; of every other kind."""
 CHOOSING = 3
@@ -125,13 +125,16 @@ def _answers(known: Known, rule: str, wildcards: Wildcards) -> Work:
     network = known.networks[jobs.cell_model(known.study, wildcards["cell"])]
     after = 1 + len(room.plans()[wildcards["plan"]])
     asked = [(name, after) for name in jobs.asked_sets(known.study)]
+    # Of the training images all stand beside those of validation, but for the families of shots.
+    spare = SetName(room.dataset, "train", "clean")
+    asked.append((spare, after))
     asked += [(name, 2) for name in jobs.other_sets(known.study, wildcards["plan"])]
     flops = 0.0
     for name, times in asked:
         images, classes = known.sets([name]), known.classes(name.dataset)
         if network is None or images is None or classes is None:
             return Work(rule, wildcards, None, memory=None)
-        names = classes * len(room.prompts)
+        names = 0 if name == spare else classes * len(room.prompts)
         flops += times * (images[0] * network.image_flops + names * network.text_flops)
     return Work(rule, wildcards, flops, memory=FLOAT * network.parameters if network else None)
 

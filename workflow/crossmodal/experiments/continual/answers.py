@@ -1,8 +1,8 @@
 """What a model answers when it is asked for the class of an image: right among all classes, and among those
 seen."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,7 @@ def read_asked(
     """Return the images of the dataset file `path`, called `name`, whose class is in one of the `sessions`.
 
     Without sessions its own labels are its classes. `cluster` is the column of what belongs together.
-    UserError for an image of another class where there are to be `all_classes`.
+    UserError for an image of another class where there are to be `all_classes`, and for a session without images.
     """
     table = read_table(path, list(dict.fromkeys(["image_id", "label", cluster])))
     labels: list[str] = table["label"].to_pylist()
@@ -85,6 +85,29 @@ def read_asked(
         np.array([number[labels[row]] for row in rows], dtype=np.int64),
         decode_split(path, size)[rows],
     )
+
+
+def part(asked: Asked, wanted: NDArray[np.bool_]) -> Asked:
+    """Return the images that are `wanted`, [n], of a set."""
+    rows = np.flatnonzero(wanted)
+    return replace(
+        asked, ids=[asked.ids[row] for row in rows], clusters=[asked.clusters[row] for row in rows],
+        truth=asked.truth[rows], pixels=asked.pixels[rows],
+    )  # fmt: skip
+
+
+def beside(asked: Asked, shots: Collection[str]) -> Asked:
+    """Return the images of a set whose cluster has none of the `shots`, ids of images."""
+    seen = {cluster for name, cluster in zip(asked.ids, asked.clusters, strict=True) if name in shots}
+    return part(asked, np.array([cluster not in seen for cluster in asked.clusters], dtype=bool))
+
+
+def together(asked: Asked, more: Asked) -> Asked:
+    """Return the images of two sets of the same classes as one, which has the name of the first."""
+    return replace(
+        asked, ids=asked.ids + more.ids, clusters=asked.clusters + more.clusters,
+        truth=np.concatenate([asked.truth, more.truth]), pixels=np.concatenate([asked.pixels, more.pixels]),
+    )  # fmt: skip
 
 
 def answered(asked: Asked, images: Vectors, classes: Vectors, after: int) -> pa.Table:

@@ -1,5 +1,6 @@
 """The answers of many runs on the same images, resampled together: cells are paired, image by image."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from crossmodal.errors import UserError
 from crossmodal.experiments.continual.answers import SCHEMA
 from crossmodal.statistics.bootstrap import Resampler
 from crossmodal.statistics.estimates import Estimate
+from crossmodal.statistics.metrics import Floats
 from crossmodal.statistics.settings import StatisticsParameters
 
 SetKey = tuple[str, str, str]
@@ -62,7 +64,10 @@ class Board:
         return [tuple(row.values()) for row in names.aggregate([]).to_pylist()]
 
     def accuracies(self, run: Run, key: SetKey) -> Matrix:
-        """Return the accuracy after each session on each session's classes, among all classes."""
+        """Return the accuracy after each session on each session's classes, among all classes.
+
+        Each class counts once, and in it each cluster of images: one that has many images decides no more.
+        """
         rows = _rows(run.table, *key)
         after, asked = rows["after"].to_numpy(), rows["session"].to_numpy()
         pairs = sorted(set(zip(after.tolist(), asked.tolist(), strict=True)))
@@ -70,41 +75,51 @@ class Board:
         groups = ((pair, (after == pair[0]) & (asked == pair[1])) for pair in pairs)
         return self._estimates(run, key, rows, correct, groups)
 
-    def accuracies_seen(self, run: Run, key: SetKey) -> Matrix:
-        """Return the accuracy on all classes that were learnt so far, among these, by (sessions learnt, 0)."""
+    def accuracies_seen(self, run: Run, key: SetKey, *, images: bool = False) -> Matrix:
+        """Return the accuracy on all classes that were learnt so far, among these, by (sessions learnt, 0).
+
+        Classes and their clusters count once, or with `images` every image.
+        """
         rows = _rows(run.table, *key)
         rows = rows.filter(pc.is_valid(rows["correct_seen"]))
         after = rows["after"].to_numpy()
         correct = rows["correct_seen"].to_numpy(zero_copy_only=False).astype(np.float64)
         groups = (((session, 0), after == session) for session in sorted(set(after.tolist())))
-        return self._estimates(run, key, rows, correct, groups)
+        return self._estimates(run, key, rows, correct, groups, images=images)
 
     def _estimates(
         self, run: Run, key: SetKey, rows: pa.Table, correct: np.ndarray,
-        groups: Iterable[tuple[tuple[int, int], np.ndarray]],
+        groups: Iterable[tuple[tuple[int, int], np.ndarray]], *, images: bool = False,
     ) -> Matrix:  # fmt: skip
-        """Return the mean of `correct` over each of `groups` of rows, resampled by clusters of images."""
-        positions = self._clusters[key[:2]]
-        codes = np.array([positions[name] for name in rows["cluster"].to_pylist()], dtype=np.int64)
-        names, sums, counts = list[tuple[int, int]](), list[np.ndarray](), list[np.ndarray]()
+        """Return the mean of `correct` over each of `groups` of rows, resampled by clusters of images.
+
+        In a group each class has a weight of one, which its clusters share alike; with `images` each row has.
+        """
+        positions, clusters = self._clusters[key[:2]], rows["cluster"].to_pylist()
+        codes = np.array([positions[name] for name in clusters], dtype=np.int64)
+        labels = rows["label"].to_pylist()
+        names, sums, counts, asked = list[tuple[int, int]](), list[Floats](), list[Floats](), list[int]()
         for name, where in groups:
+            own = np.flatnonzero(where)
+            weights = np.ones(len(own)) if images else _alike([(labels[i], clusters[i]) for i in own])
             names.append(name)
-            sums.append(np.bincount(codes[where], correct[where], len(positions)))
-            counts.append(np.bincount(codes[where], minlength=len(positions)).astype(np.float64))
+            asked.append(len(own))
+            sums.append(np.bincount(codes[own], weights * correct[own], len(positions)).astype(np.float64))
+            counts.append(np.bincount(codes[own], weights, len(positions)).astype(np.float64))
         if not names:
             return {}
-        right, asked = np.stack(sums, axis=1), np.stack(counts, axis=1)
-        samples = self._resampler(len(positions)).means(right, asked)
+        right, weighed = np.stack(sums, axis=1), np.stack(counts, axis=1)
+        samples = self._resampler(len(positions)).means(right, weighed)
         training = f"{self._statistics.bootstrap_seed}/orders"  # all cells learn in the same ones
         return {
             name: Estimate(
-                float(right[:, column].sum() / asked[:, column].sum()),
+                float(right[:, column].sum() / weighed[:, column].sum()),
                 samples[:, column],
-                int(asked[:, column].sum()),
+                asked[column],
                 (str(run.path),),
                 1,
                 training,
-                clusters=int((asked[:, column] > 0).sum()),
+                clusters=int((weighed[:, column] > 0).sum()),
             )
             for column, name in enumerate(names)
         }
@@ -114,6 +129,13 @@ class Board:
             own = self._statistics
             self._drawn[clusters] = Resampler(clusters, own.resamples, own.bootstrap_seed)
         return self._drawn[clusters]
+
+
+def _alike(rows: Sequence[tuple[str, str]]) -> Floats:
+    """Return the weight of each image, of its class and cluster: a class has one, and its clusters share it."""
+    images = Counter(rows)
+    clusters = Counter(label for label, _ in images)
+    return np.array([1 / (clusters[row[0]] * images[row]) for row in rows])
 
 
 def _rows(table: pa.Table, dataset: str, split: str, variant: str | None = None) -> pa.Table:

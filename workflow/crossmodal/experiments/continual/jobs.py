@@ -4,6 +4,7 @@ left."""
 from collections.abc import Iterator
 from typing import Any
 
+from crossmodal.experiments.continual.learning_params import ASKED
 from crossmodal.experiments.continual.params import CONTINUAL, JOINT, Params, model_of
 from crossmodal.jobs.rules import Job, Rule, Wildcards
 from crossmodal.study.rules import kind_module, plain
@@ -37,7 +38,7 @@ def runs(study: Study) -> Iterator[tuple[str, str, int]]:
     room: Params = study.room("continual")
     for cell in room.cells if room.dataset else ():
         for plan in room.plans():
-            for order in room.orders:
+            for order in room.orders_of(cell):
                 yield cell, plan, order
 
 
@@ -95,7 +96,10 @@ def _learning(study: Study, cell: str, plan: str, order: str, session: str) -> J
     room: Params = study.room("continual")
     own = room.cells[cell]
     return Job(
-        {"room": room.model_dump(mode="json", include=LEARNT), "cell": plain(own)},
+        {
+            "room": room.model_dump(mode="json", include=LEARNT),
+            "cell": own.model_dump(mode="json", exclude=ASKED),
+        },
         seed=int(order),
         threads=own.training.threads,
         modules=_modules(own.update),
@@ -115,6 +119,7 @@ def _evaluation(study: Study, cell: str, plan: str, order: str) -> Job:
     parameters = {
         "room": room.model_dump(mode="json", include=LEARNT),
         "after": room.plans()[plan],
+        "answers": room.cells[cell].answers,
         "batch_size": study.embeddings.batch_size,
     }
     parameters |= {key: [[*name, _cluster(study, name.dataset)] for name in sets] for sets, key in named}

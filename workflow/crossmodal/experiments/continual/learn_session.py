@@ -8,12 +8,11 @@ import torch
 from safetensors.torch import save_file
 
 from crossmodal.data.images import decode
-from crossmodal.data.shots import draw_shots
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.continual.learning import SessionData, learn
 from crossmodal.experiments.continual.learning_params import JOINT, Cell, Learnt
 from crossmodal.experiments.continual.names import class_tokens
-from crossmodal.experiments.continual.sessions import sessions_of
+from crossmodal.experiments.continual.sessions import sessions_of, shots_of
 from crossmodal.jobs.run import In, Ins, Out, Spec, Timed, run
 from crossmodal.models.clip import image_size, load_clip, read_tensors
 from crossmodal.seeds import seed_of
@@ -32,8 +31,8 @@ def main(
     sessions = sessions_of(labels, room, order, train)
     learnt = sessions[:session] if wildcards["plan"] == JOINT else [sessions[session - 1]]
     classes = [name for own in learnt for name in own]
-    drawn = draw_shots(ids, labels, room.shots, order)
-    rows = {name: [row for row in drawn if labels[row] == name] for name in classes}
+    drawn = shots_of(ids, labels, room, order)
+    rows = {name: drawn[name] for name in classes}
     model = load_clip(config, weights)
     for path in before:
         model.load_state_dict(model.state_dict() | read_tensors(path))

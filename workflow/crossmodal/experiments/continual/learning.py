@@ -45,7 +45,7 @@ class Learnt:
     flops: float
     """Floating-point operations of a training step, for one image: forward and backward."""
     choosing: float
-    """Seconds that choosing what trains took, gradients of one pass among them."""
+    """Seconds that choosing by gradients took, the pass for these among them; 0 where none are asked for."""
     seconds: float
     """Seconds of training."""
     losses: list[float]
@@ -65,17 +65,18 @@ def learn(
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # dropout, where a tower has any
     loss = _loss(model, data, training, towers)
-    gradients = {}
+    gradients, asks = dict[str, Tensor](), methods.asks_gradients(update)
     model.eval()
     start = time.perf_counter()
-    if methods.asks_gradients(update):
+    if asks:
         # A generator of its own: batches of training are those of an update that asks for no gradients.
         shuffled = torch.randperm(len(data.images), generator=torch.Generator().manual_seed(seed))
         parts = shuffled.tensor_split(count_batches(len(shuffled), training.batch_size))
         batches = [(len(rows), partial(loss, rows)) for rows in parts]
         gradients = methods.mean_gradients(model, towers, batches)
     masks = methods.attach(model, update, towers, gradients, seed)
-    choosing, seconds = time.perf_counter() - start, 0.0
+    # What else `attach` does, to find the rank of a budget say, is no part of learning.
+    choosing, seconds = time.perf_counter() - start if asks else 0.0, 0.0
     trained, flops, losses = masks.trained(model), 0.0, list[float]()
     if trained:
         flops = step_flops(loss, torch.arange(min(training.batch_size, len(data.images))))

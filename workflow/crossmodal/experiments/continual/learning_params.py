@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from crossmodal.parameters import Count, Name, NotNegative, Parameters, Positive, Share
+from crossmodal.parameters import Count, Name, NotNegative, Parameters, Positive, Seeds, Share
 from crossmodal.registry import any_of
 
 if TYPE_CHECKING:
@@ -47,10 +47,20 @@ class Cell(Parameters):
     """The base model; null for the study's first."""
     tower: Literal["image", "text", "both"] = "image"
     """What is updated; the other tower stays the base model's."""
+    answers: Literal["names", "shots", "both"] = "names"
+    """What stands for a class where images are classified: its name in the prompts; the mean of its shots, as the
+    weights had them after the session that brought them (no image is kept); or the sum of both, of unit length
+    each. Before its session its name stands for a class in either case."""
+    orders: Seeds | None = None
+    """Null for those of continual.orders."""
     over: list[Name] = []
-    """Cells of the same model that gains are counted over; empty for the roles of the claims."""
+    """Cells of the same model that gains are counted over beside the roles of the claims."""
     repeat: Annotated[int, Field(ge=0)] = 0
     """Which run of the same it is: another one has other batches and other factors to begin with."""
+
+
+ASKED = {"answers", "orders", "over"}
+"""What of a cell no session depends on."""
 
 
 class Learnt(Parameters):

@@ -6,7 +6,7 @@ from crossmodal.experiments.continual.board import Board, Matrix, Run, SetKey, r
 from crossmodal.experiments.continual.claims import claims
 from crossmodal.experiments.continual.costs import ROOM, cost_numbers
 from crossmodal.experiments.continual.matrix import MEASURES, average_accuracy
-from crossmodal.experiments.continual.params import JOINT, Params
+from crossmodal.experiments.continual.params import BEFORE, JOINT, Params
 from crossmodal.experiments.continual.records import SessionCard
 from crossmodal.experiments.continual.retained import elsewhere_numbers, search_numbers
 from crossmodal.jobs.run import Ins, Out, Spec, run
@@ -74,10 +74,14 @@ def session_numbers(
             for name, seeds in kept.items():
                 numbers += numbers_of(places.at(), name, seeds, level)
             numbers += _seen_numbers(places, "", seen, level)
+            images = {str(one.order): board.accuracies_seen(one, key, images=True) for one in own}
+            each = aggregate({order: matrix[last, 0] for order, matrix in images.items()})
+            numbers += numbers_of(places.at(), "image_accuracy", each, level)
             if key[1:] == ("test", "clean"):
                 numbers += _matrix_numbers(places, matrices, level)
     for (cell, key), kept in measured.items():
         place = _Places(cell, key).at()
+        numbers += _gain_over_before(place, kept, level)
         for other in room.over(cell):
             if theirs := measured.get((other, key)):
                 numbers += _gain_numbers(place, kept, other, theirs, level, targets or {})
@@ -143,14 +147,28 @@ def _gain_numbers(
     place: Place, own: Mapping[str, Seeds], other: str, theirs: Mapping[str, Seeds], level: float,
     targets: Mapping[str, Target],
 ) -> list[Number]:  # fmt: skip
-    """Return `gain_over_<other>_<m>` = a cell's measure - the other's in the same order, with its p-value."""
+    """Return `gain_over_<other>_<m>` = a cell's measure - the other's in the same order, with its p-value.
+
+    Of the orders that both have.
+    """
     numbers: list[Number] = []
     for metric in COMPARED:
         name = f"gain_over_{other}_{metric}"
-        gained = combine(difference, own[metric], theirs[metric])
+        first, second = own[metric], theirs[metric]
+        shared = {order: found for order, found in first.items() if order in second}
+        if shared.keys() <= {ALL_SEEDS}:
+            continue
+        gained = combine(difference, shared, {order: second[order] for order in shared})
         numbers += numbers_of(place, name, gained, level, targets=targets)
         numbers += p_value_numbers(place, name, gained, level)
     return numbers
+
+
+def _gain_over_before(place: Place, own: Mapping[str, Seeds], level: float) -> list[Number]:
+    """Return what all sessions add to the base model's accuracy on the same images, with its p-value."""
+    name = f"gain_over_{BEFORE}_average_accuracy"
+    gained = combine(difference, own["average_accuracy"], own["average_accuracy_before"])
+    return numbers_of(place, name, gained, level) + p_value_numbers(place, name, gained, level)
 
 
 def _chance_numbers(run: Run, room: Params) -> list[Number]:

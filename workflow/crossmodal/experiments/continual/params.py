@@ -18,6 +18,8 @@ TITLE = "Continual learning"
 QUESTION = "Does a structured low-rank update learn new classes and forget less?"
 KEY = "LoRSU"
 ROLES = ("cell", "baseline", "random", "again")
+BEFORE = "before"
+"""Stands where a cell does in gains over the base model."""
 
 
 class Retention(Parameters):
@@ -90,18 +92,23 @@ class Params(Learnt):
                 if name is not None and (problem := _unlike(own, self.cells[name], kind)):
                     raise ValueError(f"{role}: {name} {problem}")
         for name, cell in self.cells.items():
-            if name == CHANCE:
+            if name in (CHANCE, BEFORE):
                 raise ValueError(f"cells: {name} is a name that numbers use otherwise")
             if strange := [o for o in cell.over if o not in self.cells or self.cells[o].model != cell.model]:
                 raise ValueError(f"cells.{name}.over: {strange[0]} is no cell of the same model")
         return self
 
     def over(self, cell: str) -> list[str]:
-        """Return the cells that gains of `cell` are counted over: its own, or the roles of its model."""
+        """Return the cells that gains of `cell` are counted over: the roles of its model, and its own."""
         own = self.cells[cell]
         roles = [name for name in (self.baseline, self.random) if name]
         same = [name for name in roles if name != cell and self.cells[name].model == own.model]
-        return own.over or same
+        return list(dict.fromkeys([*same, *own.over]))
+
+    def orders_of(self, cell: str) -> list[int]:
+        """Return the orders of a cell, its own or those of all."""
+        own = self.cells[cell].orders
+        return self.orders if own is None else own
 
     def plans(self) -> dict[str, list[int]]:
         """Return by plan after which sessions a cell is looked at."""

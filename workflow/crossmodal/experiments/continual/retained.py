@@ -1,7 +1,10 @@
 """What learning sessions leaves of the base model: classes of other datasets, and retrieval on the target."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+
+import pyarrow.compute as pc
 
 from crossmodal.experiments.continual.board import Board, Run
 from crossmodal.experiments.continual.costs import ROOM
@@ -10,6 +13,7 @@ from crossmodal.statistics.comparisons import RECALLS, with_mean
 from crossmodal.statistics.estimates import (
     Estimate,
     Place,
+    above,
     aggregate,
     combine,
     fixed,
@@ -27,9 +31,10 @@ BEFORE = "before:"
 
 
 def elsewhere_numbers(runs: Sequence[Run], room: Params, statistics: StatisticsParameters) -> list[Number]:
-    """Return `accuracy` on other datasets after the last session, `accuracy_before`, and `retention_accuracy`.
+    """Return `accuracy` on other datasets after the last session, `accuracy_before`, and `retention_above_chance`.
 
-    Retention is the ratio of both, on the same draws of images.
+    That is the ratio of what both are above chance, on the same draws of images: a classifier that lost everything
+    has nothing of it left, where the ratio of the accuracies would leave it chance.
     """
     own = [run for run in runs if run.plan == CONTINUAL]
     if not own:
@@ -50,8 +55,17 @@ def elsewhere_numbers(runs: Sequence[Run], room: Params, statistics: StatisticsP
             place = Place(ROOM, cell, *key, "-")
             numbers += numbers_of(place, "accuracy", after, level)
             numbers += numbers_of(place, "accuracy_before", before, level)
-            numbers += numbers_of(place, "retention_accuracy", combine(ratio, after, before), level)
+            left = combine(partial(_left, chance=1 / _classes(own[0], dataset)), after, before)
+            numbers += numbers_of(place, "retention_above_chance", left, level)
     return numbers
+
+
+def _left(after: Estimate, before: Estimate, *, chance: float) -> Estimate:
+    return ratio(above(after, chance), above(before, chance))
+
+
+def _classes(run: Run, dataset: str) -> int:
+    return len(pc.unique(run.table.filter(pc.equal(run.table["dataset"], dataset))["label"]))
 
 
 def search_numbers(

@@ -1,9 +1,10 @@
-"""Which classes a session has: by a hash, so that nobody picks them."""
+"""Which classes a session has, and which images each is learnt from: by a hash, so that nobody picks them."""
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from crossmodal.data.shots import draw_shots
 from crossmodal.data.splits import rank
 from crossmodal.errors import UserError
 from crossmodal.experiments.continual.learning_params import Learnt
@@ -44,6 +45,14 @@ def sessions_of(labels: Sequence[str | None], room: Learnt, order: int, where: P
     if not all(found):
         kept = sum(map(len, found))
         raise UserError(f"{where}: {room.count()} sessions, but {kept} classes; each session needs one")
+    return found
+
+
+def shots_of(ids: Sequence[str], labels: Sequence[str], room: Learnt, order: int) -> dict[str, list[int]]:
+    """Return the rows of the training images that each class is learnt from, in one `order`."""
+    found: dict[str, list[int]] = {}
+    for row in draw_shots(ids, labels, room.shots, order):
+        found.setdefault(labels[row], []).append(row)
     return found
 
 
