@@ -141,8 +141,8 @@ def test_sessions_take_the_passes_of_their_update_and_one_more_to_choose_by(defa
     assert by_cell["lorsu"].disk == 4 * network.image_parameters
     pair = 100 * len(room.prompts) * network.text_flops
     answered = next(work for work in works if work.rule == "evaluate_sessions")
-    # Test, val and training images beside it, before and after each of five sessions.
-    sets = 6 * (1700 * network.image_flops + 2 * pair)
+    # Test images before and after each of five sessions, val and training images beside it at both ends.
+    sets = 6 * (200 * network.image_flops + pair) + 2 * (1500 * network.image_flops + pair)
     assert answered.flops == sets + 2 * (200 * network.image_flops + pair)
     base, after = (next(w for w in works if w.rule == rule) for rule in ("search_base", "search_after"))
     assert base.flops == 200 * (network.image_flops + network.text_flops)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from open_clip.model import CLIP
+from safetensors.torch import save_file
 
 from crossmodal.data.images import encode_png
 from crossmodal.data.tables import Example, write_examples
@@ -167,6 +168,8 @@ def test_sessions_go_on_from_one_another_and_are_asked_about(files: dict[str, Pa
     own = table[(table["dataset"] == "colours") & (table["split"] == "test")]
     assert own.groupby("after").size().to_dict() == {0: 24, 1: 24, 2: 24}
     assert set(own["cluster"]) == {"g0", "g1", "g2"} and set(own["session"]) == {1, 2}
+    validation = table[table["split"] == "val"]
+    assert set(validation["after"]) == {0, 2}, "what is chosen by is how it ends"
     rates = own.groupby("after")["correct"].mean()
     assert rates[2] > rates[0], "colours are easily learnt"
     elsewhere = table[table["dataset"] == "other"]
@@ -233,6 +236,26 @@ def test_a_prototype_is_what_the_weights_after_its_session_see(
     images = embedded(model, [picture(200 + i, CLASSES[i % 4]) for i in range(24)])
     expected = (images @ vectors.T).argmax(axis=1) == np.arange(24) % 4
     assert found["correct"].tolist() == expected.tolist() and expected.mean() > 0.5
+
+
+def test_names_are_those_of_the_text_tower_after_each_session(files: dict[str, Path], tmp_path: Path) -> None:
+    model, states = build(), []
+    for session in (1, 2):
+        with torch.no_grad():
+            model.text_projection += 0.2 * torch.randn(
+                model.text_projection.shape, generator=torch.Generator().manual_seed(session)
+            )
+        states.append(tmp_path / f"text{session}.safetensors")
+        save_file({"text_projection": model.text_projection.detach().clone()}, states[-1])
+    table = evaluated(files, tmp_path, states, "names", "image_id")
+    images = embedded(model, [picture(200 + i, CLASSES[i % 4]) for i in range(24)])
+    for after, state in ((1, states[0]), (2, states[1])):
+        model.load_state_dict(build().state_dict() | read_tensors(state))
+        with torch.inference_mode():
+            names = class_features(model, class_tokens(model, CLASSES, ROOM["prompts"]), 4).numpy()
+        found = table[table["split"].eq("test") & table["after"].eq(after) & table["dataset"].eq("colours")]
+        expected = (images @ names.T).argmax(axis=1) == np.arange(24) % 4
+        assert found["correct"].tolist() == expected.tolist()
 
 
 def embedded(model: CLIP, pictures: list[np.ndarray]) -> np.ndarray:

@@ -123,12 +123,12 @@ def _answers(known: Known, rule: str, wildcards: Wildcards) -> Work:
     """All sets before the first session and after each, others before and after; and the classes' names."""
     jobs, room = registry.room("continual", "jobs"), known.study.room("continual")
     network = known.networks[jobs.cell_model(known.study, wildcards["cell"])]
-    after = 1 + len(room.plans()[wildcards["plan"]])
-    asked = [(name, after) for name in jobs.asked_sets(known.study)]
+    plan = wildcards["plan"]
+    asked = [(name, jobs.asked_times(known.study, name, plan)) for name in jobs.asked_sets(known.study)]
     # Of the training images all stand beside those of validation, but for the families of shots.
     spare = SetName(room.dataset, "train", "clean")
-    asked.append((spare, after))
-    asked += [(name, 2) for name in jobs.other_sets(known.study, wildcards["plan"])]
+    asked.append((spare, 2))
+    asked += [(name, 2) for name in jobs.other_sets(known.study, plan)]
     flops = 0.0
     for name, times in asked:
         images, classes = known.sets([name]), known.classes(name.dataset)

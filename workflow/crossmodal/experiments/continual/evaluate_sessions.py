@@ -6,9 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from crossmodal.adaptation.trainable import tower_of
 from crossmodal.data.tables import read_table
 from crossmodal.experiments.continual.answers import Asked, answered, beside, part, read_asked, together
-from crossmodal.experiments.continual.learning_params import Learnt
+from crossmodal.experiments.continual.learning_params import Learnt, asked_after
 from crossmodal.experiments.continual.names import class_features, class_tokens
 from crossmodal.experiments.continual.prototypes import prototypes, stand_ins
 from crossmodal.experiments.continual.sessions import sessions_of, shots_of
@@ -57,20 +58,24 @@ def main(
         for path, name in zip(others, values["others"], strict=True)
     ]
     tables: list[pa.Table] = []
-    after, kept = [0, *values["after"]], dict[str, Vectors]()
+    after, kept, names = [0, *values["after"]], dict[str, Vectors](), dict[tuple[str, ...], Vectors]()
+    text_stays = not any(tower_of(name) == "text" for state in states for name in read_tensors(state))
     for session, state in zip(after, [None, *states], strict=True):
         model.load_state_dict(base | (read_tensors(state) if state else {}))
         model.to(device()).eval()
+        names = names if text_stays else {}
         if values["answers"] != "names":
-            new = [name for own in sessions[:session] for name in own if name not in kept]
-            own = part(learnt, np.isin(learnt.ids, list(shots)) & np.isin(_labels(learnt), new))
-            kept |= prototypes(embed_images(model, own.pixels, batch_size), _labels(own)) if new else {}
-        wanted = [(one, kept) for one in asked]
+            fresh = [name for own in sessions[:session] for name in own if name not in kept]
+            own = part(learnt, np.isin(learnt.ids, list(shots)) & np.isin(_labels(learnt), fresh))
+            kept |= prototypes(embed_images(model, own.pixels, batch_size), _labels(own)) if fresh else {}
+        wanted = [(one, kept) for one in asked if session in asked_after(one.split, one.variant, after)]
         wanted += [(one, {}) for one in elsewhere if session in (0, after[-1])]
         for one, own_kept in wanted:
             if one.ids:
-                names = _names(model, one.classes, room.prompts)
-                found = stand_ins(one.classes, names, own_kept, values["answers"])
+                asking = tuple(one.classes)
+                if asking not in names:
+                    names[asking] = _names(model, one.classes, room.prompts)
+                found = stand_ins(one.classes, names[asking], own_kept, values["answers"])
                 tables.append(answered(one, embed_images(model, one.pixels, batch_size), found, session))
     pq.write_table(pa.concat_tables(tables), answers, compression="zstd")
 

@@ -4,7 +4,7 @@ left."""
 from collections.abc import Iterator
 from typing import Any
 
-from crossmodal.experiments.continual.learning_params import ASKED
+from crossmodal.experiments.continual.learning_params import ASKED, asked_after
 from crossmodal.experiments.continual.params import CONTINUAL, JOINT, Params, model_of
 from crossmodal.jobs.rules import Job, Rule, Wildcards
 from crossmodal.study.rules import kind_module, plain
@@ -53,6 +53,11 @@ def asked_sets(study: Study) -> list[SetName]:
     room: Params = study.room("continual")
     variants = [("test", "clean"), ("val", "clean"), *(("test", shift) for shift in room.shifts)]
     return [SetName(room.dataset, split, variant) for split, variant in variants] if room.dataset else []
+
+
+def asked_times(study: Study, name: SetName, plan: str) -> int:
+    """Return how often a set of these classes is asked in a run."""
+    return len(asked_after(name.split, name.variant, [0, *study.room("continual").plans()[plan]]))
 
 
 def other_sets(study: Study, plan: str) -> list[SetName]:

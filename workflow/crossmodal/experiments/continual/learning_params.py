@@ -1,5 +1,6 @@
 """What learning a session depends on; the experiment's other parameters are apart, so that they may change."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -82,3 +83,12 @@ class Learnt(Parameters):
     def count(self) -> int:
         """Return how many sessions there are."""
         return len(self.classes) or self.sessions
+
+
+def asked_after(split: str, variant: str, sessions: Sequence[int]) -> list[int]:
+    """Return after which of `sessions` the classes that are learnt are asked for in a set.
+
+    The test images after each; validation images, and those under a shift, before the first and after the last.
+    """
+    whole = (split, variant) == ("test", "clean")
+    return list(sessions) if whole else [sessions[0], sessions[-1]]

@@ -72,3 +72,5 @@ MEASURES: dict[str, Callable[[Matrix, int], Estimate]] = {
     "forward_transfer": forward_transfer,
 }
 """What is said of a cell that learns session after session, by the name of its metric."""
+ENDS = ("average_accuracy", "average_accuracy_before")
+"""Those that follow from what is answered before the first session and after the last."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from crossmodal.experiments.continual.board import Board, Matrix, Run, SetKey, read_run
 from crossmodal.experiments.continual.claims import claims
 from crossmodal.experiments.continual.costs import ROOM, cost_numbers
-from crossmodal.experiments.continual.matrix import MEASURES, average_accuracy
+from crossmodal.experiments.continual.matrix import ENDS, MEASURES, average_accuracy
 from crossmodal.experiments.continual.params import BEFORE, JOINT, Params
 from crossmodal.experiments.continual.records import SessionCard
 from crossmodal.experiments.continual.retained import elsewhere_numbers, search_numbers
@@ -70,6 +70,7 @@ def session_numbers(
             kept = measured[cell, key] = {
                 name: aggregate({order: measure(m, last) for order, m in matrices.items()})
                 for name, measure in MEASURES.items()
+                if key[1:] == ("test", CLEAN) or name in ENDS
             }
             for name, seeds in kept.items():
                 numbers += numbers_of(places.at(), name, seeds, level)
@@ -77,7 +78,7 @@ def session_numbers(
             images = {str(one.order): board.accuracies_seen(one, key, images=True) for one in own}
             each = aggregate({order: matrix[last, 0] for order, matrix in images.items()})
             numbers += numbers_of(places.at(), "image_accuracy", each, level)
-            if key[1:] == ("test", "clean"):
+            if key[1:] == ("test", CLEAN):
                 numbers += _matrix_numbers(places, matrices, level)
     for (cell, key), kept in measured.items():
         place = _Places(cell, key).at()
@@ -86,7 +87,7 @@ def session_numbers(
             if theirs := measured.get((other, key)):
                 numbers += _gain_numbers(place, kept, other, theirs, level, targets or {})
         if cell == room.baseline and (again := measured.get((str(room.again), key))):
-            for name in COMPARED:
+            for name in (name for name in COMPARED if name in kept):
                 numbers += another_run(place, name, kept[name], again[name], level)
     return numbers + _chance_numbers(next((r for r in runs if r.plan != JOINT), runs[0]), room)
 
@@ -152,7 +153,7 @@ def _gain_numbers(
     Of the orders that both have.
     """
     numbers: list[Number] = []
-    for metric in COMPARED:
+    for metric in (metric for metric in COMPARED if metric in own):
         name = f"gain_over_{other}_{metric}"
         first, second = own[metric], theirs[metric]
         shared = {order: found for order, found in first.items() if order in second}
