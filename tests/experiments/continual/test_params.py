@@ -62,6 +62,7 @@ def study(**changes: object) -> Study:
             },
             'continual.cells.lora.update.heads: got "9"',
         ),
+        ({"offline": ["lora"]}, "offline: lora is none of the cells lorsu"),
         ({"dataset": "web"}, 'continual.dataset: got "web"'),
         ({"baseline": "lorsu", "again": "lorsu"}, "again: lorsu must be the baseline with another repeat"),
         ({"shifts": ["typos-3"]}, 'continual.shifts: got "typos-3"'),
@@ -95,7 +96,7 @@ def test_cells_take_from_the_common_training_what_they_do_not_say() -> None:
 
 
 def test_a_session_reads_the_one_before() -> None:
-    found = study(orders=[0, 3], sessions=4, offline=True)
+    found = study(orders=[0, 3], sessions=4, offline=["lorsu"])
     asked = [run for rule, run in grid.jobs(found) if rule == "learn_session"]
     assert [run["session"] for run in asked if run["plan"] == "continual" and run["order"] == "3"] == list(
         "1234"
@@ -104,10 +105,21 @@ def test_a_session_reads_the_one_before() -> None:
     assert [sessions_before(found, "continual", s) for s in "1234"] == [[], [1], [2], [3]]
     assert sessions_before(found, "joint", "4") == []
     assert len(list(runs(study(joint=True)))) == 2
+    some = study(cells={"lorsu": LORSU, "other": LORSU}, offline=["other"])
+    assert [run[:2] for run in runs(some)] == [
+        ("lorsu", "continual"),
+        ("other", "continual"),
+        ("other", "joint"),
+    ]
     more = study(orders=[0, 3], cells={"lorsu": {**LORSU, "orders": [3, 4, 5]}, "other": LORSU})
     assert list(runs(more)) == [("lorsu", "continual", n) for n in (3, 4, 5)] + [
         ("other", "continual", n) for n in (0, 3)
     ]
+
+
+def test_a_rate_of_terms_is_no_size() -> None:
+    cells = {"lorsu": LORSU, "random": {"update": {"kind": "random", "scale": 10}}}
+    assert study(cell="lorsu", random="random", cells=cells).room("continual").random == "random"
 
 
 def test_how_a_cell_is_asked_makes_no_session_stale() -> None:

@@ -37,7 +37,7 @@ def runs(study: Study) -> Iterator[tuple[str, str, int]]:
     """Yield every (cell, plan, order)."""
     room: Params = study.room("continual")
     for cell in room.cells if room.dataset else ():
-        for plan in room.plans():
+        for plan in room.plans_of(cell):
             for order in room.orders_of(cell):
                 yield cell, plan, order
 

@@ -43,8 +43,8 @@ class Params(Learnt):
     """What every cell starts from."""
     cells: dict[Name, Cell] = {}
     """Updates by name."""
-    offline: bool = False
-    """Whether each cell also learns all classes in one session."""
+    offline: Names = []
+    """Cells that also learn all classes in one session."""
     joint: bool = False
     """Whether after each session each cell also learns, from the base model, all classes so far: an upper
     bound."""
@@ -91,6 +91,10 @@ class Params(Learnt):
                 name = getattr(self, role)
                 if name is not None and (problem := _unlike(own, self.cells[name], kind)):
                     raise ValueError(f"{role}: {name} {problem}")
+        if strange := [name for name in self.offline if name not in self.cells]:
+            raise ValueError(
+                f"offline: {strange[0]} is none of the cells {', '.join(self.cells) or '(none)'}"
+            )
         for name, cell in self.cells.items():
             if name in (CHANCE, BEFORE):
                 raise ValueError(f"cells: {name} is a name that numbers use otherwise")
@@ -113,19 +117,21 @@ class Params(Learnt):
     def plans(self) -> dict[str, list[int]]:
         """Return by plan after which sessions a cell is looked at."""
         every = list(range(1, self.count() + 1))
-        found = {CONTINUAL: every}
-        if self.joint or self.offline:
-            found[JOINT] = every if self.joint else every[-1:]
-        return found
+        return {CONTINUAL: every, JOINT: every if self.joint else every[-1:]}
+
+    def plans_of(self, cell: str) -> list[str]:
+        """Return the plans that a cell learns by."""
+        return [CONTINUAL, JOINT] if self.joint or cell in self.offline else [CONTINUAL]
 
 
 def _unlike(cell: Cell, other: Cell, kind: str) -> str | None:
     """Return why `other` is no update of that kind and of the size of `cell`, as the claims say, if so."""
-    size = cell.update.model_dump(exclude={"kind"})
+    apart = {"kind", "scale"}  # a rate is no size
+    size = cell.update.model_dump(exclude=apart)
     own = other.update.matches if kind == "lora" and other.update.kind == kind else other.update
     if other.update.kind != kind:
         return f"is of the kind {other.update.kind}, not {kind}"
-    if own is not None and own.model_dump(exclude={"kind"}) != size:
+    if own is not None and own.model_dump(exclude=apart) != size:
         return "is not of the size of the update that it is compared with"
     if (other.model, other.tower) != (cell.model, cell.tower):
         return "updates another model, or another tower"
