@@ -125,3 +125,23 @@ def test_the_rates_of_the_default_study_are_those_that_were_found() -> None:
     assert compared == searching.room("tuning").learning_rates.grid().keys(), (
         "what was searched is what studies/emoji-full.yaml says"
     )
+
+
+@pytest.mark.parametrize(
+    ("room", "chosen_in"), [("few_shot", "few-shot-rates"), ("continual", "continual-rates")]
+)
+def test_no_study_judges_the_draws_that_rates_are_chosen_on(room: str, chosen_in: str) -> None:
+    def drawn(overlay: Path | None) -> set[int]:
+        found = load_study(DEFAULTS, read_yaml(overlay) if overlay else {}).room(room)
+        if found is None:
+            return set()
+        if room == "few_shot":
+            return set(found.draws)
+        return {order for cell in found.cells for order in found.orders_of(cell)}
+
+    own = Path(f"studies/{chosen_in}.yaml")
+    searched = drawn(own)
+    assert searched
+    for overlay in [None, *sorted(Path("studies").glob("*.yaml"))]:
+        if overlay != own:
+            assert not drawn(overlay) & searched, overlay

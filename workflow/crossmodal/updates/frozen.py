@@ -10,6 +10,9 @@ from crossmodal.models.architecture import CLIP
 from crossmodal.updates.frozen_params import Params
 from crossmodal.updates.masks import Masks
 
+PASSES = 0
+"""Nothing trains."""
+
 
 def attach(model: CLIP, params: Params, towers: Towers, gradients: Mapping[str, Tensor], seed: int) -> Masks:
     """Let nothing train."""

@@ -11,6 +11,9 @@ from crossmodal.models.architecture import CLIP
 from crossmodal.updates.full_params import Params
 from crossmodal.updates.masks import Masks
 
+PASSES = 3
+"""There, and back for what comes in and for the weights."""
+
 
 def attach(model: CLIP, params: Params, towers: Towers, gradients: Mapping[str, Tensor], seed: int) -> Masks:
     """Let every parameter of `towers` train."""

@@ -2,7 +2,7 @@
 
 An update is a module with `attach(model, params, towers, gradients, seed)`, which lets exactly its parameters
 train and returns the masks of those that train in part; `GRADIENTS = True` where it chooses by gradients of
-the new data.
+the new data; `PASSES`, where it is not two, through how many passes of the tower a step goes.
 """
 
 from collections.abc import Callable, Iterable, Mapping

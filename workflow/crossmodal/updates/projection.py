@@ -11,6 +11,9 @@ from crossmodal.updates.masks import Masks
 from crossmodal.updates.parts import find_parts, weight_of
 from crossmodal.updates.projection_params import Params
 
+PASSES = 1
+"""There, as behind the projection nothing is left to go back through."""
+
 
 def attach(model: CLIP, params: Params, towers: Towers, gradients: Mapping[str, Tensor], seed: int) -> Masks:
     """Let the projections of `towers` train."""

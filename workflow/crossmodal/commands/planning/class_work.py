@@ -14,9 +14,8 @@ from crossmodal.commands.planning.networks import Network
 from crossmodal.jobs.rules import Wildcards
 from crossmodal.study.study import SetName
 
-UPDATE_PASSES = {"frozen": 0, "projection": 1, "full": 3}
 LOW_RANK = 2
-"""Passes of an updated tower for an image or a name by kind of update; of every other kind."""
+"""Passes of an updated tower for an image or a name, but for updates that say their own (`PASSES`)."""
 CHOOSING = 3
 """Passes in which an update that chooses by gradients sees the data once, before it trains."""
 
@@ -79,12 +78,13 @@ def _session(known: Known, rule: str, wildcards: Wildcards) -> Work:
     classes = _learnt(known, int(wildcards["session"]), joint=wildcards["plan"] == jobs.JOINT)
     if network is None or classes is None:
         return Work(rule, wildcards, None, True, None)
-    passes = UPDATE_PASSES.get(cell.update.kind, LOW_RANK)
+    update = registry.load("updates", cell.update.kind)
+    passes = getattr(update, "PASSES", LOW_RANK)
     if not passes:
         return Work(rule, wildcards, memory=FLOAT * network.parameters)
     images, names = classes * room.shots, classes * len(room.prompts)
     rounds = [(passes, cell.training.epochs)]
-    if getattr(registry.load("updates", cell.update.kind), "GRADIENTS", False):
+    if getattr(update, "GRADIENTS", False):
         rounds.append((CHOOSING, 1))
     flops, kept = 0.0, 0.0
     for each, times in rounds:
