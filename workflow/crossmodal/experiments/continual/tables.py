@@ -55,12 +55,27 @@ def learning_table(numbers: Numbers, room: Params) -> Table:
 
 
 def gains_table(numbers: Numbers, room: Params) -> Table:
-    """Return how far each cell ends above the base model and above those that it is compared with."""
-    clean, others = _at(room), dict.fromkeys(other for cell in room.cells for other in room.over(cell))
-    more = [(name, f"gain_over_{name}_average_accuracy", clean) for name in (BEFORE, *others)]
-    lost = [(name, f"gain_over_{name}_forgetting", clean) for name in others]
-    groups = [("accuracy after all sessions, points above", more), ("forgetting, points above", lost)]
-    return _table("continual-gains", numbers, list(room.cells), groups, room.cell)
+    """Return how far each cell ends above the base model and above those that it is compared with, a row each.
+
+    Cells are compared with few of all others: a column for each other cell would be almost empty.
+    """
+    rows = []
+    for cell in room.cells:
+        for other in (BEFORE, *room.over(cell)):
+            metrics = [f"gain_over_{other}_{metric}" for metric in ("average_accuracy", "forgetting")]
+            found = [numbers.find(ROOM, metric, cell=cell, **_at(room)) for metric in metrics]
+            name = "what it was before" if other == BEFORE else other
+            rows.append(Row(name, [figure(numbers, number) for number in found], cell == room.cell, cell))
+    columns = ["accuracy after all sessions, points", "forgetting, points"]
+    return without_empty(
+        Table(
+            "continual-gains",
+            "cell above another",
+            [("", len(columns))],
+            columns,
+            [row for row in rows if any(row.figures)],
+        )
+    )
 
 
 def kept_table(numbers: Numbers, room: Params, target: str) -> Table:
