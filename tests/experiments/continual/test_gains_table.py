@@ -29,7 +29,7 @@ def test_a_row_for_each_comparison(tmp_path: Path) -> None:
         GAIN,
         replace(GAIN, metric="gain_over_lora_forgetting", value=-0.03),
         replace(GAIN, metric="gain_over_before_average_accuracy", value=0.01),
-        replace(GAIN, cell="lora", metric="gain_over_before_average_accuracy", value=0.04),
+        replace(GAIN, cell="lora", metric="gain_over_before_average_accuracy", value=0.04, n_seeds=1),
         replace(GAIN, split="val", metric="gain_over_frozen_average_accuracy", value=0.9),
     ]
     write_numbers(tmp_path / "numbers.parquet", numbers)
@@ -40,11 +40,12 @@ def test_a_row_for_each_comparison(tmp_path: Path) -> None:
             row.name,
             [shown and shown.number.metric for shown in row.figures],
             row.strong,
+            row.caveats,
         )
         for row in table.rows
     ]
     assert rows == [
-        ("lorsu", "what it was before", ["gain_over_before_average_accuracy", None], True),
-        ("lorsu", "lora", ["gain_over_lora_average_accuracy", "gain_over_lora_forgetting"], True),
-        ("lora", "what it was before", ["gain_over_before_average_accuracy", None], False),
+        ("lorsu", "what it was before", ["gain_over_before_average_accuracy", None], True, ()),
+        ("lorsu", "lora", ["gain_over_lora_average_accuracy", "gain_over_lora_forgetting"], True, ()),
+        ("lora", "what it was before", ["gain_over_before_average_accuracy", None], False, ("one order",)),
     ]

@@ -1,11 +1,10 @@
 """Tables of continual learning: what is learnt and forgotten, what is kept, what it takes, and the matrices."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from crossmodal.experiments.continual.costs import ROOM
 from crossmodal.experiments.continual.params import BEFORE, JOINT, Params
-from crossmodal.report.lookup import Numbers
+from crossmodal.report.lookup import Number, Numbers
 from crossmodal.report.tables import ONE_SEED, Row, Table, Tables, figure, short, without_empty
 from crossmodal.statistics.names import CHANCE
 
@@ -65,7 +64,7 @@ def gains_table(numbers: Numbers, room: Params) -> Table:
             metrics = [f"gain_over_{other}_{metric}" for metric in ("average_accuracy", "forgetting")]
             found = [numbers.find(ROOM, metric, cell=cell, **_at(room)) for metric in metrics]
             name = "what it was before" if other == BEFORE else other
-            rows.append(Row(name, [figure(numbers, number) for number in found], cell == room.cell, cell))
+            rows.append(_row(numbers, name, found, strong=cell == room.cell, group=cell))
     columns = ["accuracy after all sessions, points", "forgetting, points"]
     return without_empty(
         Table(
@@ -140,19 +139,27 @@ def _at(room: Params, variant: str = "clean") -> dict[str, str]:
     return {"dataset": str(room.dataset), "split": "test", "variant": variant, "direction": "-"}
 
 
+def _row(
+    numbers: Numbers, name: str, found: Sequence[Number | None], *, strong: bool, group: str = "",
+    trained: bool = True,
+) -> Row:  # fmt: skip
+    """Return a row of numbers; of results of one order it is said."""
+    orders = [number.n_seeds for number in found if number is not None and number.n_seeds is not None]
+    one = trained and bool(orders) and max(orders) == 1
+    caveats = (ONE_SEED.replace("seed", "order"),) if one else ()
+    return Row(name, [figure(numbers, number) for number in found], strong, group, caveats=caveats)
+
+
 def _table(
     name: str, numbers: Numbers, cells: Sequence[str], groups: Sequence[tuple[str, Sequence[Wanted]]],
     headline: str | None, *, trained: bool = True,
 ) -> Table:  # fmt: skip
-    """Return a row for each cell that has numbers; of results of one order it is said."""
+    """Return a row for each cell that has numbers."""
     wanted = [column for _, columns in groups for column in columns]
     rows = []
     for cell in cells:
         found = [numbers.find(ROOM, metric, cell=cell, **where) for _, metric, where in wanted]
-        row = Row(cell, [figure(numbers, number) for number in found], cell == headline)
-        orders = [number.n_seeds for number in found if number is not None and number.n_seeds is not None]
-        if trained and orders and max(orders) == 1:
-            row = replace(row, caveats=(ONE_SEED.replace("seed", "order"),))
+        row = _row(numbers, cell, found, strong=cell == headline, trained=trained)
         rows += [row] if any(row.figures) else []
     spans = [(title, len(columns)) for title, columns in groups]
     return without_empty(Table(name, "cell", spans, [title for title, _, _ in wanted], rows))
